@@ -1,0 +1,78 @@
+//! Release numbers of a kernel: enough of them to say "since 5.10.4", and no more.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The leading numbers of a release: `6.1.0-13-amd64` is 6.1.0. Missing numbers count as 0.
+#[derive(Clone, Debug)]
+pub struct Release(Vec<u64>);
+
+impl Release {
+    /// The release of the running kernel, as `uname` gives it; what follows the numbers is ignored.
+    pub fn of_kernel(text: &str) -> Self {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        Release(text[..end].split('.').map_while(|part| part.parse().ok()).collect())
+    }
+
+    /// A bound as a platform file gives it: numbers and dots only.
+    pub fn bound(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<u64>> = text.split('.').map(|part| part.parse().ok()).collect();
+        numbers.map(Release)
+    }
+}
+
+impl Ord for Release {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let length = self.0.len().max(other.0.len());
+        let padded =
+            |release: &Release| -> Vec<u64> { release.0.iter().copied().chain(std::iter::repeat(0)).take(length).collect() };
+        padded(self).cmp(&padded(other))
+    }
+}
+
+impl PartialOrd for Release {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Release {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Release {}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(u64::to_string).collect();
+        f.write_str(&numbers.join("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Release;
+
+    #[test]
+    fn orders_by_numbers() {
+        let release = |text| Release::bound(text).unwrap();
+        assert!(release("5.9") < release("5.10"));
+        assert!(release("5.10") < release("5.10.4"));
+        assert_eq!(release("6"), release("6.0.0"));
+    }
+
+    #[test]
+    fn reads_what_uname_gives() {
+        assert_eq!(Release::of_kernel("6.1.0-13-amd64").to_string(), "6.1.0");
+        assert_eq!(Release::of_kernel("23.4.0").to_string(), "23.4.0");
+        assert_eq!(Release::of_kernel("odd"), Release::of_kernel("0"));
+    }
+
+    #[test]
+    fn refuses_a_bound_that_is_no_number() {
+        assert!(Release::bound("5.x").is_none());
+        assert!(Release::bound("").is_none());
+    }
+}

@@ -1,0 +1,103 @@
+//! Linux: `/proc/PID/task/TID/stat` for the state, `/proc/PID/task/TID/syscall` for the call (proc(5)).
+
+use std::fs;
+
+use nix::unistd::Pid;
+
+use super::{CallNumber, Look, SystemCall};
+
+pub(super) fn look(process: Pid, thread: Pid) -> Look {
+    let Ok(stat) = fs::read(format!("/proc/{process}/task/{thread}/stat")) else {
+        return if fs::exists("/proc/self/stat").unwrap_or(false) { Look::Ended } else { Look::Unknown };
+    };
+    match state(&stat) {
+        Some(b'S') => match system_call(process, thread) {
+            // Woken between the two reads.
+            Some(Call::Running) => Look::Awake,
+            Some(Call::In(number, argument)) => Look::Asleep(SystemCall { call: Some((number, argument)) }),
+            None => Look::Asleep(SystemCall::default()),
+        },
+        Some(b'T' | b't') => Look::Stopped,
+        Some(b'Z' | b'X') => Look::Ended,
+        Some(_) => Look::Awake,
+        None => Look::Unknown,
+    }
+}
+
+/// The state letter: what follows the command's closing parenthesis (a command may hold parentheses itself).
+fn state(stat: &[u8]) -> Option<u8> {
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(end + 2).copied()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    Running,
+    In(CallNumber, u64),
+}
+
+fn system_call(process: Pid, thread: Pid) -> Option<Call> {
+    let text = fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall")).ok()?;
+    parse_call(&text)
+}
+
+/// `running`, or number, six arguments, stack pointer and program counter; a number of −1 is a sleep outside any call.
+fn parse_call(text: &str) -> Option<Call> {
+    let mut words = text.split_whitespace();
+    match words.next()? {
+        "running" => Some(Call::Running),
+        number => {
+            let number = number.parse().ok()?;
+            let argument = words.next().and_then(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok());
+            (number >= 0).then_some(Call::In(number, argument.unwrap_or(0)))
+        }
+    }
+}
+
+macro_rules! names {
+    ($($name:ident)*) => {
+        &[$((libc::$name, stringify!($name))),*]
+    };
+}
+
+/// The calls that cases block in.
+const NAMES: &[(CallNumber, &str)] = names! {
+    SYS_read SYS_write SYS_readv SYS_writev SYS_openat SYS_ppoll SYS_pselect6 SYS_epoll_pwait SYS_splice SYS_tee SYS_vmsplice
+    SYS_sendfile SYS_futex SYS_semop SYS_semtimedop SYS_msgsnd SYS_msgrcv SYS_mq_timedsend SYS_mq_timedreceive SYS_sendto
+    SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_connect SYS_accept SYS_accept4 SYS_wait4 SYS_waitid SYS_clock_nanosleep
+    SYS_nanosleep SYS_rt_sigtimedwait SYS_rt_sigsuspend SYS_flock SYS_fcntl SYS_close SYS_exit_group SYS_getpid SYS_getppid SYS_kill
+    SYS_mknodat SYS_unlinkat
+};
+
+/// Calls that only older architectures have.
+#[cfg(target_arch = "x86_64")]
+const OLD_NAMES: &[(CallNumber, &str)] = names! { SYS_open SYS_poll SYS_select SYS_epoll_wait SYS_pause SYS_mknod SYS_unlink };
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_NAMES: &[(CallNumber, &str)] = &[];
+
+pub(super) fn call_name(number: CallNumber) -> Option<&'static str> {
+    NAMES.iter().chain(OLD_NAMES).find(|(known, _)| *known == number).map(|(_, name)| name.trim_start_matches("SYS_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_follows_the_last_parenthesis() {
+        assert_eq!(state(b"12 (a) b) S 1 2"), Some(b'S'));
+        assert_eq!(state(b"12"), None);
+    }
+
+    #[test]
+    fn calls_are_read_with_their_first_argument() {
+        assert_eq!(parse_call("running\n"), Some(Call::Running));
+        assert_eq!(parse_call("0 0xc8 0x7ffd 0x1 0x0 0x0 0x0 0x7ffe 0x7fff\n"), Some(Call::In(0, 0xc8)));
+        assert_eq!(parse_call("-1 0x7ffe 0x7fff\n"), None);
+    }
+
+    #[test]
+    fn calls_have_names() {
+        assert_eq!(call_name(libc::SYS_read), Some("read"));
+    }
+}

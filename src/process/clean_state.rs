@@ -1,0 +1,63 @@
+//! The state that every case starts from, whatever its parents did.
+//!
+//! Rust's `main` begins with `SIGPIPE` ignored and with handlers for `SIGSEGV` and `SIGBUS` on an alternate stack; a shell may
+//! hand down ignored signals, a mask or a umask. Cases are about such things, so none of it may reach them.
+
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::{Mode, umask};
+
+use super::descriptors;
+use crate::sys::Errno;
+
+/// Soft limit on descriptors that a case starts with, where the hard limit allows it.
+pub const DESCRIPTOR_LIMIT: libc::rlim_t = 1024;
+
+/// Puts the calling process into the known state; `keep` are the descriptors besides 0, 1 and 2 that stay open.
+///
+/// # Errors
+/// A limit that cannot be set.
+pub fn establish(keep: &[&dyn AsRawFd]) -> Result<(), Errno> {
+    default_signals();
+    umask(Mode::from_bits_truncate(0o022));
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(DESCRIPTOR_LIMIT), hard)?;
+    let keep: Vec<i32> = keep.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
+    descriptors::close_all_but(&keep);
+    Ok(())
+}
+
+/// Default dispositions, an empty mask, no alternate stack, no timers.
+pub fn default_signals() {
+    for signal in 1..=last_signal() {
+        // SAFETY: SIG_DFL is a valid disposition for every signal; for those that cannot be set, and the two that the C library
+        // keeps for itself, the call fails and changes nothing.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut empty = MaybeUninit::uninit();
+    let off = libc::itimerval { it_interval: ZERO, it_value: ZERO };
+    let no_stack = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    // SAFETY: all pointers are to live values of the right type or null where that is allowed; `sigemptyset` makes the set valid
+    // before `sigprocmask` reads it.
+    unsafe {
+        libc::sigemptyset(empty.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, empty.as_ptr(), ptr::null_mut());
+        libc::sigaltstack(&raw const no_stack, ptr::null_mut());
+        libc::setitimer(libc::ITIMER_REAL, &raw const off, ptr::null_mut());
+    }
+}
+
+const ZERO: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
+
+#[cfg(linux)]
+fn last_signal() -> i32 {
+    libc::SIGRTMAX()
+}
+
+#[cfg(not(linux))]
+fn last_signal() -> i32 {
+    31
+}

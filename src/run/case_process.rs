@@ -1,0 +1,365 @@
+//! One case: its process is forked, watched until it ends or its deadline passes, and turned into a [`Report`].
+
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::IsolationChoice;
+use crate::case::Case;
+use crate::outcome::{CaseResult, Cause, Failure, Finding, Outcome, TimelineEntry};
+use crate::process::channel::{self, Received, Receiver};
+use crate::process::child::{End, end_of};
+use crate::process::context::{self, CaseMessage, Parameters};
+use crate::process::wake::Wake;
+use crate::process::{clean_state, link, snapshot};
+use crate::sys::Errno;
+use crate::sys::fork::{Forked, exit_now, flush, fork, wait, wait_with};
+
+/// Deadline of a case that declares no other, before scaling.
+const USUAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Most bytes of a case's output that a finding keeps: its end.
+const KEPT_OUTPUT: usize = 8 * 1024;
+
+/// Most entries of a timeline that a finding keeps: its end.
+const KEPT_TIMELINE: usize = 200;
+
+/// How long a case's pipes are read after its end: longer than it takes to empty them, while a forgotten child may go on writing.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What came of a case, before it is held against a platform file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// The result.
+    pub(crate) result: CaseResult,
+    /// Why it is not a pass.
+    pub(crate) finding: Option<Finding>,
+    /// Observations, the values as JSON text.
+    pub(crate) observations: Vec<(String, String)>,
+    /// Sentences about weak evidence.
+    pub(crate) weak: Vec<String>,
+    /// The need that is not met.
+    pub(crate) need: Option<String>,
+    /// From the start to the end of the audit.
+    pub(crate) duration_us: u64,
+}
+
+impl Report {
+    /// The report of a case that did not pass.
+    pub(crate) fn of(failure: Failure) -> Self {
+        Report {
+            result: failure.result,
+            finding: Some(*failure.finding),
+            observations: Vec::new(),
+            weak: Vec::new(),
+            need: None,
+            duration_us: 0,
+        }
+    }
+
+    /// The report of a case that has not been run, or not to its end.
+    pub(crate) fn not_run(case: &Case, result: CaseResult, cause: Cause, message: String) -> Self {
+        let mut report = Report::of(Failure { result, finding: Box::new(Finding::new(cause, message)) });
+        report.locate(case);
+        report
+    }
+
+    /// Where nobody has said a place, it is that of the case.
+    pub(crate) fn locate(&mut self, case: &Case) {
+        if let Some(finding) = &mut self.finding {
+            finding.location.get_or_insert_with(|| (case.submission.file.to_owned(), case.submission.line));
+        }
+    }
+
+    /// Turns a pass into a failure, or adds to what is known of a failure.
+    pub(crate) fn add_failure(&mut self, cause: Cause, label: &str, message: String) {
+        match &mut self.finding {
+            Some(finding) => finding.details.push((label.to_owned(), message)),
+            None => self.finding = Some(Finding::new(cause, message)),
+        }
+        if self.result == CaseResult::Pass {
+            self.result = CaseResult::Fail;
+        }
+    }
+}
+
+/// What the watched process has told so far.
+#[derive(Default)]
+struct Record {
+    timeline: Vec<TimelineEntry>,
+    observations: Vec<(String, String)>,
+    weak: Vec<String>,
+    output: Vec<u8>,
+    outcome: Option<Outcome>,
+    garbage: bool,
+}
+
+/// How the watch ended.
+enum Watched {
+    Ended(End),
+    PastDeadline,
+    RunnerGone,
+}
+
+/// What a case's process starts with.
+pub(crate) struct Setup<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) directory: &'a Path,
+    pub(crate) parameters: Parameters,
+    pub(crate) isolation: IsolationChoice,
+    pub(crate) nocapture: bool,
+}
+
+/// How long a case may take.
+pub(crate) fn deadline(case: &Case, time_scale: f64) -> Duration {
+    case.submission.deadline.unwrap_or(USUAL_DEADLINE).mul_f64(time_scale)
+}
+
+/// Runs one case in a process of its own; `started` learns its id. `None`: the runner is gone, and nobody wants the report.
+///
+/// # Errors
+/// A process or pipe for the case cannot be had.
+pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: impl FnOnce(Pid)) -> Result<Option<Report>, Errno> {
+    let (from_case, to_worker) = channel::pipe()?;
+    let (output, output_writer) = channel::pipe()?;
+    let worker = nix::unistd::getpid();
+    let process = match fork()? {
+        Forked::Child => {
+            crate::process::die_with_parent(worker);
+            become_case(setup, to_worker, (!setup.nocapture).then_some(output_writer))
+        }
+        Forked::Parent(child) => child,
+    };
+    // Both sides do it, so that the group exists whoever is first.
+    let _ = nix::unistd::setpgid(process, process);
+    started(process);
+    drop((to_worker, output_writer));
+    let deadline = deadline(setup.case, setup.parameters.time_scale);
+    let channel = Receiver::new(from_case);
+    channel.set_nonblocking()?;
+    nix::fcntl::fcntl(&output, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+    let mut watch = Watch { process, channel, output, wake, runner, record: Record::default() };
+    let watched = watch.follow(deadline)?;
+    let mut record = watch.record;
+    let mut report = match watched {
+        Watched::RunnerGone => return Ok(None),
+        Watched::Ended(end) => judge_end(end, &mut record),
+        Watched::PastDeadline => past_deadline(process, deadline, &record),
+    };
+    if let Some(finding) = &mut report.finding {
+        finding.seed = setup.parameters.seed;
+        let skip = record.timeline.len().saturating_sub(KEPT_TIMELINE);
+        finding.timeline = record.timeline.split_off(skip);
+        finding.output = String::from_utf8_lossy(&record.output).into_owned();
+    }
+    report.observations = record.observations;
+    report.weak = record.weak;
+    report.weak.dedup();
+    Ok(Some(report))
+}
+
+/// The child: takes the known state, runs the body, sends how it ended.
+fn become_case(setup: &Setup<'_>, to_worker: OwnedFd, output: Option<OwnedFd>) -> ! {
+    let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    link::remember_panics();
+    let prepared = prepare(setup, &to_worker, output);
+    context::enter(to_worker, setup.parameters);
+    let outcome = match prepared {
+        Err(errno) => {
+            let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
+            Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
+        }
+        Ok(()) => link::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
+            let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
+            failure.finding.location = place;
+            Err(failure)
+        }),
+    };
+    flush();
+    context::send(&CaseMessage::End(outcome));
+    exit_now(0)
+}
+
+fn prepare(setup: &Setup<'_>, to_worker: &OwnedFd, output: Option<OwnedFd>) -> Result<(), Errno> {
+    if let Some(output) = output {
+        let null = std::fs::File::open("/dev/null")?;
+        nix::unistd::dup2_stdin(&null)?;
+        nix::unistd::dup2_stdout(&output)?;
+        nix::unistd::dup2_stderr(&output)?;
+    }
+    clean_state::establish(&[to_worker])?;
+    nix::unistd::chdir(setup.directory)?;
+    if setup.isolation != IsolationChoice::None {
+        // SAFETY: this process has one thread.
+        unsafe { std::env::set_var("TMPDIR", setup.directory) };
+    }
+    Ok(())
+}
+
+/// Kills a case's process, which may have left its group, and what is in the group.
+fn end_group(process: Pid) {
+    let _ = kill(process, Signal::SIGKILL);
+    let _ = killpg(process, Signal::SIGKILL);
+}
+
+/// A case's process while it runs, and all that is listened to meanwhile.
+struct Watch<'a> {
+    process: Pid,
+    channel: Receiver,
+    output: OwnedFd,
+    wake: &'a Wake,
+    runner: &'a Receiver,
+    record: Record,
+}
+
+impl Watch<'_> {
+    /// Waits for the end of the process, taking in what it says and writes.
+    fn follow(&mut self, deadline: Duration) -> Result<Watched, Errno> {
+        let mut started = Instant::now();
+        let (mut channel_open, mut output_open) = (true, true);
+        loop {
+            let Some(left) = deadline.checked_sub(started.elapsed()) else { return Ok(Watched::PastDeadline) };
+            if self.wait(left, channel_open, output_open)? {
+                end_group(self.process);
+                return Ok(Watched::RunnerGone);
+            }
+            // The end first: what a process said before it ended is then in the pipes already.
+            let signalled = !self.wake.take().is_empty();
+            let ended = if signalled || !channel_open { self.end()? } else { None };
+            // A case may write faster than is read, so reading has a deadline too.
+            let until = if ended.is_some() { Instant::now() + LAST_WORDS } else { started + deadline };
+            output_open = output_open && drain(&self.output, &mut self.record.output, until)?;
+            channel_open = channel_open && self.take_in(&mut started, until)?;
+            if let Some(end) = ended {
+                return Ok(Watched::Ended(end));
+            }
+        }
+    }
+
+    /// Sleeps until something is to be heard, for `left` at most; true if the runner is gone.
+    fn wait(&self, left: Duration, channel_open: bool, output_open: bool) -> Result<bool, Errno> {
+        let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        let mut polled =
+            vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN), PollFd::new(self.runner.as_fd(), PollFlags::empty())];
+        if channel_open {
+            polled.push(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN));
+        }
+        if output_open {
+            polled.push(PollFd::new(self.output.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(polled[1].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
+    }
+
+    fn end(&self) -> Result<Option<End>, Errno> {
+        match wait_with(self.process, WaitPidFlag::WNOHANG)? {
+            WaitStatus::StillAlive => Ok(None),
+            status => Ok(end_of(status)),
+        }
+    }
+
+    /// Takes in what the case has said; false once its channel is closed.
+    fn take_in(&mut self, started: &mut Instant, until: Instant) -> Result<bool, Errno> {
+        let record = &mut self.record;
+        while Instant::now() < until {
+            match self.channel.receive::<CaseMessage>()? {
+                Received::Frame(CaseMessage::Timeline(entry)) => {
+                    if record.timeline.len() == 2 * KEPT_TIMELINE {
+                        record.timeline.drain(..KEPT_TIMELINE);
+                    }
+                    record.timeline.push(entry);
+                }
+                Received::Frame(CaseMessage::Observation(key, value)) => record.observations.push((key, value)),
+                Received::Frame(CaseMessage::Weak(sentence)) => record.weak.push(sentence),
+                Received::Frame(CaseMessage::Restarted) => *started = Instant::now(),
+                Received::Frame(CaseMessage::End(outcome)) => record.outcome = Some(outcome),
+                Received::Nothing => return Ok(true),
+                Received::Closed => return Ok(false),
+                Received::Garbage => record.garbage = true,
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Reads what the case has written and keeps the end of it; false once the pipe is closed.
+fn drain(output: &OwnedFd, kept: &mut Vec<u8>, until: Instant) -> Result<bool, Errno> {
+    let mut buffer = [0; 16 * 1024];
+    while Instant::now() < until {
+        match nix::unistd::read(output, &mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) => {
+                // In memory, which cannot fail.
+                let _ = kept.write_all(&buffer[..count]);
+                let surplus = kept.len().saturating_sub(KEPT_OUTPUT);
+                kept.drain(..surplus);
+            }
+            Err(nix::errno::Errno::EAGAIN) => return Ok(true),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(true)
+}
+
+/// A case that ended by itself.
+fn judge_end(end: End, record: &mut Record) -> Report {
+    let failure = match (record.outcome.take(), end) {
+        (Some(Ok(())), End::Exited(0)) => {
+            return Report {
+                result: CaseResult::Pass,
+                finding: None,
+                observations: Vec::new(),
+                weak: Vec::new(),
+                need: None,
+                duration_us: 0,
+            };
+        }
+        (Some(Err(failure)), _) => failure,
+        (Some(Ok(())), end) => cut_off(Cause::Exit, format!("the case's process {end} after its body had returned")),
+        (None, End::Killed(signal)) => cut_off(Cause::Signal, format!("the case's process was ended by {signal}")),
+        (None, End::Exited(_)) if record.garbage => {
+            cut_off(Cause::Exit, format!("the case's process wrote into its control channel and {end}"))
+        }
+        (None, End::Exited(_)) => cut_off(
+            Cause::Exit,
+            format!("the case's process {end} without a result: it left by itself, or closed its control channel"),
+        ),
+    };
+    Report::of(failure)
+}
+
+fn cut_off(cause: Cause, message: String) -> Failure {
+    Failure { result: CaseResult::Fail, finding: Box::new(Finding::new(cause, message)) }
+}
+
+/// A case that has to be stopped: what its processes are doing goes into the finding before they are killed.
+fn past_deadline(process: Pid, deadline: Duration, record: &Record) -> Report {
+    let last =
+        record.timeline.last().map_or_else(String::new, |entry| format!("; the last that happened: {} {}", entry.who, entry.what));
+    let mut failure = cut_off(Cause::Deadline, format!("the case was still running at its deadline of {deadline:.1?}{last}"));
+    let mut processes = snapshot::of_case(process);
+    for snapshot in &mut processes {
+        let spawned = format!("spawned as {}", snapshot.pid);
+        let named = record.timeline.iter().rev().find(|entry| entry.what == spawned).map(|entry| entry.who.clone());
+        snapshot.name =
+            named.unwrap_or_else(|| if snapshot.pid == process.as_raw() { "case".to_owned() } else { "unnamed".to_owned() });
+    }
+    for snapshot in &processes {
+        let _ = kill(Pid::from_raw(snapshot.pid), Signal::SIGKILL);
+    }
+    end_group(process);
+    let _ = wait(process);
+    failure.finding.processes = processes;
+    Report::of(failure)
+}
