@@ -2,6 +2,9 @@
 //!
 //! Suites say what must hold; how a system differs stands in `fixtures/platforms/`, never here.
 
+mod fifo;
+mod pipe;
+
 fn main() -> std::process::ExitCode {
     conformance::cli::main()
 }

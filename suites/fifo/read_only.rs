@@ -1,0 +1,70 @@
+//! On a file system that is mounted read-only nobody can make a FIFO, but those that are there carry data.
+
+use conformance::prelude::*;
+use conformance::sys::node::{chmod, data_times, mknod, set_times};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::SFlag;
+
+use super::named::Named;
+
+/// Makes a directory read-only for the calling process, which gets mounts of its own for that.
+fn make_read_only(directory: &Path) -> Result<(), Errno> {
+    let nothing = None::<&Path>;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(nothing, Path::new("/"), nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+    mount(Some(directory), directory, nothing, MsFlags::MS_BIND, nothing)?;
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    mount(nothing, directory, nothing, read_only, nothing)?;
+    Ok(())
+}
+
+/// Neither call makes a FIFO there; one that exists cannot be removed or changed either.
+#[conformance::test(posix = "mkfifo", posix = "mknod", posix = "unlink", needs(CAP_SYS_ADMIN))]
+fn refuses_names() -> Outcome {
+    let fifo = Named::new()?;
+    let new = fifo.beside("new");
+    let maker = Participant::spawn("maker", (), |(), _| {
+        make_read_only(fifo.directory())?;
+        let made = [mkfifo(&new, 0o600), mknod(&new, SFlag::S_IFIFO, 0o600, 0), mkfifo(fifo.path(), 0o600)];
+        Ok::<_, Errno>((made, [unlink(fifo.path()), chmod(fifo.path(), 0o644)]))
+    })?;
+    expect_eq!(maker.join()?, Ok(([Err(EROFS), Err(EROFS), Err(EEXIST)], [Err(EROFS); 2])));
+    Ok(())
+}
+
+/// Whether such a FIFO may be opened for writing is a choice of the system, as its data is not in the file system; if it may, it
+/// carries data, and nothing is marked in the file system.
+#[conformance::test(man = "open(2)", level = observed, needs(CAP_SYS_ADMIN))]
+fn may_still_carry_data() -> Outcome {
+    let fifo = Named::new()?;
+    set_times(fifo.path(), 1000, 1000)?;
+    let user = Participant::spawn("user", (), |(), _| {
+        make_read_only(fifo.directory())?;
+        let reader = fifo.reader()?;
+        let written = fifo.writer().and_then(|writer| write(writer, b"data"));
+        Ok::<_, Errno>((written, read_some(&reader, 9)))
+    })?;
+    let seen = user.join()??;
+    observe!("fifo.writable-on-read-only-file-system", seen.0.is_ok());
+    expect_matches!((seen.0, seen.1.as_deref()), (Ok(4), Ok(b"data")) | (Err(EROFS), Ok(b"")));
+    expect_eq!(data_times(&stat(fifo.path())?), [(1000, 0); 2]);
+    Ok(())
+}
+
+/// One that opens through the read-only mount meets one that opens through another: it is one FIFO.
+#[conformance::test(man = "fifo(7)", needs(CAP_SYS_ADMIN))]
+fn is_no_border_for_openers() -> Outcome {
+    let fifo = Named::new()?;
+    let reader = Participant::spawn("reader", (), |(), link| {
+        make_read_only(fifo.directory())?;
+        link.reached("mounted");
+        read_to_end(open(fifo.path(), OFlag::O_RDONLY)?)
+    })?;
+    reader.until_reached("mounted")?;
+    reader.until_blocked()?;
+    let writer = open(fifo.path(), OFlag::O_WRONLY)?;
+    expect_eq!(write(writer, b"data"), Ok(4));
+    expect_eq!(reader.join()?, Ok(b"data".to_vec()));
+    Ok(())
+}

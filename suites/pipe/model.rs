@@ -1,0 +1,269 @@
+//! A pipe beside its model: a queue of bytes with a bound that is not known, and ends that come and go.
+//!
+//! How much of a long write fits, and when a short one does, is the system's choice; so the model follows what was returned, and
+//! expects only what POSIX and the manual promise of it.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::OnceLock;
+
+use conformance::fault::model::{Subject, follows_its_model};
+use conformance::prelude::*;
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+
+use super::kind::Kind;
+
+/// More than one call moves.
+const LONGEST: usize = 80_000;
+
+/// What is written to each pipe: a stretch of an endless stream in which every byte says where it belongs.
+fn stream(from: usize, size: usize) -> &'static [u8] {
+    /// Length after which `pattern` repeats itself.
+    const PERIOD: usize = 251 * 256;
+    static STREAM: OnceLock<Vec<u8>> = OnceLock::new();
+    &STREAM.get_or_init(|| pattern(PERIOD).repeat(4))[from % PERIOD..][..size]
+}
+
+/// One thing that can be done with a pipe.
+#[derive(Clone, Debug)]
+enum Step {
+    Read(usize),
+    Write(usize),
+    ReadScattered(usize, usize),
+    WriteGathered(usize, usize, usize),
+    /// A call without `O_NONBLOCK` where it is promised that it does not wait.
+    ReadBlocking(usize),
+    WriteBlocking(usize),
+    CopyReader,
+    CloseReader,
+    CopyWriter,
+    CloseWriter,
+    #[cfg(has_pipe_size)]
+    Resize(usize),
+}
+
+/// How many descriptors of each end there are.
+#[derive(Clone, Debug)]
+struct Ends {
+    readers: usize,
+    writers: usize,
+}
+
+/// Which steps there are, and when; for a pipe or a FIFO.
+struct Steps<const FIFO: bool>;
+
+impl<const FIFO: bool> ReferenceStateMachine for Steps<FIFO> {
+    type State = Ends;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Ends> {
+        Just(Ends { readers: 1, writers: 1 }).boxed()
+    }
+
+    fn transitions(_: &Ends) -> BoxedStrategy<Step> {
+        let size = || prop_oneof![3 => 1..20_usize, 3 => 20..5000_usize, 2 => 4090..4100_usize, 1 => 5000..LONGEST];
+        let piece = || 0..3000_usize;
+        let usual = prop_oneof![
+            8 => size().prop_map(Step::Read),
+            10 => size().prop_map(Step::Write),
+            2 => (piece(), piece()).prop_map(|(a, b)| Step::ReadScattered(a, b)),
+            3 => (piece(), piece(), 1..3000_usize).prop_map(|(a, b, c)| Step::WriteGathered(a, b, c)),
+            2 => size().prop_map(Step::ReadBlocking),
+            3 => size().prop_map(Step::WriteBlocking),
+            1 => Just(Step::CopyReader),
+            1 => Just(Step::CloseReader),
+            1 => Just(Step::CopyWriter),
+            1 => Just(Step::CloseWriter),
+        ];
+        #[cfg(has_pipe_size)]
+        let usual = prop_oneof![12 => usual, 1 => (0..6_u32).prop_map(|power| Step::Resize(1 << power))];
+        usual.boxed()
+    }
+
+    fn preconditions(ends: &Ends, step: &Step) -> bool {
+        match step {
+            Step::Read(_) | Step::ReadScattered(..) | Step::ReadBlocking(_) => ends.readers > 0,
+            Step::Write(_) | Step::WriteGathered(..) | Step::WriteBlocking(_) => ends.writers > 0,
+            Step::CopyReader => (1..4).contains(&ends.readers),
+            Step::CopyWriter => (1..4).contains(&ends.writers),
+            // Somebody is left to look.
+            Step::CloseReader => ends.readers > 0 && ends.readers + ends.writers > 1,
+            Step::CloseWriter => ends.writers > 0 && ends.readers + ends.writers > 1,
+            #[cfg(has_pipe_size)]
+            Step::Resize(_) => true,
+        }
+    }
+
+    fn apply(mut ends: Ends, step: &Step) -> Ends {
+        match step {
+            Step::CopyReader => ends.readers += 1,
+            Step::CloseReader => ends.readers -= 1,
+            Step::CopyWriter => ends.writers += 1,
+            Step::CloseWriter => ends.writers -= 1,
+            _ => {}
+        }
+        ends
+    }
+}
+
+/// The real pipe, and what must be in it by what its calls have returned.
+struct Real<const FIFO: bool> {
+    readers: Vec<OwnedFd>,
+    writers: Vec<OwnedFd>,
+    written: usize,
+    taken: usize,
+    limit: usize,
+}
+
+impl<const FIFO: bool> Real<FIFO> {
+    /// How many bytes are in it.
+    fn held(&self) -> usize {
+        self.written - self.taken
+    }
+
+    fn room_is_promised(&self) -> Result<bool, Errno> {
+        Ok(ready(&self.writers[0], PollFlags::POLLOUT)?.contains(PollFlags::POLLOUT))
+    }
+
+    /// Expects a read of `asked` bytes to have returned all that is there of them, and takes it out of the model.
+    fn read_returned(&mut self, asked: usize, got: &Result<Vec<u8>, Errno>) -> Outcome {
+        let there = asked.min(self.held());
+        let expected = if there > 0 || asked == 0 || self.writers.is_empty() { Ok(stream(self.taken, there)) } else { Err(EAGAIN) };
+        expect_eq!(got.as_deref(), expected.as_deref());
+        self.taken += there;
+        Ok(())
+    }
+
+    /// Expects a write of `bytes` to have returned what it may, and puts what it has taken into the model.
+    fn write_returned(&mut self, bytes: &[u8], promised: bool, returned: Result<usize, Errno>) -> Outcome {
+        if self.readers.is_empty() {
+            expect_eq!((returned, signal::pending(Signal::SIGPIPE)), (Err(EPIPE), Ok(true)));
+            signal::take_pending(Signal::SIGPIPE)?;
+            return Ok(());
+        }
+        let least = if bytes.len() <= self.limit {
+            bytes.len()
+        } else if self.held() == 0 {
+            self.limit
+        } else {
+            1
+        };
+        match returned {
+            Ok(count) => {
+                expect!(
+                    (least..=bytes.len()).contains(&count),
+                    "{count} bytes of {} went in, at least {least} should",
+                    bytes.len()
+                );
+                self.written += count;
+            }
+            Err(errno) => expect_eq!((errno, promised), (EAGAIN, false)),
+        }
+        Ok(())
+    }
+
+    fn write_step(&mut self, size: usize, call: impl FnOnce(&OwnedFd, &[u8]) -> Result<usize, Errno>) -> Outcome {
+        let (bytes, promised) = (stream(self.written, size), self.room_is_promised()?);
+        let returned = call(&self.writers[0], bytes);
+        self.write_returned(bytes, promised, returned)
+    }
+}
+
+impl<const FIFO: bool> Subject for Real<FIFO> {
+    type Reference = Steps<FIFO>;
+
+    fn start(_: &Ends) -> Result<Self, Failure> {
+        signal::block(Signal::SIGPIPE)?;
+        let (reader, writer) = if FIFO { Kind::Fifo } else { Kind::Pipe }.open()?;
+        set_nonblocking(&reader, true)?;
+        set_nonblocking(&writer, true)?;
+        let limit = pipe_buf(&writer)?;
+        Ok(Real { readers: vec![reader], writers: vec![writer], written: 0, taken: 0, limit })
+    }
+
+    fn step(&mut self, _: &Ends, step: Step) -> Outcome {
+        match step {
+            Step::Read(size) => {
+                let got = read_some(&self.readers[0], size);
+                self.read_returned(size, &got)?;
+            }
+            Step::ReadScattered(one, two) => {
+                let (mut first, mut second) = (vec![0; one], vec![0; two]);
+                let count = readv(&self.readers[0], &mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)]);
+                let got = count.map(|count| [first, second].concat()[..count].to_vec());
+                self.read_returned(one + two, &got)?;
+            }
+            Step::ReadBlocking(size) if self.held() > 0 || self.writers.is_empty() => {
+                set_nonblocking(&self.readers[0], false)?;
+                let got = read_some(&self.readers[0], size);
+                set_nonblocking(&self.readers[0], true)?;
+                self.read_returned(size, &got)?;
+            }
+            Step::Write(size) => self.write_step(size, |end, bytes| write(end, bytes))?,
+            Step::WriteGathered(one, two, three) => self.write_step(one + two + three, |end, bytes| {
+                let (first, rest) = bytes.split_at(one);
+                let (second, third) = rest.split_at(two);
+                writev(end, &[IoSlice::new(first), IoSlice::new(second), IoSlice::new(third)])
+            })?,
+            Step::WriteBlocking(size) if size <= self.limit && self.room_is_promised()? => {
+                self.write_step(size, |end, bytes| {
+                    set_nonblocking(end, false)?;
+                    let returned = write(end, bytes);
+                    set_nonblocking(end, true)?;
+                    returned
+                })?;
+            }
+            Step::ReadBlocking(_) | Step::WriteBlocking(_) => {}
+            Step::CopyReader => self.readers.push(dup(&self.readers[0])?),
+            Step::CopyWriter => self.writers.push(dup(&self.writers[0])?),
+            Step::CloseReader => drop(self.readers.remove(0)),
+            Step::CloseWriter => drop(self.writers.remove(0)),
+            #[cfg(has_pipe_size)]
+            Step::Resize(pages) => {
+                let end = self.readers.iter().chain(&self.writers).next().ok_or(EBADF)?;
+                let (before, size) = (pipe_size(end)?, pages * page_size());
+                match set_pipe_size(end, i32::try_from(size).unwrap_or(1)) {
+                    Err(errno) => expect_eq!((errno, self.held() == 0, pipe_size(end)), (EBUSY, false, Ok(before))),
+                    other => {
+                        expect_eq!((other, pipe_size(end)), (Ok(size), Ok(size)));
+                        expect!(self.held() <= size);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, ends: &Ends) -> Outcome {
+        expect_eq!((self.readers.len(), self.writers.len()), (ends.readers, ends.writers));
+        if let Some(reader) = self.readers.first() {
+            expect_eq!(unread(reader), Ok(self.held()));
+            let seen = ready(reader, PollFlags::POLLIN | PollFlags::POLLOUT)?;
+            expect_eq!(seen.contains(PollFlags::POLLHUP), self.writers.is_empty());
+            if self.held() > 0 || !self.writers.is_empty() {
+                expect_eq!(seen - PollFlags::POLLHUP, if self.held() == 0 { PollFlags::empty() } else { PollFlags::POLLIN });
+            }
+        }
+        if let Some(writer) = self.writers.first() {
+            let seen = ready(writer, PollFlags::POLLIN | PollFlags::POLLOUT)?;
+            let broken = PollFlags::POLLERR | PollFlags::POLLHUP;
+            expect_eq!(seen.intersects(broken), self.readers.is_empty());
+            if self.held() == 0 && !self.readers.is_empty() {
+                expect_eq!(seen, PollFlags::POLLOUT);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pipe under any sequence of calls by one process does what a bounded queue of bytes would.
+#[conformance::test(posix = "read", posix = "write", posix = "poll")]
+fn of_a_pipe_is_a_bounded_queue_of_bytes() -> Outcome {
+    follows_its_model::<Real<false>>(1..20)
+}
+
+/// A FIFO under any sequence of calls by one process does what a bounded queue of bytes would.
+#[conformance::test(posix = "read", posix = "write", posix = "poll")]
+fn of_a_fifo_is_a_bounded_queue_of_bytes() -> Outcome {
+    follows_its_model::<Real<true>>(1..20)
+}

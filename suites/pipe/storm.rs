@@ -1,0 +1,125 @@
+//! Storms: writers and readers of one pipe are killed at random instants, and those that are left see whole records, the end, and
+//! broken pipes as if nobody had.
+
+use conformance::fault::storm::{Crowd, Nemesis};
+use conformance::prelude::*;
+use rstest::rstest;
+
+use super::kind::Kind;
+use super::records::{Record, Seen};
+
+/// Writes records of all sizes up to the limit for as long as it can: how many, and what ended it.
+fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Result<(u32, Errno), Errno> {
+    signal::ignore(Signal::SIGPIPE)?;
+    let mut sizes = Nemesis::seeded(u64::from(writer) << 8 | u64::from(generation));
+    for number in 0.. {
+        let record = Record::new(writer, generation, number).bytes(8 + sizes.below(limit - 7));
+        match write(end, &record) {
+            Ok(count) if count == record.len() => {}
+            Ok(_) => return Err(EIO),
+            Err(errno) => return Ok((number, errno)),
+        }
+    }
+    Err(EOVERFLOW)
+}
+
+/// However writers are killed, what they have written is whole records, each writer's in order and without a gap, and after the last
+/// of them the end.
+#[rstest]
+#[case::of_small_records(40)]
+#[case::of_records_up_to_the_limit(4096)]
+#[conformance::test(posix = "write", posix = "read")]
+fn among_writers_tears_no_record(#[case] limit: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer_end) = kind.open()?;
+    let limit = limit.min(pipe_buf(&writer_end)?);
+    let mut nemesis = Nemesis::of_this_case();
+    let mut writers = Crowd::gather(3, |writer, generation| {
+        Participant::spawn("writer", writer_end.try_clone()?, move |end, _| write_for_ever(&end, writer, generation, limit))
+    })?;
+    let mut seen = Seen::default();
+    for _ in 0..10 {
+        for _ in 0..=nemesis.below(4) {
+            seen.take(&read_some(&reader, 1 + nemesis.below(3 * limit))?)?;
+        }
+        writers.strike(&mut nemesis)?;
+    }
+    writers.kill_all()?;
+    drop(writer_end);
+    seen.take(&read_to_end(&reader)?)?;
+    seen.expect_ended()?;
+    expect_eq!(read(&reader, &mut [0]), Ok(0));
+    Ok(())
+}
+
+/// When the reader goes, every writer that is left is told by `EPIPE`, after having written no less than was read of it.
+#[rstest]
+#[conformance::test(posix = "write")]
+fn ends_with_a_broken_pipe_for_every_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer_end) = kind.open()?;
+    let limit = pipe_buf(&writer_end)?;
+    let mut nemesis = Nemesis::of_this_case();
+    let mut writers = Crowd::gather(4, |writer, generation| {
+        Participant::spawn("writer", writer_end.try_clone()?, move |end, _| write_for_ever(&end, writer, generation, limit))
+    })?;
+    let mut seen = Seen::default();
+    for _ in 0..5 {
+        seen.take(&read_some(&reader, 1 + nemesis.below(20_000))?)?;
+        writers.strike(&mut nemesis)?;
+    }
+    drop(reader);
+    for (number, (writer, generation)) in writers.disperse().into_iter().enumerate() {
+        let (written, errno) = writer.join()??;
+        let read = seen.count(u8::try_from(number).unwrap_or(0), generation);
+        expect_eq!(errno, EPIPE);
+        expect!(read <= written, "{read} records came of {written}");
+    }
+    Ok(())
+}
+
+/// Readers that take over from one another when killed lose only what the dead one had read: at most one read's worth, and in
+/// front of what the next gets.
+#[rstest]
+#[conformance::test(posix = "read")]
+fn among_readers_loses_at_most_what_the_dead_had_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    /// Bytes that are read at once; their places are told modulo a larger number.
+    const MOST: usize = 64;
+    const MODULUS: usize = 251;
+    let (reader_end, writer_end) = kind.open()?;
+    let writer = Participant::spawn("writer", writer_end, |end, _| -> Result<(), Errno> {
+        let mut sizes = Nemesis::seeded(1);
+        let mut at = 0;
+        loop {
+            let size = 1 + sizes.below(300);
+            let bytes: Vec<u8> = (at..at + size).map(|place| u8::try_from(place % MODULUS).unwrap_or(0)).collect();
+            write_all(&end, &bytes)?;
+            at += size;
+        }
+    })?;
+    let mut nemesis = Nemesis::of_this_case();
+    let mut expected = 0;
+    for _ in 0..12 {
+        let (told, tell) = pipe()?;
+        let ends = (reader_end.try_clone()?, tell);
+        let reader = Participant::spawn("reader", ends, |(end, tell), _| -> Result<(), Errno> {
+            loop {
+                let got = read_some(&end, MOST)?;
+                write_all(&tell, &got)?;
+            }
+        })?;
+        let mut received = read_exactly(&told, 1 + nemesis.below(2000))?;
+        reader.kill()?;
+        received.extend(read_to_end(&told)?);
+        let lost = (usize::from(received[0]) + MODULUS - expected) % MODULUS;
+        expect!(lost <= MOST, "{lost} bytes are missing between one reader and the next");
+        for (index, &byte) in received.iter().enumerate() {
+            expect_eq!(usize::from(byte), (usize::from(received[0]) + index) % MODULUS);
+        }
+        expected = (usize::from(received[0]) + received.len()) % MODULUS;
+    }
+    writer.kill()?;
+    let rest = read_to_end(&reader_end)?;
+    if let Some(&first) = rest.first() {
+        expect!((usize::from(first) + MODULUS - expected) % MODULUS <= MOST);
+    }
+    Ok(())
+}
