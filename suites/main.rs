@@ -2,8 +2,15 @@
 //!
 //! Suites say what must hold; how a system differs stands in `fixtures/platforms/`, never here.
 
+mod environment;
 mod fifo;
 mod pipe;
+mod posix_mqueue;
+mod sysv_msg;
+mod sysv_sem;
+mod sysv_shm;
+mod sysv_tools;
+mod unix_socket;
 
 fn main() -> std::process::ExitCode {
     conformance::cli::main()

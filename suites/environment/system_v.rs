@@ -1,0 +1,54 @@
+//! System V IPC: configured out of some kernels, and filtered in some containers and jails.
+
+use conformance::prelude::*;
+use conformance::sandbox::names::unique_key;
+use rstest::rstest;
+
+use crate::sysv_tools::object::Kind;
+
+/// An object of each mechanism can be made and asked about.
+#[rstest]
+#[conformance::test(posix = "sys/ipc.h", man = "sysvipc(7)", ambient)]
+fn objects_can_be_made(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+    let object = kind.create(unique_key());
+    if let Err(errno @ (ENOSYS | EPERM | EACCES)) = object {
+        let what = format!("System V IPC ({kind:?}), by the kernel's configuration or by a filter of system calls,");
+        unsupported!(what, errno);
+    }
+    expect_eq!(object.and_then(|object| object.state()), Ok(()));
+    Ok(())
+}
+
+/// Limits on System V objects leave room for what the suites use; they are recorded.
+#[cfg(linux)]
+#[conformance::test(man = "proc(5)", level = observed, needs(file("/proc/sys/kernel/sem")), ambient)]
+fn limits_allow_some_objects() -> Outcome {
+    let [per_set, _all, per_call, sets] = numbers("/proc/sys/kernel/sem")?;
+    let [queue_bytes] = numbers("/proc/sys/kernel/msgmnb")?;
+    let [message_bytes] = numbers("/proc/sys/kernel/msgmax")?;
+    let [queues] = numbers("/proc/sys/kernel/msgmni")?;
+    let [segments] = numbers("/proc/sys/kernel/shmmni")?;
+    let [segment_bytes] = numbers("/proc/sys/kernel/shmmax")?;
+    observe!("environment.system_v.semaphores_in_a_set", per_set);
+    observe!("environment.system_v.operations_in_a_call", per_call);
+    observe!("environment.system_v.sets", sets);
+    observe!("environment.system_v.queues", queues);
+    observe!("environment.system_v.bytes_in_a_queue", queue_bytes);
+    observe!("environment.system_v.bytes_in_a_message", message_bytes);
+    observe!("environment.system_v.segments", segments);
+    observe!("environment.system_v.bytes_in_a_segment", segment_bytes);
+    // What the suites use at the most, and a little.
+    let seen = [per_set, per_call, sets, queues, queue_bytes, message_bytes, segments, segment_bytes];
+    let least = [10, 5, 10, 10, 2048, 512, 32, 4 << 20];
+    let short: Vec<_> = seen.iter().zip(least).filter(|&(&seen, least)| seen < least).collect();
+    expect_eq!(short, vec![]);
+    Ok(())
+}
+
+/// The numbers in a file, exactly as many as it is documented to have.
+#[cfg(linux)]
+fn numbers<const N: usize>(path: &str) -> Result<[u64; N], Errno> {
+    let text = std::fs::read_to_string(path)?;
+    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    numbers.try_into().map_err(|_| ERANGE)
+}

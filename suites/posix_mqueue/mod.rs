@@ -1,0 +1,10 @@
+//! POSIX message queues (`mq_open`).
+
+#[cfg(not(has_message_queues))]
+mod absence;
+#[cfg(has_message_queues)]
+mod faults;
+#[cfg(has_message_queues)]
+mod fixture;
+#[cfg(has_message_queues)]
+mod model;

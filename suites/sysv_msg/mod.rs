@@ -1,0 +1,4 @@
+//! System V message queues.
+
+mod removal;
+mod selection;

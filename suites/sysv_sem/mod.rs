@@ -1,0 +1,4 @@
+//! System V semaphore sets.
+
+mod removal;
+mod undo;

@@ -1,0 +1,4 @@
+//! System V shared memory.
+
+mod attachments;
+mod removal;

@@ -1,0 +1,6 @@
+//! The tools around System V objects: `ftok`, `ipcs`, `ipcrm`.
+
+mod ftok;
+mod ipcrm;
+mod ipcs;
+pub mod object;

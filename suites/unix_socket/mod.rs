@@ -1,0 +1,4 @@
+//! Unix-domain sockets.
+
+mod kind;
+mod rights;
