@@ -6,6 +6,7 @@ mod environment;
 mod fifo;
 mod pipe;
 mod posix_mqueue;
+mod posix_shm;
 mod sysv_msg;
 mod sysv_sem;
 mod sysv_shm;

@@ -1,0 +1,116 @@
+//! The fixtures of this suite: names that go away with their case, and objects of so many pages that hold the pattern.
+
+use conformance::prelude::*;
+use conformance::sys::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// For reading and writing, made if there is none.
+pub const CREATE: OFlag = OFlag::O_CREAT.union(OFlag::O_RDWR);
+
+/// For reading and writing, made if there is none, and refused if there is one.
+pub const CREATE_NEW: OFlag = CREATE.union(OFlag::O_EXCL);
+
+/// `PROT_READ`.
+pub const R: ProtFlags = ProtFlags::PROT_READ;
+
+/// `PROT_READ | PROT_WRITE`.
+pub const RW: ProtFlags = ProtFlags::PROT_READ.union(ProtFlags::PROT_WRITE);
+
+/// `MAP_SHARED`.
+pub const SHARED: MapFlags = MapFlags::MAP_SHARED;
+
+/// `MAP_PRIVATE`.
+pub const PRIVATE: MapFlags = MapFlags::MAP_PRIVATE;
+
+/// Sets a limit of the calling process to so many bytes, for as long as it may not raise it.
+pub fn limit(resource: Resource, bytes: usize) -> Result<(), Errno> {
+    let limit = libc::rlim_t::try_from(bytes).unwrap_or(libc::RLIM_INFINITY);
+    let (_, hard) = getrlimit(resource)?;
+    Ok(setrlimit(resource, limit, hard)?)
+}
+
+/// A name, with or without an object, that is unlinked by the process that chose it when it is done.
+#[derive(Debug)]
+pub struct Name {
+    text: String,
+    owner: u32,
+}
+
+impl Name {
+    /// A name that nobody uses.
+    pub fn new(prefix: &str) -> Self {
+        Name::of(unique_name(prefix))
+    }
+
+    /// That name.
+    pub fn of(text: String) -> Self {
+        Name { text, owner: std::process::id() }
+    }
+
+    /// Its characters.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// `shm_open`.
+    pub fn open(&self, flags: OFlag, mode: u32) -> Result<OwnedFd, Errno> {
+        shm_open(&self.text, flags, mode)
+    }
+
+    /// `shm_open` of an object that exists, and `close`.
+    pub fn visit(&self, flags: OFlag) -> Result<(), Errno> {
+        self.open(flags, 0).map(drop)
+    }
+
+    /// `shm_unlink`.
+    pub fn unlink(&self) -> Result<(), Errno> {
+        shm_unlink(&self.text)
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if self.owner == std::process::id() {
+            // Most cases have done so.
+            let _ = shm_unlink(&self.text);
+        }
+    }
+}
+
+/// An object of so many pages, full of the pattern.
+pub fn pages(count: usize) -> Result<SharedMemory, Errno> {
+    sized(count * page_size())
+}
+
+/// An object of so many bytes, full of the pattern.
+pub fn sized(size: usize) -> Result<SharedMemory, Errno> {
+    let object = SharedMemory::create(&unique_name("object"))?;
+    object.set_size(size)?;
+    object.map(size, Access::ReadWrite)?.write(0, &pattern(size));
+    Ok(object)
+}
+
+/// Every byte of an object, through a mapping that is made and given up for it.
+pub fn contents(object: impl AsFd) -> Result<Vec<u8>, Errno> {
+    let size = size_of_object(object.as_fd())?;
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(Region::map(object, size, R, SHARED, 0)?.read(0, size))
+}
+
+/// `st_size`.
+pub fn size_of_object(object: impl AsFd) -> Result<usize, Errno> {
+    usize::try_from(fstat(object)?.st_size).map_err(|_| ERANGE)
+}
+
+/// A page's worth of the byte.
+pub fn page_of(byte: u8) -> Vec<u8> {
+    vec![byte; page_size()]
+}
+
+/// An offset or length as the calls on files take it.
+pub fn offset(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

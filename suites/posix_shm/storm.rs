@@ -1,0 +1,123 @@
+//! Storms: processes work in an object of their own accord while some of them are killed and started again. What was finished
+//! stays finished, what was begun is begun, and those who come later go on from there.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use conformance::fault::storm::{Crowd, Nemesis};
+use conformance::prelude::*;
+use conformance::sys::mapping::Mapping;
+use conformance::sys::shm::{SharedMemory, shm_open};
+
+use super::object::{CREATE, Name, contents};
+
+/// Words in which each step is written, in order.
+const WORDS: usize = 16;
+
+/// Steps that a page tells of: finished by all its words, or begun by some of the first. `None` if no order of steps leaves that.
+fn steps(page: &Mapping, number: usize) -> Option<(u32, u32)> {
+    let first = number * page_size() / 4;
+    let words: Vec<u32> = (first..first + WORDS).map(|word| page.word(word).load(SeqCst)).collect();
+    let (begun, finished) = (words[0], words[WORDS - 1]);
+    let in_order = words.windows(2).all(|pair| pair[0] >= pair[1]);
+    (in_order && begun - finished <= 1).then_some((begun, finished))
+}
+
+/// Does steps for ever in its own page of an object that it knows by name, from where the page says that it was.
+fn work(name: &str, number: usize) -> Result<(), Errno> {
+    let object = SharedMemory::open(name, Access::ReadWrite)?;
+    let mapping = object.map(object.size()?, Access::ReadWrite)?;
+    drop(object);
+    let (_, mut step) = steps(&mapping, number).ok_or(EIO)?;
+    loop {
+        step += 1;
+        for word in 0..WORDS {
+            mapping.word(number * page_size() / 4 + word).store(step, SeqCst);
+        }
+        if step.is_multiple_of(16) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// However often members of a crowd are killed, each one's page tells of steps in order, none of them taken back; and what one
+/// member does in its page does not show in another's.
+#[conformance::test(posix = "mmap", man = "shm_overview(7)")]
+fn takes_no_step_back() -> Outcome {
+    const MEMBERS: u8 = 3;
+    let object = SharedMemory::create(&unique_name("storm"))?;
+    object.set_size(usize::from(MEMBERS) * page_size())?;
+    let mapping = object.map(usize::from(MEMBERS) * page_size(), Access::Read)?;
+    let name = object.name();
+    let mut nemesis = Nemesis::of_this_case();
+    let mut crowd =
+        Crowd::gather(MEMBERS, |number, _| Participant::spawn("member", (), move |(), _| work(name, usize::from(number))))?;
+    let mut known = [0; MEMBERS as usize];
+    for _ in 0..10 {
+        let goal = known.iter().sum::<u32>() + 1 + u32::try_from(nemesis.below(500)).unwrap_or(0);
+        loop {
+            let mut done = 0;
+            for (number, known) in known.iter_mut().enumerate() {
+                let finished = mapping.word(number * page_size() / 4 + WORDS - 1).load(SeqCst);
+                expect!(finished >= *known, "member {number} has finished {finished} steps, and had {known}");
+                *known = finished;
+                done += finished;
+            }
+            if done >= goal {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        crowd.strike(&mut nemesis)?;
+    }
+    crowd.kill_all()?;
+    for (number, known) in known.into_iter().enumerate() {
+        expect_matches!(steps(&mapping, number), Some((_, finished)) if finished >= known);
+        let rest = page_size() - 4 * WORDS;
+        expect_eq!(mapping.read(number * page_size() + 4 * WORDS, rest), vec![0; rest]);
+    }
+    Ok(())
+}
+
+/// While members make, size, fill and unlink one name over and over and are killed at it, whoever opens the name finds an object
+/// without a size or one that is whole up to where its maker was; and when all are dead the name can be had again.
+#[conformance::test(posix = "shm_open", posix = "shm_unlink")]
+fn leaves_the_name_usable() -> Outcome {
+    let name = Name::new("storm");
+    let text = name.text();
+    let mut nemesis = Nemesis::of_this_case();
+    let mut crowd = Crowd::gather(2, |_, _| {
+        Participant::spawn("maker", (), move |(), _| -> Result<(), Errno> {
+            loop {
+                match shm_open(text, CREATE | OFlag::O_EXCL, 0o600) {
+                    Ok(object) => {
+                        conformance::sys::node::ftruncate(&object, 16)?;
+                        Mapping::new(&object, 16, Access::ReadWrite)?.write(0, &[b'm'; 16]);
+                    }
+                    Err(EEXIST) => {}
+                    Err(other) => return Err(other),
+                }
+                match conformance::sys::shm::shm_unlink(text) {
+                    Ok(()) | Err(ENOENT) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        })
+    })?;
+    for _ in 0..12 {
+        for _ in 0..nemesis.below(30) {
+            match name.open(OFlag::O_RDONLY, 0) {
+                Ok(object) => {
+                    let bytes = contents(&object)?;
+                    let filled = bytes.iter().take_while(|&&byte| byte == b'm').count();
+                    expect!([0, 16].contains(&bytes.len()) && bytes[filled..].iter().all(|&byte| byte == 0), "{bytes:?}");
+                }
+                Err(errno) => expect_eq!(errno, ENOENT),
+            }
+        }
+        crowd.strike(&mut nemesis)?;
+    }
+    crowd.kill_all()?;
+    expect_matches!(name.unlink(), Ok(()) | Err(ENOENT));
+    expect_eq!(name.open(CREATE | OFlag::O_EXCL, 0o600).and_then(contents), Ok(vec![]));
+    Ok(())
+}
