@@ -7,6 +7,7 @@ mod fifo;
 mod pipe;
 mod posix_mqueue;
 mod posix_shm;
+mod shared_mutex;
 mod sysv_msg;
 mod sysv_sem;
 mod sysv_shm;
