@@ -6,6 +6,7 @@ mod environment;
 mod fifo;
 mod pipe;
 mod posix_mqueue;
+mod posix_semaphore;
 mod posix_shm;
 mod shared_mutex;
 mod sysv_msg;
