@@ -32,3 +32,13 @@ pub fn flags(end: impl AsFd) -> Result<OFlag, Errno> {
 pub fn broken(kind: Kind) -> Result<OwnedFd, Errno> {
     kind.open().map(|(_reader, writer)| writer)
 }
+
+/// A participant that reads once: what it got.
+pub fn reading(name: &str, end: OwnedFd, size: usize) -> Result<Participant<Result<Vec<u8>, Errno>>, Errno> {
+    Participant::spawn(name, end, move |end, _| read_some(&end, size))
+}
+
+/// A participant that writes a byte `size` times in one call: how many went in.
+pub fn writing(name: &str, end: OwnedFd, byte: u8, size: usize) -> Result<Participant<Result<usize, Errno>>, Errno> {
+    Participant::spawn(name, end, move |end, _| write(&end, &vec![byte; size]))
+}

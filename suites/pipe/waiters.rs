@@ -3,15 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
+use super::ends::{reading, writing};
 use super::kind::Kind;
-
-fn reading(name: &str, end: OwnedFd, size: usize) -> Result<Participant<Result<Vec<u8>, Errno>>, Errno> {
-    Participant::spawn(name, end, move |end, _| read_some(&end, size))
-}
-
-fn writing(name: &str, end: OwnedFd, byte: u8, size: usize) -> Result<Participant<Result<usize, Errno>>, Errno> {
-    Participant::spawn(name, end, move |end, _| write(&end, &vec![byte; size]))
-}
 
 /// Of several readers asleep on a pipe, a single byte serves one; the others sleep on and are served by the next ones.
 #[rstest]
