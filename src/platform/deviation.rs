@@ -6,7 +6,7 @@ use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use super::error::{Place, PlatformError};
-use super::version::Release;
+use super::version::{Library, Release, Releases};
 use crate::outcome::CaseResult;
 use crate::run::event::Listed;
 
@@ -18,15 +18,17 @@ pub struct Deviation {
     pub expected: Expected,
     /// What kind of deviation it is.
     pub category: Category,
+    /// The C library that deviates; without one it is the kernel, or whatever library is used.
+    pub library: Option<Library>,
     /// What the finding shows as seen, exactly.
     pub seen: Option<String>,
     /// Why the platform differs.
     pub because: String,
     /// Where that can be looked up.
     pub source: String,
-    /// The first kernel release that deviates.
+    /// The first release that deviates: of the C library where one is named, else of the kernel.
     pub since: Option<Release>,
-    /// The first kernel release that no longer deviates.
+    /// The first such release that no longer deviates.
     pub until: Option<Release>,
 }
 
@@ -105,9 +107,14 @@ impl Deviation {
         self.patterns.iter().any(|(pattern, _)| pattern.matches(case))
     }
 
-    /// Whether that kernel release deviates.
-    pub fn holds_for(&self, kernel: &Release) -> bool {
-        self.since.as_ref().is_none_or(|since| since <= kernel) && self.until.as_ref().is_none_or(|until| kernel < until)
+    /// Whether a system with these releases deviates.
+    pub fn holds_for(&self, on: &Releases) -> bool {
+        let release = match (self.library, &on.library) {
+            (None, _) => &on.kernel,
+            (Some(named), Some((library, release))) if named == *library => release,
+            (Some(_), _) => return false,
+        };
+        self.since.as_ref().is_none_or(|since| since <= release) && self.until.as_ref().is_none_or(|until| release < until)
     }
 
     /// As reports show it.

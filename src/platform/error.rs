@@ -96,7 +96,7 @@ pub enum PlatformError {
         name: String,
     },
     /// A bound is no release number.
-    #[error("{place}: {text:?} is not a kernel release; write numbers and dots, such as \"5.10.4\"")]
+    #[error("{place}: {text:?} is not a release; write numbers and dots, such as \"5.10.4\"")]
     Bound {
         /// Where.
         place: Place,

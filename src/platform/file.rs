@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 
 use super::deviation::{Category, Deviation, Expected, Pin};
 use super::error::{Place, PlatformError};
-use super::version::Release;
+use super::version::{Library, Release};
 
 /// One platform file, without what it inherits.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ struct RawDeviation {
     cases: Option<Spanned<Patterns>>,
     result: Option<Expected>,
     category: Option<Category>,
+    library: Option<Library>,
     seen: Option<String>,
     because: Option<Spanned<String>>,
     source: Option<Spanned<String>>,
@@ -128,6 +129,7 @@ impl Reader<'_> {
                 .result
                 .ok_or_else(|| missing("result", "result = \"…\" (fail, unsupported, unresolved or do-not-run)"))?,
             category: raw.category.ok_or_else(|| missing("category", "category = \"…\" (missing, differs, bug or limit)"))?,
+            library: raw.library,
             seen: raw.seen,
             because: self.words("because", because)?,
             source: self.words("source", source)?,
@@ -190,7 +192,8 @@ fn to_json(value: toml::Value) -> Option<serde_json::Value> {
 mod tests {
     use rstest::rstest;
 
-    use super::PlatformFile;
+    use super::{Library, PlatformFile, Release};
+    use crate::platform::Releases;
 
     const WHOLE: &str = "name = \"X\"\n[[deviation]]\ncases = [\"a::*\", \"b::c::d\"]\nresult = \"fail\"\ncategory = \"bug\"\nbecause = \"w\"\nsource = \"s\"\n";
 
@@ -199,9 +202,24 @@ mod tests {
         let file = PlatformFile::parse("x.toml", &format!("{WHOLE}since = \"5.4\"\nuntil = \"6\"\n")).unwrap();
         let deviation = &file.deviations[0];
         assert!(deviation.covers("a::b::c") && deviation.covers("b::c::d") && !deviation.covers("b::c::e"));
-        assert!(deviation.holds_for(&super::Release::of_kernel("5.4.0-generic")));
-        assert!(!deviation.holds_for(&super::Release::of_kernel("5.3.18")));
-        assert!(!deviation.holds_for(&super::Release::of_kernel("6.0")));
+        assert!(deviation.holds_for(&on("5.4.0-generic", None)));
+        assert!(!deviation.holds_for(&on("5.3.18", None)));
+        assert!(!deviation.holds_for(&on("6.0", None)));
+    }
+
+    fn on(kernel: &str, library: Option<(Library, &str)>) -> Releases {
+        let library = library.map(|(library, release)| (library, Release::running(release)));
+        Releases { kernel: Release::running(kernel), library }
+    }
+
+    #[test]
+    fn bounds_of_an_entry_with_a_library_are_its_releases() {
+        let file = PlatformFile::parse("x.toml", &format!("{WHOLE}library = \"glibc\"\nsince = \"2.30\"\n")).unwrap();
+        let holds = |library| file.deviations[0].holds_for(&on("1.0", library));
+        assert!(holds(Some((Library::Glibc, "2.36"))));
+        assert!(!holds(Some((Library::Glibc, "2.29"))));
+        assert!(!holds(Some((Library::Musl, "2.36"))));
+        assert!(!holds(None));
     }
 
     #[rstest]
@@ -243,7 +261,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::bound(&format!("{WHOLE}since = \"five\"\n"), "x.toml:8:9: \"five\" is not a kernel release; write numbers and dots, such as \"5.10.4\"")]
+    #[case::bound(&format!("{WHOLE}since = \"five\"\n"), "x.toml:8:9: \"five\" is not a release; write numbers and dots, such as \"5.10.4\"")]
     fn a_bound_is_a_release(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(PlatformFile::parse("x.toml", text).unwrap_err().to_string(), expected);
     }
@@ -255,7 +273,7 @@ mod tests {
     )]
     #[case::unknown_key_of_a_deviation(
         "name = \"X\"\n[[deviation]]\nreason = \"w\"\n",
-        "x.toml:3:1: unknown field `reason`, expected one of `cases`, `result`, `category`, `seen`, `because`, `source`, `since`, `until`"
+        "x.toml:3:1: unknown field `reason`, expected one of `cases`, `result`, `category`, `library`, `seen`, `because`, `source`, `since`, `until`"
     )]
     #[case::unknown_result(
         "name = \"X\"\n[[deviation]]\nresult = \"skip\"\n",

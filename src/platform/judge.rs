@@ -112,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::platform::Release;
+    use crate::platform::{Release, Releases};
 
     const FILE: &str = r#"name = "X"
 [[deviation]]
@@ -152,7 +152,7 @@ source = "h.c"
 "#;
 
     fn platform() -> Platform {
-        Platform::parse("x.toml", FILE, Release::of_kernel("1"), &[]).unwrap()
+        Platform::parse("x.toml", FILE, Releases { kernel: Release::running("1"), library: None }, &[]).unwrap()
     }
 
     fn seen(text: &str) -> Finding {

@@ -1,4 +1,4 @@
-//! A platform as a run is held against it: a file and what it inherits, for the kernel that runs.
+//! A platform as a run is held against it: a file and what it inherits, for the kernel and the C library that run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use super::detect::System;
 use super::deviation::{Deviation, Pin};
 use super::error::PlatformError;
 use super::file::PlatformFile;
-use super::version::Release;
+use super::version::{Release, Releases};
 
 /// The files in this executable, by the name that `--platform` takes.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -21,7 +21,7 @@ const EMBEDDED: &[(&str, &str)] = &[
 #[derive(Debug)]
 pub struct Platform {
     name: String,
-    kernel: Release,
+    on: Releases,
     deviations: Vec<Deviation>,
     pins: BTreeMap<String, Pin>,
 }
@@ -33,33 +33,34 @@ impl Platform {
     /// There is no such platform, or something is wrong with its file.
     pub fn load(which: Option<&str>, system: &System) -> Result<Self, PlatformError> {
         let which = which.unwrap_or_else(|| system.platform());
-        let kernel = system.kernel_release();
+        let on = system.releases();
         if let Some(text) = embedded(EMBEDDED, which) {
-            return Platform::parse(&file_name(which), text, kernel, EMBEDDED);
+            return Platform::parse(&file_name(which), text, on, EMBEDDED);
         }
         if !looks_like_a_path(which) {
             return Err(PlatformError::Unknown { name: which.to_owned(), known: names(EMBEDDED) });
         }
         let text = fs::read_to_string(which).map_err(|source| PlatformError::Unreadable { path: which.into(), source })?;
-        Platform::parse(which, &text, kernel, EMBEDDED)
+        Platform::parse(which, &text, on, EMBEDDED)
     }
 
-    /// Every embedded platform, without what it inherits and whatever the kernel: for looking things up, not for judging.
+    /// Every embedded platform, without what it inherits and whatever the releases: for looking things up, not for judging.
     ///
     /// # Errors
     /// Something is wrong with one of the files.
     pub fn embedded() -> Result<Vec<Self>, PlatformError> {
         let alone = |(name, text): &(&str, &str)| {
             let file = PlatformFile::parse(&file_name(name), text)?;
-            Ok(Platform { name: file.name, kernel: Release::of_kernel(""), deviations: file.deviations, pins: file.observations })
+            let nowhere = Releases { kernel: Release::running(""), library: None };
+            Ok(Platform { name: file.name, on: nowhere, deviations: file.deviations, pins: file.observations })
         };
         EMBEDDED.iter().map(alone).collect()
     }
 
     /// A file's text with its parents, which are looked up in `library`.
-    pub(crate) fn parse(label: &str, text: &str, kernel: Release, library: &[(&str, &str)]) -> Result<Self, PlatformError> {
+    pub(crate) fn parse(label: &str, text: &str, on: Releases, library: &[(&str, &str)]) -> Result<Self, PlatformError> {
         let file = PlatformFile::parse(label, text)?;
-        let mut platform = Platform { name: file.name, kernel, deviations: file.deviations, pins: file.observations };
+        let mut platform = Platform { name: file.name, on, deviations: file.deviations, pins: file.observations };
         let mut seen = vec![label.to_owned()];
         let mut inherits = file.inherits;
         while let Some((parent, place)) = inherits {
@@ -104,12 +105,12 @@ impl Platform {
         &self.pins
     }
 
-    /// The deviation that counts for a case on the running kernel.
+    /// The deviation that counts for a case on the running system.
     pub fn deviation(&self, case: &str) -> Option<&Deviation> {
-        self.deviations.iter().find(|deviation| deviation.covers(case) && deviation.holds_for(&self.kernel))
+        self.deviations.iter().find(|deviation| deviation.covers(case) && deviation.holds_for(&self.on))
     }
 
-    /// All deviations that are about a case, on whatever kernel.
+    /// All deviations that are about a case, whatever runs.
     pub fn deviations<'p>(&'p self, case: &'p str) -> impl Iterator<Item = &'p Deviation> {
         self.deviations.iter().filter(move |deviation| deviation.covers(case))
     }
@@ -142,7 +143,7 @@ mod tests {
     ];
 
     fn parse(text: &str) -> Result<Platform, PlatformError> {
-        Platform::parse("x.toml", text, Release::of_kernel("6.1"), LIBRARY)
+        Platform::parse("x.toml", text, Releases { kernel: Release::running("6.1"), library: None }, LIBRARY)
     }
 
     fn entry(pattern: &str, because: &str) -> String {

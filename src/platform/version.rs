@@ -1,15 +1,56 @@
-//! Release numbers of a kernel: enough of them to say "since 5.10.4", and no more.
+//! Release numbers: enough of them to say "since 5.10.4", and no more. And whose they are: a kernel's and a C library's.
 
 use std::cmp::Ordering;
 use std::fmt;
+
+use serde::Deserialize;
+
+/// A C library that more than one system, or a system beside another, is used with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Library {
+    /// The GNU C library.
+    Glibc,
+    /// musl.
+    Musl,
+}
+
+impl Library {
+    /// The one that this executable was built for; `None` where the system has but one.
+    pub fn current() -> Option<Self> {
+        match () {
+            () if cfg!(target_env = "gnu") => Some(Library::Glibc),
+            () if cfg!(target_env = "musl") => Some(Library::Musl),
+            () => None,
+        }
+    }
+}
+
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Library::Glibc => "glibc",
+            Library::Musl => "musl",
+        })
+    }
+}
+
+/// What the bounds of a deviation are held against.
+#[derive(Clone, Debug)]
+pub struct Releases {
+    /// The kernel's release.
+    pub kernel: Release,
+    /// The C library, with its release; 0 where it does not say.
+    pub library: Option<(Library, Release)>,
+}
 
 /// The leading numbers of a release: `6.1.0-13-amd64` is 6.1.0. Missing numbers count as 0.
 #[derive(Clone, Debug)]
 pub struct Release(Vec<u64>);
 
 impl Release {
-    /// The release of the running kernel, as `uname` gives it; what follows the numbers is ignored.
-    pub fn of_kernel(text: &str) -> Self {
+    /// A release as the running system gives it; what follows the numbers is ignored.
+    pub fn running(text: &str) -> Self {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         Release(text[..end].split('.').map_while(|part| part.parse().ok()).collect())
     }
@@ -65,9 +106,9 @@ mod tests {
 
     #[test]
     fn reads_what_uname_gives() {
-        assert_eq!(Release::of_kernel("6.1.0-13-amd64").to_string(), "6.1.0");
-        assert_eq!(Release::of_kernel("23.4.0").to_string(), "23.4.0");
-        assert_eq!(Release::of_kernel("odd"), Release::of_kernel("0"));
+        assert_eq!(Release::running("6.1.0-13-amd64").to_string(), "6.1.0");
+        assert_eq!(Release::running("23.4.0").to_string(), "23.4.0");
+        assert_eq!(Release::running("odd"), Release::running("0"));
     }
 
     #[test]

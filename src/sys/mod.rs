@@ -20,10 +20,13 @@ pub mod fork;
 #[cfg(linux)]
 pub mod futex;
 pub mod identity;
+#[cfg(linux)]
+pub mod inode_flags;
 #[cfg(has_inotify)]
 pub mod inotify;
 pub mod io;
 pub mod leftovers;
+pub mod library;
 pub mod mapping;
 #[cfg(linux)]
 pub mod memfd;

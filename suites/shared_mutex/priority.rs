@@ -2,8 +2,12 @@
 //! ceiling makes its owner urgent from the start.
 
 use conformance::prelude::*;
-use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
-use conformance::sys::pthread_priority::{effective_priority, fifo_priorities, run_fifo};
+#[cfg(has_priority_ceilings)]
+use conformance::sys::pthread::MutexAttributes;
+use conformance::sys::pthread::{SharedMutex, attributes};
+#[cfg(has_priority_ceilings)]
+use conformance::sys::pthread_priority::fifo_priorities;
+use conformance::sys::pthread_priority::{effective_priority, run_fifo};
 use rstest::rstest;
 
 use super::fixture::{Kind, WELL, turn};
