@@ -5,85 +5,13 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
 use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread_condition::SharedCondition;
 use conformance::sys::shm::SharedMemory;
-use proptest::prelude::*;
 use rstest::rstest;
 
-use super::fixture::{Kind, Turn, WELL, turn};
-
-/// Words behind the mutex: permits that waiters take, how many wait, how many have gone on.
-const PERMITS: usize = 0;
-const WAITING: usize = 1;
-const GONE_ON: usize = 2;
-
-/// A mutex of a kind, and a condition variable.
-struct Scene {
-    mutex: SharedMutex,
-    condition: SharedCondition,
-}
-
-impl Scene {
-    fn new(kind: Kind) -> Result<Self, Errno> {
-        let condition = SharedCondition::create(Mapping::anonymous(page_size())?)?;
-        Ok(Scene { mutex: kind.mutex()?, condition })
-    }
-
-    fn word(&self, index: usize) -> u32 {
-        self.mutex.word(index).load(SeqCst)
-    }
-
-    /// Waits for a permit and takes it: what locking, the last wait and unlocking answered.
-    fn take_a_permit(&self) -> [Result<(), Errno>; 3] {
-        let locked = self.mutex.lock();
-        self.mutex.word(WAITING).fetch_add(1, SeqCst);
-        let mut waited = Ok(());
-        while self.word(PERMITS) == 0 && waited.is_ok() {
-            waited = self.condition.wait(&self.mutex);
-        }
-        self.mutex.word(PERMITS).fetch_sub(1, SeqCst);
-        self.mutex.word(GONE_ON).fetch_add(1, SeqCst);
-        [locked, waited, self.mutex.unlock()]
-    }
-
-    fn give(&self, permits: u32) -> Turn {
-        let locked = self.mutex.lock();
-        self.mutex.word(PERMITS).fetch_add(permits, SeqCst);
-        (locked, self.mutex.unlock())
-    }
-
-    /// Participants that sleep in the condition variable, and not on the mutex.
-    fn waiters(&self, count: u32) -> Result<Vec<Waiter>, Failure> {
-        let mut waiters = Vec::new();
-        for number in 0..count {
-            let before = self.word(WAITING);
-            let waiter = Participant::spawn(&format!("waiter {number}"), (), |(), _| self.take_a_permit())?;
-            while self.word(WAITING) == before {
-                Pause::default().sleep();
-            }
-            waiter.until_blocked()?;
-            waiters.push(waiter);
-        }
-        Ok(waiters)
-    }
-
-    /// How many have gone on, once so many have.
-    fn gone_on(&self, expected: u32) -> u32 {
-        let mut pause = Pause::default();
-        while self.word(GONE_ON) < expected {
-            pause.sleep();
-        }
-        self.word(GONE_ON)
-    }
-}
-
-/// What a waiter gives back is what `take_a_permit` gives.
-type Waiter = Participant<[Result<(), Errno>; 3]>;
-
-/// What a waiter is answered that goes on as it should.
-const WENT_ON: [Result<(), Errno>; 3] = [Ok(()); 3];
+use super::condition_scene::{GONE_ON, PERMITS, Scene, WAITING, WENT_ON};
+use super::fixture::{Kind, WELL, turn};
 
 /// Each signal lets a waiter go on, and with one permit for each no more than one.
 #[rstest]
@@ -153,9 +81,7 @@ fn forgets_what_nobody_waits_for(#[values(SharedCondition::signal, SharedConditi
         scene.condition.wait(&scene.mutex)?;
         scene.mutex.unlock()
     })?;
-    while scene.word(WAITING) == 0 {
-        Pause::default().sleep();
-    }
+    scene.until_more_wait_than(0);
     expect_eq!((waiter.until_settled()?, turn(&scene.mutex)), (Settled::Blocked, WELL));
     expect_eq!((notify(&scene.condition), waiter.join()?), (Ok(()), Ok(())));
     Ok(())
@@ -182,9 +108,7 @@ fn gives_the_mutex_up_and_takes_it_again(
         link.meet("unlock");
         [locked, waited, scene.mutex.unlock()]
     })?;
-    while scene.word(WAITING) == 0 {
-        Pause::default().sleep();
-    }
+    scene.until_more_wait_than(0);
     waiter.until_blocked()?;
     expect_eq!(scene.mutex.lock(), Ok(()));
     scene.mutex.word(PERMITS).store(1, SeqCst);
@@ -218,9 +142,7 @@ fn is_not_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart) -> 
         signal::catch(Signal::SIGUSR1, restart)?;
         Ok::<_, Errno>((scene.take_a_permit(), signal::caught(Signal::SIGUSR1)))
     })?;
-    while scene.word(WAITING) == 0 {
-        Pause::default().sleep();
-    }
+    scene.until_more_wait_than(0);
     waiter.until_blocked()?;
     waiter.signal(Signal::SIGUSR1)?;
     waiter.expect_still_blocked()?;
@@ -229,38 +151,6 @@ fn is_not_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart) -> 
     waiter.expect_still_blocked()?;
     expect_eq!((scene.give(1), scene.condition.signal()), (WELL, Ok(())));
     expect_eq!(waiter.join()?, Ok((WENT_ON, 1)));
-    Ok(())
-}
-
-/// A waiter that has been killed does not swallow a broadcast.
-#[rstest]
-#[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_broadcast(3)")]
-fn reaches_the_survivors_with_a_broadcast(#[values(0, 1, 2)] victim: usize) -> Outcome {
-    let scene = Scene::new(Kind::Normal)?;
-    let mut waiters = scene.waiters(3)?;
-    waiters.remove(victim).kill()?;
-    expect_eq!((turn(&scene.mutex), scene.give(2), scene.condition.broadcast()), (WELL, WELL, Ok(())));
-    for waiter in waiters {
-        expect_eq!(waiter.join()?, WENT_ON);
-    }
-    expect_eq!((scene.word(PERMITS), turn(&scene.mutex)), (0, WELL));
-    Ok(())
-}
-
-/// A waiter that has been killed does not swallow a signal: it is one of the living that wakes.
-#[rstest]
-#[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
-fn reaches_a_survivor_with_a_signal(#[values(0, 1, 2)] victim: usize) -> Outcome {
-    let scene = Scene::new(Kind::Normal)?;
-    let mut waiters = scene.waiters(3)?;
-    waiters.remove(victim).kill()?;
-    for signals in 1..=2 {
-        expect_eq!((scene.give(1), scene.condition.signal()), (WELL, Ok(())));
-        expect_eq!(scene.gone_on(signals), signals);
-    }
-    for waiter in waiters {
-        expect_eq!(waiter.join()?, WENT_ON);
-    }
     Ok(())
 }
 
@@ -281,13 +171,9 @@ fn is_shared_at_different_addresses() -> Outcome {
         let taken = scene.take_a_permit();
         Ok::<_, Errno>((taken, scene.give(1), scene.condition.signal()))
     })?;
-    while scene.word(WAITING) == 0 {
-        Pause::default().sleep();
-    }
+    scene.until_more_wait_than(0);
     let child = Participant::spawn("child", (), |(), _| scene.take_a_permit())?;
-    while scene.word(WAITING) == 1 {
-        Pause::default().sleep();
-    }
+    scene.until_more_wait_than(1);
     stranger.until_blocked()?;
     child.until_blocked()?;
     expect_eq!((scene.give(1), scene.condition.broadcast()), (WELL, Ok(())));
@@ -337,9 +223,7 @@ fn can_be_destroyed_as_soon_as_all_are_notified() -> Outcome {
                 }
                 mutex.unlock()
             })?;
-            while mutex.word(WAITING).load(SeqCst) == number {
-                Pause::default().sleep();
-            }
+            scene.until_more_wait_than(number);
             waiter.until_blocked()?;
             waiters.push(waiter);
         }
@@ -351,149 +235,5 @@ fn can_be_destroyed_as_soon_as_all_are_notified() -> Outcome {
             expect_eq!(waiter.join()?, Ok(()));
         }
     }
-    Ok(())
-}
-
-/// A signal is for who waited when it was sent, and not for who came afterwards: the first goes on, even if the sender itself waits
-/// next.
-#[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)", fixed_in = "glibc 2.25 (ed19993b5b)")]
-fn lets_those_go_on_who_came_first() -> Outcome {
-    let scene = Scene::new(Kind::Normal)?;
-    for _ in 0..8 {
-        scene.mutex.word(WAITING).store(0, SeqCst);
-        let first = Participant::spawn("first", (), |(), _| {
-            scene.mutex.lock()?;
-            scene.mutex.word(WAITING).store(1, SeqCst);
-            scene.condition.wait(&scene.mutex)?;
-            scene.mutex.unlock()
-        })?;
-        while scene.word(WAITING) == 0 {
-            Pause::default().sleep();
-        }
-        first.until_blocked()?;
-        let sender = Participant::spawn("sender", (), |(), _| {
-            scene.mutex.lock()?;
-            scene.condition.signal()?;
-            scene.condition.wait(&scene.mutex)?;
-            scene.mutex.unlock()
-        })?;
-        expect_eq!((first.join()?, sender.until_settled()?), (Ok(()), Settled::Blocked));
-        expect_eq!((scene.condition.broadcast(), sender.join()?), (Ok(()), Ok(())));
-    }
-    Ok(())
-}
-
-/// Everybody who waits with a robust mutex goes on although the process that notified them is killed with the mutex: one is told
-/// of the death, and each holds the mutex in its turn.
-#[cfg(has_robust_mutexes)]
-#[rstest]
-#[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]
-fn tells_a_waiter_of_the_owners_death(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
-    let scene = Scene { mutex: kind.robust()?, condition: SharedCondition::create(Mapping::anonymous(page_size())?)? };
-    let mut waiters = Vec::new();
-    for name in ["waiter 1", "waiter 2"] {
-        let before = scene.word(WAITING);
-        let waiter = Participant::spawn(name, (), |(), _| {
-            let locked = scene.mutex.lock();
-            scene.mutex.word(WAITING).fetch_add(1, SeqCst);
-            let mut waited = Ok(());
-            while scene.word(PERMITS) == 0 && waited.is_ok() {
-                waited = scene.condition.wait(&scene.mutex);
-            }
-            let repaired = if waited == Err(EOWNERDEAD) { scene.mutex.consistent() } else { Ok(()) };
-            [locked, waited, repaired, scene.mutex.unlock()]
-        })?;
-        while scene.word(WAITING) == before {
-            Pause::default().sleep();
-        }
-        waiter.until_blocked()?;
-        waiters.push(waiter);
-    }
-    let owner = Participant::spawn("owner", (), |(), link| -> () {
-        assert_eq!(scene.mutex.lock(), Ok(()));
-        scene.mutex.word(PERMITS).store(1, SeqCst);
-        assert_eq!(scene.condition.broadcast(), Ok(()));
-        link.reached("locked");
-        link.park()
-    })?;
-    owner.until_reached("locked")?;
-    for waiter in &waiters {
-        expect_eq!(waiter.until_settled()?, Settled::Blocked);
-    }
-    owner.kill()?;
-    let mut seen = waiters.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
-    seen.sort_unstable();
-    expect_eq!((seen, turn(&scene.mutex)), (vec![[Ok(()); 4], [Ok(()), Err(EOWNERDEAD), Ok(()), Ok(())]], WELL));
-    Ok(())
-}
-
-/// What some put into a small buffer under the mutex others take out, all of it and in order, whatever the sizes.
-#[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
-fn passes_on_what_is_put_into_a_buffer() -> Outcome {
-    property(&(1..4_u32, 1..30_u32, any::<bool>()), |(room, items, all)| {
-        const COUNT: usize = 0;
-        const SLOTS: usize = 4;
-        let (scene, not_full) = (Scene::new(Kind::Normal)?, SharedCondition::create(Mapping::anonymous(page_size())?)?);
-        let notify = |condition: &SharedCondition| if all { condition.broadcast() } else { condition.signal() };
-        let taker = Participant::spawn("taker", (), |(), _| {
-            let mut taken = Vec::new();
-            for _ in 0..items {
-                scene.mutex.lock()?;
-                while scene.word(COUNT) == 0 {
-                    scene.condition.wait(&scene.mutex)?;
-                }
-                taken.push(scene.word(SLOTS));
-                let left = scene.word(COUNT) - 1;
-                for slot in 0..left as usize {
-                    scene.mutex.word(SLOTS + slot).store(scene.word(SLOTS + slot + 1), SeqCst);
-                }
-                scene.mutex.word(COUNT).store(left, SeqCst);
-                notify(&not_full)?;
-                scene.mutex.unlock()?;
-            }
-            Ok::<_, Errno>(taken)
-        })?;
-        for item in 0..items {
-            expect_eq!(scene.mutex.lock(), Ok(()));
-            while scene.word(COUNT) == room {
-                expect_eq!(not_full.wait(&scene.mutex), Ok(()));
-            }
-            let count = scene.word(COUNT);
-            scene.mutex.word(SLOTS + count as usize).store(item, SeqCst);
-            scene.mutex.word(COUNT).store(count + 1, SeqCst);
-            expect_eq!((notify(&scene.condition), scene.mutex.unlock()), (Ok(()), Ok(())));
-        }
-        expect_eq!((taker.join()?, scene.word(COUNT)), (Ok((0..items).collect()), 0));
-        Ok(())
-    })
-}
-
-/// Processes that take turns by broadcasts come in the order agreed on, round after round, and nobody misses a turn.
-#[rstest]
-#[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
-fn keeps_turns(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
-    const ROUNDS: u32 = 8;
-    let scene = Scene::new(kind)?;
-    let mut players = Vec::new();
-    for number in 0..3 {
-        players.push(Participant::spawn(&format!("player {number}"), (), |(), _| {
-            let mut played = Vec::new();
-            while played.len() < ROUNDS as usize {
-                scene.mutex.lock()?;
-                while scene.word(0) % 3 != number {
-                    scene.condition.wait(&scene.mutex)?;
-                }
-                played.push(scene.word(0));
-                scene.mutex.word(0).fetch_add(1, SeqCst);
-                scene.condition.broadcast()?;
-                scene.mutex.unlock()?;
-            }
-            Ok::<_, Errno>(played)
-        })?);
-    }
-    for (number, player) in (0..).zip(players) {
-        expect_eq!(player.join()?, Ok((0..ROUNDS).map(|round| 3 * round + number).collect()));
-    }
-    expect_eq!(scene.word(0), 3 * ROUNDS);
     Ok(())
 }

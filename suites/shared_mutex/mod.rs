@@ -7,7 +7,10 @@ mod attributes;
 #[cfg(has_barriers)]
 mod barrier;
 mod condition;
+mod condition_death;
+mod condition_scene;
 mod condition_time;
+mod condition_use;
 mod counter;
 mod exclusion;
 mod fixture;
