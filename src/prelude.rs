@@ -14,6 +14,7 @@ pub use crate::fault::property::property;
 pub use crate::fault::sweep::{instruction_sweep, sweep};
 pub use crate::history::{Operation, Pen, Recorder, Specification, expect_linearisable};
 pub use crate::outcome::{Failure, Outcome};
+pub use crate::process::aftermath::comes_to;
 pub use crate::process::context::{note, scaled, seed};
 pub use crate::process::{End, Link, Participant, Settled};
 pub use crate::sandbox::Scratch;

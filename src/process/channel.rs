@@ -13,12 +13,20 @@ use crate::sys::Errno;
 /// Descriptors of the harness have this number or a higher one, so that cases find the low ones free.
 pub const FIRST_DESCRIPTOR: i32 = 200;
 
+/// How much a pipe of the harness takes in, where that can be chosen. A user has so many pages for all pipes, and the cases need
+/// them.
+#[cfg(has_pipe_size)]
+const CAPACITY: i32 = 16 * 1024;
+
 /// A pipe whose ends have high numbers and are closed by `exec`: reading end, writing end.
 ///
 /// # Errors
 /// What `pipe` or `fcntl` answer: no descriptors left, mostly.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (reader, writer) = nix::unistd::pipe()?;
+    #[cfg(has_pipe_size)]
+    // Where that is refused the usual size does.
+    let _ = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(CAPACITY));
     Ok((raise(&reader)?, raise(&writer)?))
 }
 

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::blocked::{self, Look, Pause, SystemCall};
 use super::channel::{self, Received, Receiver};
 use super::context::{happened, scaled, weak_evidence};
-use super::die_with_parent;
+use super::die_with;
 use super::link::{FromParticipant, Link, Open};
 use crate::outcome::{CaseResult, Cause, Failure};
 use crate::sys::Errno;
@@ -88,7 +88,7 @@ impl Child {
         let parent = nix::unistd::getpid();
         match fork()? {
             Forked::Child => {
-                die_with_parent(parent);
+                die_with(parent);
                 // A panic before the body is reported like one inside it, and never unwinds into the parent's frames.
                 link.run(|link| -> bool { match child(link) {} })
             }

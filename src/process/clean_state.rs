@@ -25,6 +25,9 @@ pub fn establish(keep: &[&dyn AsRawFd]) -> Result<(), Errno> {
     umask(Mode::from_bits_truncate(0o022));
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(DESCRIPTOR_LIMIT), hard)?;
+    // A participant that a signal ends shall leave no file.
+    let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, hard)?;
     let keep: Vec<i32> = keep.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
     descriptors::close_all_but(&keep);
     Ok(())

@@ -132,7 +132,7 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
     let worker = nix::unistd::getpid();
     let process = match fork()? {
         Forked::Child => {
-            crate::process::die_with_parent(worker);
+            crate::process::die_with(worker);
             become_case(setup, to_worker, (!setup.nocapture).then_some(output_writer))
         }
         Forked::Parent(child) => child,
@@ -225,20 +225,24 @@ impl Watch<'_> {
         let mut started = Instant::now();
         let (mut channel_open, mut output_open) = (true, true);
         loop {
-            let Some(left) = deadline.checked_sub(started.elapsed()) else { return Ok(Watched::PastDeadline) };
-            if self.wait(left, channel_open, output_open)? {
+            let left = deadline.checked_sub(started.elapsed());
+            // Past the deadline there is a last look: this process may have been kept from running for as long.
+            if self.wait(left.unwrap_or_default(), channel_open, output_open)? {
                 end_group(self.process);
                 return Ok(Watched::RunnerGone);
             }
             // The end first: what a process said before it ended is then in the pipes already.
             let signalled = !self.wake.take().is_empty();
-            let ended = if signalled || !channel_open { self.end()? } else { None };
-            // A case may write faster than is read, so reading has a deadline too.
-            let until = if ended.is_some() { Instant::now() + LAST_WORDS } else { started + deadline };
+            let ended = if signalled || !channel_open || left.is_none() { self.end()? } else { None };
+            // A case may write faster than is read, so reading has a deadline too. But whoever has ended says no more.
+            let until = if ended.is_some() || left.is_none() { Instant::now() + LAST_WORDS } else { started + deadline };
             output_open = output_open && drain(&self.output, &mut self.record.output, until)?;
-            channel_open = channel_open && self.take_in(&mut started, until)?;
+            channel_open = channel_open && self.take_in(&mut started, ended.is_none().then_some(until))?;
             if let Some(end) = ended {
                 return Ok(Watched::Ended(end));
+            }
+            if left.is_none() && started.elapsed() >= deadline {
+                return Ok(Watched::PastDeadline);
             }
         }
     }
@@ -269,9 +273,9 @@ impl Watch<'_> {
     }
 
     /// Takes in what the case has said; false once its channel is closed.
-    fn take_in(&mut self, started: &mut Instant, until: Instant) -> Result<bool, Errno> {
+    fn take_in(&mut self, started: &mut Instant, until: Option<Instant>) -> Result<bool, Errno> {
         let record = &mut self.record;
-        while Instant::now() < until {
+        while until.is_none_or(|until| Instant::now() < until) {
             match self.channel.receive::<CaseMessage>()? {
                 Received::Frame(CaseMessage::Timeline(entry)) => {
                     if record.timeline.len() == 2 * KEPT_TIMELINE {

@@ -43,7 +43,7 @@ pub enum RunError {
     Workers(usize, String),
 }
 
-/// Workers that may end in a row, without a case decided in between, before the run is given up.
+/// Workers that may end in a row, without a case decided in between, before the run is given up; twice all of them if that is more.
 const MOST_LOST_WORKERS: usize = 8;
 
 /// How long workers may take to end before they are killed; longer than an audit takes at most.
@@ -257,7 +257,9 @@ impl Run<'_> {
                 }
                 let worker = &mut self.workers[index];
                 worker.running = Some(command);
-                worker.due = Some(Instant::now() + case_process::deadline(case, self.time_scale) * 2 + GRACE);
+                worker.due = Some(
+                    Instant::now() + case_process::deadline(case, self.time_scale) * 2 + GRACE.mul_f64(self.time_scale.max(1.0)),
+                );
                 // A worker that is gone shows itself by the end of its reports.
                 let _ = channel::send(worker.commands.as_fd(), &command);
                 self.emit(EventKind::CaseStarted { case: case.name.clone(), iteration: command.iteration })?;
@@ -295,7 +297,7 @@ impl Run<'_> {
             let message = format!("{what}: the worker {how}");
             self.decide(command, Report::not_run(self.options.cases[command.index], CaseResult::Fail, Cause::Harness, message))?;
         }
-        if self.lost_in_a_row >= MOST_LOST_WORKERS {
+        if self.lost_in_a_row >= MOST_LOST_WORKERS.max(2 * self.options.jobs) {
             return Err(RunError::Workers(self.lost_in_a_row, how));
         }
         let work = if worker.ambient { !self.ambient_queue.is_empty() } else { !self.queue.is_empty() };

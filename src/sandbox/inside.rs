@@ -15,6 +15,7 @@ use super::leak::{Leak, LeakKind};
 use super::names;
 use super::private;
 use super::surroundings::Surroundings;
+use crate::process::outlive_parent;
 use crate::sys::Errno;
 use crate::sys::fork::exit_now;
 
@@ -167,7 +168,7 @@ impl Sandbox {
     /// Where processes do not end with the worker, it must not end with the runner, but see that end itself and take them along.
     pub fn outlive_runner(&self) {
         if !self.surroundings.owns_processes {
-            private::outlive_parent();
+            outlive_parent();
         }
     }
 

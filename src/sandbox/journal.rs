@@ -207,11 +207,17 @@ fn directory_in(temp: &Path) -> PathBuf {
 fn journal_directory(temp: &Path) -> Result<PathBuf, SandboxError> {
     let path = directory_in(temp);
     let refuse = |why: String| SandboxError::Journal { directory: path.display().to_string(), why };
-    match DirBuilder::new().mode(0o700).create(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(refuse(error.to_string())),
-        _ => {}
-    }
-    let metadata = path.symlink_metadata().map_err(|error| refuse(error.to_string()))?;
+    let metadata = loop {
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(refuse(error.to_string())),
+            _ => {}
+        }
+        match path.symlink_metadata() {
+            // Another run had nothing more to keep in it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            other => break other.map_err(|error| refuse(error.to_string()))?,
+        }
+    };
     let help = "remove it, or set TMPDIR";
     if !metadata.is_dir() {
         return Err(refuse(format!("it is not a directory; {help}")));
@@ -237,6 +243,10 @@ fn sweep(directory: &Path) -> CleanReport {
         let Ok(file) = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(&path) else { continue };
         if file.try_lock().is_err() {
             report.alive += 1;
+            continue;
+        }
+        // Worked off by another run meanwhile; the name may be that of a new journal.
+        if file.metadata().is_ok_and(|metadata| metadata.nlink() == 0) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap_or_default();

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::choose::{Isolation, SandboxError};
 use super::inside::Sandbox;
-use super::private::{self, IdMap};
+use super::private::IdMap;
 use super::surroundings::{Marked, Surroundings};
+use crate::process::die_with_parent;
 use crate::sys::fork::{self, Forked, PANICKED, exit_now};
 
 #[derive(Serialize, Deserialize)]
@@ -117,7 +118,7 @@ fn worker(
     mut to_runner: PipeWriter,
     body: impl FnOnce(Sandbox) -> Infallible,
 ) -> Infallible {
-    private::die_with_parent();
+    die_with_parent();
     send(&mut to_runner, &FromWorker::Ready);
     // From here on the runner's death kills. Had it died before, the answer would not come.
     let Some(_) = receive::<IdMap>(&mut from_runner) else { exit_now(1) };

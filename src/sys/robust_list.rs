@@ -164,13 +164,26 @@ pub fn registered(thread: i32) -> Result<(usize, usize), Errno> {
     Ok((head, size))
 }
 
-/// `get_robust_list` of the calling thread, told to put its answer where it cannot.
+/// Which part of an answer there is no place for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplaced {
+    /// The address of the head.
+    Head,
+    /// Its size.
+    Size,
+}
+
+/// `get_robust_list` of the calling thread, told to put a part of its answer where it cannot.
 ///
 /// # Errors
 /// What the system answers.
-pub fn registered_nowhere() -> Result<(), Errno> {
-    let mut size = 0_usize;
+pub fn registered_nowhere(part: Misplaced) -> Result<(), Errno> {
+    let (mut head, mut size) = (0_usize, 0_usize);
     let nowhere: *mut usize = ptr::null_mut();
-    // SAFETY: the kernel checks the address; the size is written by the call, and lives here.
-    Errno::result(unsafe { libc::syscall(libc::SYS_get_robust_list, 0, nowhere, &raw mut size) }).map(drop)
+    let (head_at, size_at) = match part {
+        Misplaced::Head => (nowhere, &raw mut size),
+        Misplaced::Size => (&raw mut head, nowhere),
+    };
+    // SAFETY: the kernel checks the addresses; what is written by the call lives here.
+    Errno::result(unsafe { libc::syscall(libc::SYS_get_robust_list, 0, head_at, size_at) }).map(drop)
 }

@@ -11,7 +11,7 @@ fn reads_an_empty_pipe() -> Outcome {
 }
 
 /// Waits for a participant that reads an empty pipe.
-#[conformance::test(man = "pipe(7)", deadline = 0.2)]
+#[conformance::test(man = "pipe(7)", deadline = 1)]
 fn in_a_participant() -> Outcome {
     let (reader, _writer) = pipe()?;
     let stuck = Participant::spawn("stuck", reader, |reader, _| read(&reader, &mut [0; 1]))?;
@@ -20,7 +20,7 @@ fn in_a_participant() -> Outcome {
 }
 
 /// Computes without end.
-#[conformance::test(man = "pipe(7)", deadline = 0.2)]
+#[conformance::test(man = "pipe(7)", deadline = 1)]
 fn spins() -> Outcome {
     loop {
         std::hint::spin_loop();
@@ -28,7 +28,7 @@ fn spins() -> Outcome {
 }
 
 /// Stops itself, and nobody lets it go on.
-#[conformance::test(man = "signal(7)", deadline = 0.2)]
+#[conformance::test(man = "signal(7)", deadline = 1)]
 fn stops_itself() -> Outcome {
     nix::sys::signal::raise(Signal::SIGSTOP)?;
     Ok(())
@@ -43,7 +43,7 @@ fn writes_without_end() -> Outcome {
 }
 
 /// Tells the harness about its steps without end.
-#[conformance::test(man = "pipe(7)", deadline = 0.2)]
+#[conformance::test(man = "pipe(7)", deadline = 1)]
 fn notes_without_end() -> Outcome {
     loop {
         note("again");

@@ -81,7 +81,7 @@ fn does_not_stay_blocked() -> Outcome {
 }
 
 /// A participant only waits at a gate, where it should block in the kernel.
-#[conformance::test(man = "pipe(7)", needs(procfs), deadline = 0.2)]
+#[conformance::test(man = "pipe(7)", needs(procfs), deadline = 1)]
 fn blocks_at_a_gate_only() -> Outcome {
     let waiting = Participant::spawn("waiting", (), |(), link| link.wait("for ever"))?;
     waiting.until_blocked()?;

@@ -89,8 +89,13 @@ impl Suite {
 
     /// Runs it to its end.
     pub fn wait(self) -> Ran {
+        self.try_wait().unwrap()
+    }
+
+    /// Runs it to its end, if it can be started.
+    pub fn try_wait(self) -> std::io::Result<Ran> {
         let Suite { mut command, temp, .. } = self.with_reports();
-        let output = command.output().unwrap();
+        let output = command.output()?;
         let read = |name: &str| fs::read_to_string(temp.path().join(name)).unwrap_or_default();
         let ran = Ran {
             status: output.status,
@@ -101,7 +106,7 @@ impl Suite {
             temp,
         };
         assert!(!ran.error.contains("panicked"), "the harness itself panicked:\n{}", ran.error);
-        ran
+        Ok(ran)
     }
 }
 

@@ -115,7 +115,7 @@ fn fails(#[case] case: &str, #[case] cause: Cause, #[case] text: &str, #[values(
 #[case::returns("participant::does_not_block", Cause::Expectation, "brisk was expected to block, but returned Ok(4)")]
 #[case::woken("participant::does_not_stay_blocked", Cause::Expectation, "to be blocked still, but returned Ok(7)")]
 #[case::at_a_gate("participant::blocks_at_a_gate_only", Cause::Deadline, "waiting is watched until it is blocked")]
-#[case::sweep("fault::sweep_between_two_writes", Cause::Expectation, "1: killed after write #1 returned 1")]
+#[case::sweep("fault::sweep_between_two_writes", Cause::Expectation, "killed after write #1 returned 1")]
 #[cfg_attr(
     has_single_steps,
     case::instruction_sweep("fault::instruction_sweep_of_a_stalled_mutex", Cause::Expectation, "killed at instruction ")

@@ -64,7 +64,7 @@ fn dies_with_runner(isolation: &Isolation, more: impl FnOnce()) {
     life.read_exact(&mut [0]).unwrap();
     kill(runner, Signal::SIGKILL).unwrap();
     wait(runner).unwrap();
-    let timeout = PollTimeout::try_from(Duration::from_secs(5)).unwrap();
+    let timeout = PollTimeout::try_from(Duration::from_secs(10)).unwrap();
     let ready = poll(&mut [PollFd::new(std::os::fd::AsFd::as_fd(&life), PollFlags::POLLIN)], timeout);
     assert_eq!(ready, Ok(1), "a descendant lives on");
     assert_eq!(life.read(&mut [0]).unwrap(), 0);

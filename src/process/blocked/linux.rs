@@ -5,6 +5,7 @@ use std::fs;
 use nix::unistd::Pid;
 
 use super::{CallNumber, Look, SystemCall};
+use crate::process::context::weak_evidence;
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
     let Ok(stat) = fs::read(format!("/proc/{process}/task/{thread}/stat")) else {
@@ -12,10 +13,16 @@ pub(super) fn look(process: Pid, thread: Pid) -> Look {
     };
     match state(&stat) {
         Some(b'S') => match system_call(process, thread) {
-            // Woken between the two reads.
-            Some(Call::Running) => Look::Awake,
+            // Woken between the two reads; or asleep for a page or a program that has to be fetched, which is a sleep like any other
+            // where the file system is a process itself.
+            Some(Call::Running | Call::Outside | Call::In(libc::SYS_execve | libc::SYS_execveat, _)) => Look::Awake,
             Some(Call::In(number, argument)) => Look::Asleep(SystemCall { call: Some((number, argument)) }),
-            None => Look::Asleep(SystemCall::default()),
+            None => {
+                weak_evidence(
+                    "this system does not show which call a process is in: any sleep was taken for the one that was waited for",
+                );
+                Look::Asleep(SystemCall::default())
+            }
         },
         Some(b'T' | b't') => Look::Stopped,
         Some(b'Z' | b'X') => Look::Ended,
@@ -33,6 +40,7 @@ fn state(stat: &[u8]) -> Option<u8> {
 #[derive(Debug, PartialEq, Eq)]
 enum Call {
     Running,
+    Outside,
     In(CallNumber, u64),
 }
 
@@ -49,7 +57,7 @@ fn parse_call(text: &str) -> Option<Call> {
         number => {
             let number = number.parse().ok()?;
             let argument = words.next().and_then(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok());
-            (number >= 0).then_some(Call::In(number, argument.unwrap_or(0)))
+            Some(if number >= 0 { Call::In(number, argument.unwrap_or(0)) } else { Call::Outside })
         }
     }
 }
@@ -93,7 +101,8 @@ mod tests {
     fn calls_are_read_with_their_first_argument() {
         assert_eq!(parse_call("running\n"), Some(Call::Running));
         assert_eq!(parse_call("0 0xc8 0x7ffd 0x1 0x0 0x0 0x0 0x7ffe 0x7fff\n"), Some(Call::In(0, 0xc8)));
-        assert_eq!(parse_call("-1 0x7ffe 0x7fff\n"), None);
+        assert_eq!(parse_call("-1 0x7ffe 0x7fff\n"), Some(Call::Outside));
+        assert_eq!(parse_call("\n"), None);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno as Nix;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::CloneFlags;
-use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getegid, geteuid};
 use serde::{Deserialize, Serialize};
 
+use crate::process::die_with_parent;
 use crate::sandbox::needs::SECOND_USER;
 use crate::sandbox::surroundings::{Marked, Surroundings};
 use crate::sys::Errno;
@@ -52,16 +52,6 @@ pub fn candidates() -> Vec<PrivatePlan> {
     let user = [CloneFlags::empty(), CloneFlags::CLONE_NEWUSER];
     let plan = |flags| PrivatePlan { flags, surroundings: Surroundings::default() };
     user.into_iter().flat_map(|user| sets.map(|set| plan(set | user))).collect()
-}
-
-/// Lets the kernel kill this process when its parent dies. Some sandboxes lack it; then the channel's end-of-file must do.
-pub fn die_with_parent() {
-    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-}
-
-/// Takes back [`die_with_parent`].
-pub fn outlive_parent() {
-    let _ = nix::sys::prctl::set_pdeathsig(None);
 }
 
 /// Makes orphaned descendants children of this process; whether that worked.

@@ -29,12 +29,6 @@ pub fn candidates() -> Vec<PrivatePlan> {
     Vec::new()
 }
 
-/// Nothing here kills a process with its parent.
-pub fn die_with_parent() {}
-
-/// Nothing here kills a process with its parent.
-pub fn outlive_parent() {}
-
 /// Orphans go to process 1.
 pub fn adopt_orphans() -> bool {
     false
