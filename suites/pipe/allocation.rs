@@ -46,7 +46,7 @@ fn of_a_new_pipe_takes_no_number(#[case] flags: OFlag) -> Outcome {
 }
 
 /// What a user failed to get is not put to the user's account: afterwards a pipe still has its usual size.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(fault_injection, second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_not_charged() -> Outcome {
     restart_deadline();

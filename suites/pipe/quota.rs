@@ -5,8 +5,8 @@
 
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
-use conformance::sandbox::second_user;
 use conformance::sys::identity::become_user;
+use nix::unistd::{Gid, Uid};
 use serial_test::file_serial;
 
 use conformance::outcome::{CaseResult, Cause};
@@ -33,10 +33,15 @@ pub(super) fn limits() -> Result<Limits, Failure> {
     Ok(Limits { user, pipe })
 }
 
-/// Becomes the second user and takes up all that it may in large pipes, which are returned.
+/// Whose account is used up: a user that no other case becomes, as the account is one for the whole system.
+pub(super) fn account() -> (Uid, Gid) {
+    (Uid::from_raw(65532), Gid::from_raw(65532))
+}
+
+/// Becomes the account's user and takes up all that it may in large pipes, which are returned.
 fn exhaust(limits: Limits) -> Vec<(OwnedFd, OwnedFd)> {
-    let (user, group) = second_user();
-    become_user(user, group).expect("a second user");
+    let (user, group) = account();
+    become_user(user, group).expect("another user");
     take_up(limits)
 }
 
@@ -60,7 +65,7 @@ pub(super) fn grown(writer: &OwnedFd, pages: usize) -> Result<usize, Errno> {
 }
 
 /// A user may take up exactly the limit: the pipe that reaches it can still be enlarged, and the next not even by a page.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
     needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")),
@@ -87,7 +92,7 @@ fn can_be_used_up_to_the_last_page() -> Outcome {
 
 /// Beyond the limit a user still gets pipes, of two pages: enough for a writer and a reader that take turns by single bytes. They
 /// cannot be enlarged.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
     needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")),
@@ -115,7 +120,7 @@ fn leaves_two_pages_to_further_pipes() -> Outcome {
 }
 
 /// A pipe that is reduced gives its pages back at once, and a closed one all of them: the next pipe has its usual size again.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
     needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")),
@@ -139,7 +144,7 @@ fn is_given_back_by_reducing_and_closing() -> Outcome {
 }
 
 /// Changes of size that are refused cost nothing and give nothing back, however many: afterwards exactly the limit can be had.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_not_charged_for_what_is_refused() -> Outcome {
     restart_deadline();
@@ -164,7 +169,7 @@ fn is_not_charged_for_what_is_refused() -> Outcome {
 }
 
 /// The account is kept per user: what one has used up is no other's loss, and dies with its processes.
-#[file_serial(pipes_of_the_second_user)]
+#[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_each_users_own_and_ends_with_its_processes() -> Outcome {
     restart_deadline();
@@ -176,8 +181,8 @@ fn is_each_users_own_and_ends_with_its_processes() -> Outcome {
     })?;
     let late = || {
         Participant::spawn("late", (), |(), _| {
-            let (user, group) = second_user();
-            become_user(user, group).expect("a second user");
+            let (user, group) = account();
+            become_user(user, group).expect("another user");
             pipe().and_then(|(reader, _writer)| pipe_size(&reader))
         })
     };

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, full, holding, null};
+use super::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, full, holding, letters, null};
 
 /// A transfer out of an empty pipe waits for a write, and takes what the first one brings.
 #[rstest]
@@ -80,15 +80,15 @@ fn for_room_ends_with_a_read(
     #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let source = way.source(b"abcde")?;
+    let source = way.source(letters())?;
     let kept = source.first().map(dup).transpose()?.into_iter().collect::<Vec<_>>();
-    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, b"abcde", &writer))?;
+    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, letters(), &writer))?;
     mover.until_blocked()?;
-    expect_eq!((way.left(&kept, b"abcde")?, unread(&reader)?), (5, count));
+    expect_eq!((way.left(&kept, letters())?, unread(&reader)?), (5, count));
     read_exactly(&reader, page_size())?;
     expect_eq!(mover.join()?, Ok(5));
     let after = drain(&reader)?;
-    expect_eq!((after.len(), &after[after.len() - 5..]), (count - page_size() + 5, &b"abcde"[..]));
+    expect_eq!((after.len(), &after[after.len() - 5..]), (count - page_size() + 5, &letters()[..]));
     Ok(())
 }
 
@@ -115,8 +115,8 @@ fn for_room_ends_with_a_larger_capacity(
     let (reader, writer) = pipe()?;
     set_pipe_size(&writer, i32::try_from(page_size()).map_err(|_| ERANGE)?)?;
     let count = fill(&writer)?;
-    let mover = Participant::spawn("mover", (writer, way.source(b"abcde")?), move |(writer, source), _| {
-        way.once(&source, b"abcde", &writer)
+    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
+        way.once(&source, letters(), &writer)
     })?;
     mover.until_blocked()?;
     set_pipe_size(&reader, i32::try_from(2 * page_size()).map_err(|_| ERANGE)?)?;
@@ -210,17 +210,17 @@ fn for_room_is_cut_short_by_a_kill_without_a_trace(
     #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let source = way.source(b"abcde")?;
+    let source = way.source(letters())?;
     let kept = source.iter().map(dup).collect::<Result<Vec<_>, _>>()?;
     let own_writer = dup(&writer)?;
-    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, b"abcde", &writer))?;
+    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, letters(), &writer))?;
     mover.until_blocked()?;
     mover.kill()?;
-    expect_eq!((way.left(&kept, b"abcde")?, unread(&reader)?), (5, count));
+    expect_eq!((way.left(&kept, letters())?, unread(&reader)?), (5, count));
     drain(&reader)?;
-    expect_eq!(way.once(&kept, b"abcde", &own_writer), Ok(5));
+    expect_eq!(way.once(&kept, letters(), &own_writer), Ok(5));
     drop(own_writer);
-    expect_eq!(read_to_end(&reader)?, b"abcde");
+    expect_eq!(read_to_end(&reader)?.as_slice(), letters());
     Ok(())
 }
 

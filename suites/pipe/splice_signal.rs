@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, file, full, holding, position};
+use super::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, file, full, holding, letters, position};
 
 /// A transfer into a pipe without readers fails with EPIPE and raises one SIGPIPE; its source loses nothing.
 #[rstest]
@@ -12,12 +12,12 @@ fn into_a_pipe_without_readers_is_a_broken_pipe(
     #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
-    let source = way.source(b"abcde")?;
+    let source = way.source(letters())?;
     drop(reader);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!((way.once(&source, b"abcde", &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
-    expect_eq!((way.once(&source, b"abcde", &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 2));
-    expect_eq!((way.left(&source, b"abcde")?, unread(&writer)?), (5, 0));
+    expect_eq!((way.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
+    expect_eq!((way.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 2));
+    expect_eq!((way.left(&source, letters())?, unread(&writer)?), (5, 0));
     Ok(())
 }
 
@@ -29,8 +29,8 @@ fn into_a_pipe_without_readers_ends_the_process(
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     drop(reader);
-    let mover = Participant::spawn("mover", (writer, way.source(b"abcde")?), move |(writer, source), _| {
-        way.once(&source, b"abcde", &writer)
+    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
+        way.once(&source, letters(), &writer)
     })?;
     expect_eq!(mover.end()?, End::Killed(Signal::SIGPIPE));
     Ok(())
@@ -68,10 +68,10 @@ fn into_a_full_pipe_ends_when_the_last_reader_closes(
 ) -> Outcome {
     let ((reader, writer), _) = full()?;
     let second = dup(&reader)?;
-    let mover = Participant::spawn("mover", (writer, way.source(b"abcde")?), move |(writer, source), _| {
+    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
         let caught = signal::catch(Signal::SIGPIPE, Restart::No);
-        let moved = way.once(&source, b"abcde", &writer);
-        (caught, moved, signal::caught(Signal::SIGPIPE), way.left(&source, b"abcde"))
+        let moved = way.once(&source, letters(), &writer);
+        (caught, moved, signal::caught(Signal::SIGPIPE), way.left(&source, letters()))
     })?;
     mover.until_blocked()?;
     drop(reader);
@@ -121,10 +121,10 @@ fn for_room_is_interrupted_by_a_handler(
     #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let mover = Participant::spawn("mover", (writer, way.source(b"abcde")?), move |(writer, source), _| {
+    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
         let set = signal::catch(Signal::SIGUSR1, Restart::No);
-        let moved = way.once(&source, b"abcde", &writer);
-        (set, moved, signal::caught(Signal::SIGUSR1), way.left(&source, b"abcde"))
+        let moved = way.once(&source, letters(), &writer);
+        (set, moved, signal::caught(Signal::SIGUSR1), way.left(&source, letters()))
     })?;
     mover.until_blocked()?;
     mover.signal(Signal::SIGUSR1)?;
@@ -169,8 +169,8 @@ fn for_room_goes_on_after_a_stop(
     #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let mover = Participant::spawn("mover", (writer, way.source(b"abcde")?), move |(writer, source), _| {
-        way.once(&source, b"abcde", &writer)
+    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
+        way.once(&source, letters(), &writer)
     })?;
     mover.until_blocked()?;
     mover.stop()?;

@@ -47,7 +47,7 @@ fn from_file_to_file_loses_nothing(#[values(Way::Splice, Way::Sendfile)] way: Wa
 }
 
 /// Wherever a pump from pipe to pipe dies, both pipes together hold every byte, in order, and can be used and closed.
-#[conformance::test(man = "splice(2)", deadline = 30)]
+#[conformance::test(man = "splice(2)", deadline = 30, needs(ptrace))]
 fn from_pipe_to_pipe_loses_nothing() -> Outcome {
     sweep(|run| {
         let bytes = pattern(2 * page_size() + 50);

@@ -158,8 +158,8 @@ fn over_a_reader_never_leaves_a_writer_asleep() -> Outcome {
         let size = pipe_buf(&writer_end)?;
         let writer = Participant::spawn("writer", writer_end, move |end, _| {
             signal::ignore(Signal::SIGPIPE)?;
-            // The first fits once a page is read; the second does not, and is told.
-            Ok::<_, Errno>((write(&end, &vec![1; size]), write(&end, &vec![1; page_size().max(size) + 1])))
+            // The first fits once a page is read; the second does not, nor does any part of it, and is told.
+            Ok::<_, Errno>((write(&end, &vec![1; size]), write(&end, &vec![1; 2 * page_size().max(size)])))
         })?;
         writer.until_blocked()?;
         let enough = page_size().max(size);

@@ -63,6 +63,14 @@ impl Supply {
     }
 }
 
+/// Five letters that lie in one page, wherever the linker puts them: what is in two pages goes into a pipe as two pieces.
+pub fn letters() -> &'static [u8; 5] {
+    #[repr(align(8))]
+    struct Aligned([u8; 5]);
+    static LETTERS: Aligned = Aligned(*b"abcde");
+    &LETTERS.0
+}
+
 /// A way out of a pipe other than `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drain {

@@ -16,12 +16,14 @@ fn keep_what_a_killed_process_took() -> Outcome {
     creator.until_reached("taken")?;
     creator.kill()?;
     let semaphore = Semaphore::adopt(&name)?;
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
         let semaphore = Semaphore::open(&name)?;
         let left = semaphore.drain()?;
+        link.reached("drained");
         semaphore.wait()?;
         Ok::<_, Errno>(left)
     })?;
+    stranger.until_reached("drained")?;
     stranger.until_blocked()?;
     expect_eq!((semaphore.post(), stranger.join()?, semaphore.drain()), (Ok(()), Ok(1), Ok(0)));
     Ok(())

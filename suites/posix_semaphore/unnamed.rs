@@ -48,7 +48,7 @@ fn are_shared_by_strangers_who_map_them_elsewhere() -> Outcome {
     let mapping = Rc::new(object.map(page_size(), Access::ReadWrite)?);
     let semaphore = Semaphore::placed(&mapping, 0, true, 1)?;
     let argument = (object.name().to_owned(), semaphore.address());
-    let stranger = Participant::exec("stranger", (), &argument, |(), (name, address): (String, usize), _| {
+    let stranger = Participant::exec("stranger", (), &argument, |(), (name, address): (String, usize), link| {
         let object = SharedMemory::open(&name, Access::ReadWrite)?;
         let _room = Mapping::anonymous(5 * page_size())?;
         let first = Rc::new(object.map(page_size(), Access::ReadWrite)?);
@@ -56,8 +56,11 @@ fn are_shared_by_strangers_who_map_them_elsewhere() -> Outcome {
         // Of two mappings one at least is elsewhere.
         let mapping = if Semaphore::attach(&first, 0)?.address() == address { second } else { first };
         let semaphore = Semaphore::attach(&mapping, 0)?;
-        Ok::<_, Errno>((semaphore.address() == address, semaphore.wait(), semaphore.wait(), semaphore.post()))
+        let first = semaphore.wait();
+        link.reached("taken");
+        Ok::<_, Errno>((semaphore.address() == address, first, semaphore.wait(), semaphore.post()))
     })?;
+    stranger.until_reached("taken")?;
     stranger.until_blocked()?;
     expect_eq!((semaphore.try_wait(), semaphore.post()), (Err(EAGAIN), Ok(())));
     expect_eq!((stranger.join()?, semaphore.drain()), (Ok((false, Ok(()), Ok(()), Ok(()))), Ok(1)));

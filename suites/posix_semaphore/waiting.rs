@@ -137,7 +137,7 @@ fn of_the_dead_is_passed_over_each_time(#[values(Kind::Named, Kind::Unnamed)] ki
         expect_eq!(semaphore.post(), Ok(()));
         waiters.next(1)?;
         expect_eq!((waiters.asleep(), semaphore.try_wait()), (Ok(left), Err(EAGAIN)));
-        waiters.participants.retain(|participant| participant.is_blocked());
+        waiters.participants.retain(|participant| participant.until_settled() == Ok(Settled::Blocked));
     }
     Ok(())
 }

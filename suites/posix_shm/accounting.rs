@@ -133,6 +133,8 @@ fn dates_a_file_that_was(
         None => observe!("posix_shm.truncation-to-the-same-size-modifies", is_marked),
     }
     match (is_marked, step) {
+        // Another file system may take the two times one after the other.
+        (true, _) if kind == Kind::Removed => expect!(changed >= modified),
         (true, _) => expect_eq!(modified, changed),
         // A clock that has not moved on gives the same time again.
         (false, Step::Chmod) => expect!(changed >= before),

@@ -162,18 +162,17 @@ fn read_as_zeros(
         Way::PositionedRead => expect_eq!(pread(&file, &mut bytes, offset(start)), Ok(count)),
         Way::Splice | Way::SendFile => {
             let (reader, writer) = pipe()?;
-            let mut moved = 0;
-            while moved < count {
+            bytes.clear();
+            while bytes.len() < count {
+                let left = count - bytes.len();
                 let piece = if way == Way::Splice {
-                    splice(&file, &writer, count - moved, SpliceFlags::empty())
+                    splice(&file, &writer, left, SpliceFlags::empty())
                 } else {
-                    sendfile(&writer, &file, None, count - moved)
+                    sendfile(&writer, &file, None, left)
                 };
                 expect_matches!(piece, Ok(1..));
-                moved += piece?;
+                bytes.extend(read_exactly(&reader, piece?)?);
             }
-            drop(writer);
-            bytes = read_to_end(&reader)?;
         }
         Way::CopyRange => {
             let target = sealable()?;

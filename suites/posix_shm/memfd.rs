@@ -125,12 +125,12 @@ fn passes_exec_unless_told_otherwise() -> Outcome {
         let file = dup_number(passes)?;
         pwrite(&file, b"P", 0)?;
         // The number itself may have another meaning by now.
-        let inode = dup_number(stays).and_then(|file| fstat(&file)).map_or(0, |status| status.st_ino);
-        Ok::<_, Errno>((content(&file)?, inode))
+        let other = dup_number(stays).and_then(|file| fstat(&file)).map_or((0, 0), |status| (status.st_dev, status.st_ino));
+        Ok::<_, Errno>((content(&file)?, other))
     })?;
-    let (bytes, inode) = stranger.join()??;
+    let (bytes, other) = stranger.join()??;
     expect_eq!(bytes, b"Passed".to_vec());
-    expect!(inode != fstat(&stays)?.st_ino);
+    expect!(other != (fstat(&stays)?.st_dev, fstat(&stays)?.st_ino));
     expect_eq!(content(&passes), Ok(b"Passed".to_vec()));
     Ok(())
 }

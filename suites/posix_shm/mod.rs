@@ -37,6 +37,8 @@ mod limits;
 #[cfg(linux)]
 mod locking;
 #[cfg(linux)]
+mod marks;
+#[cfg(linux)]
 mod memfd;
 #[cfg(linux)]
 mod memory_file;

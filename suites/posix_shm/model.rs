@@ -206,9 +206,18 @@ struct Real {
 impl Real {
     /// The first bytes of a region, as the kernel sees them.
     fn bytes(&self, region: &Region, length: usize) -> Result<Vec<u8>, Errno> {
+        /// What goes into every pipe, however little its user may take up.
+        const PIECE: usize = 4096;
         let (reader, writer) = &self.pipe;
-        let count = region.write_out(0, length, writer)?;
-        read_exactly(reader, count)
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            match region.write_out(bytes.len(), PIECE.min(length - bytes.len()), writer) {
+                Ok(count) => bytes.extend(read_exactly(reader, count)?),
+                Err(EFAULT) if !bytes.is_empty() => break,
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(bytes)
     }
 }
 

@@ -160,12 +160,15 @@ fn is_shared_at_different_addresses() -> Outcome {
     memory.set_size(page_size())?;
     let barrier = SharedBarrier::create(memory.map(page_size(), Access::ReadWrite)?, 3)?;
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
         let memory = SharedMemory::open(&name, Access::ReadWrite)?;
         let _room = Mapping::anonymous(3 * page_size())?;
-        SharedBarrier::attach(memory.map(page_size(), Access::ReadWrite)?)?.wait()
+        let barrier = SharedBarrier::attach(memory.map(page_size(), Access::ReadWrite)?)?;
+        link.reached("mapped");
+        barrier.wait()
     })?;
     let mut all_waiters = waiters(&barrier, 1)?;
+    stranger.until_reached("mapped")?;
     stranger.until_blocked()?;
     all_waiters.push(stranger);
     let last = barrier.wait();

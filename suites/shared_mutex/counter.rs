@@ -121,6 +121,7 @@ fn survives_counters_that_are_killed(#[values(Kind::Normal, Kind::Recursive, Kin
     let [first, second, reported] = [0, 1, 2].map(|word| mutex.word(word).load(SeqCst));
     expect!(last == Err(EOWNERDEAD) || (last == Ok(()) && first == second), "{last:?} with {first} and {second}");
     expect!(first == second || first == second + 1, "{first} and {second}");
-    expect!(reported <= STRIKES, "{reported} deaths reported of {STRIKES}");
+    // Of the three that were killed at the end, the third had nobody left to be told.
+    expect!(reported <= STRIKES + 2, "{reported} deaths reported of {STRIKES} and 3");
     Ok(())
 }

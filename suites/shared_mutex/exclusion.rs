@@ -24,15 +24,17 @@ fn holds_between_processes_that_map_the_memory_apart() -> Outcome {
     mutex.lock()?;
     let child = Participant::spawn("child", (), |(), _| count(&mutex))?;
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
         let memory = SharedMemory::open(&name, Access::ReadWrite)?;
         // Not where the case has it: this is another program, and maps something else first.
         let _room = Mapping::anonymous(3 * page_size())?;
         let mutex = SharedMutex::attach(memory.map(page_size(), Access::ReadWrite)?)?;
         let not_free = mutex.try_lock();
+        link.reached("mapped");
         Ok::<_, Errno>((not_free, count(&mutex)))
     })?;
     child.until_blocked()?;
+    stranger.until_reached("mapped")?;
     stranger.until_blocked()?;
     expect_eq!(mutex.word(0).load(SeqCst), 0);
     expect_eq!(mutex.unlock(), Ok(()));

@@ -100,7 +100,7 @@ fn is_kept_by_who_is_requeued() -> Outcome {
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn is_kept_across_a_stop(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;
-    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(3600)))).transpose()?;
+    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(180_000_000)))).transpose()?;
     let sleeper = sleeper("sleeper", || wait_bitset(words.word(0), 0, 2, until))?;
     sleeper.stop()?;
     sleeper.resume()?;

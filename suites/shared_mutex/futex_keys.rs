@@ -84,12 +84,14 @@ fn is_the_object_for_strangers_too() -> Outcome {
     memory.set_size(page_size())?;
     let words = memory.map(page_size(), Access::ReadWrite)?;
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
         let memory = SharedMemory::open(&name, Access::ReadWrite)?;
         let _room = Mapping::anonymous(7 * page_size())?;
         let words = memory.map(page_size(), Access::ReadWrite)?;
+        link.reached("mapped");
         Ok::<_, Errno>((wait(words.word(8), 0), wake(words.word(9), 1)))
     })?;
+    stranger.until_reached("mapped")?;
     stranger.until_blocked()?;
     let sleeper = sleeper("sleeper", || wait(words.word(9), 0))?;
     expect_eq!((wake(words.word(8), 1), stranger.join()?), (Ok(1), Ok((Ok(()), Ok(1)))));

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
+use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
 use conformance::sys::futex::{
     Fourth, OWNER_DIED, Place, TID, WAITERS, futex, lock_pi, op, own_id, requeue, unlock_pi, wake, wake_op,
@@ -64,6 +65,30 @@ fn cannot_be_had_where_the_word_is_spoilt(#[case] spoilt: u32, #[case] expected:
     word.store(WAITERS | own_id(), SeqCst);
     expect_eq!(unlock_pi(word), Ok(()));
     waiter.until_reached("unlock")?;
+    Ok(())
+}
+
+/// A thread of the kernel's own holds no lock of a program: whoever finds its number in the word is refused with `EPERM` and does not
+/// wait, and the word names it still.
+#[rstest]
+#[conformance::test(man = "futex(2)", needs(file("/proc/2/stat")), ambient)]
+fn cannot_name_a_thread_of_the_kernel(
+    #[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32,
+    #[values(0, WAITERS)] mark: u32,
+) -> Outcome {
+    /// `PF_KTHREAD`.
+    const OF_THE_KERNEL: u64 = 0x0020_0000;
+    if_supported(operation)?;
+    let stat = std::fs::read_to_string("/proc/2/stat")?;
+    let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse().ok()).unwrap_or(0_u64);
+    if flags & OF_THE_KERNEL == 0 {
+        let why = "needs the kernel's threads to be seen, of which process 2 is one";
+        return Err(Failure::new(CaseResult::Untested, Cause::Need, why));
+    }
+    let words = words()?;
+    let word = words.word(0);
+    word.store(mark | 2, SeqCst);
+    expect_eq!((futex(word, operation, 0, Fourth::None, Place::NULL, 0), word.load(SeqCst) & TID), (Err(EPERM), 2));
     Ok(())
 }
 

@@ -107,7 +107,7 @@ fn outlasts_a_stop(#[case] operation: u32, #[case] clock: Option<Clock>) -> Outc
     let seen = between_threads(
         true,
         |[word, other, _]| {
-            let end = clock.map_or(Ok(Time::new(3600, 0)), |clock| Time::now(clock).map(|now| now.plus(3600)))?;
+            let end = clock.map_or(Ok(Time::new(3600, 0)), |clock| Time::now(clock).map(|now| now.plus(180_000_000)))?;
             private(word, operation, 0, Fourth::Timeout(end), other, 4)
         },
         |[word, ..]| [wake(word, ALL), wake_privately(word), wake_privately(word)],

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sandbox::second_user;
 use conformance::sys::fork::{Forked, exit_now, fork_into, wait};
 use conformance::sys::identity::become_user;
-use conformance::sys::robust_list::{HEAD_SIZE, RobustList, registered, registered_nowhere};
+use conformance::sys::robust_list::{HEAD_SIZE, Misplaced, RobustList, registered, registered_nowhere};
 use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use rstest::rstest;
@@ -68,9 +68,10 @@ fn is_not_told_to_another_user() -> Outcome {
 }
 
 /// An answer that cannot be stored is `EFAULT`.
+#[rstest]
 #[conformance::test(man = "get_robust_list(2)")]
-fn needs_a_place_for_the_answer() -> Outcome {
-    expect_eq!(registered_nowhere(), Err(EFAULT));
+fn needs_a_place_for_the_answer(#[values(Misplaced::Head, Misplaced::Size)] part: Misplaced) -> Outcome {
+    expect_eq!(registered_nowhere(part), Err(EFAULT));
     Ok(())
 }
 

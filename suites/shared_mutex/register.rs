@@ -128,6 +128,11 @@ fn under_a_robust_mutex_outlives_its_writers() -> Outcome {
             }
             crowd.strike(&mut nemesis)?;
         }
+        // A waiter that is killed may take a wake along. Who comes next is let in behind those who sleep on, and so wakes them.
+        expect_eq!(lock(&mutex), Ok(()));
+        let late = Participant::spawn("late", (), |(), _| lock(&mutex).and_then(|()| mutex.unlock()))?;
+        late.until_blocked()?;
+        expect_eq!((mutex.unlock(), late.join()?), (Ok(()), Ok(())));
         write_all(&give, &[b'!'; MEMBERS as usize])?;
         for (member, _) in crowd.disperse() {
             member.join()?;

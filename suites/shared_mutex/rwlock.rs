@@ -267,13 +267,16 @@ fn is_shared_at_different_addresses() -> Outcome {
     let lock = SharedLock::create(memory.map(page_size(), Access::ReadWrite)?)?;
     expect_eq!(lock.lock(Wish::Read), Ok(()));
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
         let memory = SharedMemory::open(&name, Access::ReadWrite)?;
         let _room = Mapping::anonymous(3 * page_size())?;
         let lock = SharedLock::attach(memory.map(page_size(), Access::ReadWrite)?)?;
         let read = (lock.try_lock(Wish::Read), lock.unlock());
-        Ok::<_, Errno>((read, lock.try_lock(Wish::Write), lock.lock(Wish::Write), lock.unlock()))
+        let not_free = lock.try_lock(Wish::Write);
+        link.reached("mapped");
+        Ok::<_, Errno>((read, not_free, lock.lock(Wish::Write), lock.unlock()))
     })?;
+    stranger.until_reached("mapped")?;
     stranger.until_blocked()?;
     expect_eq!(lock.unlock(), Ok(()));
     expect_eq!(stranger.join()?, Ok(((Ok(()), Ok(())), Err(EBUSY), Ok(()), Ok(()))));
