@@ -24,9 +24,11 @@ use crate::report::{self, Context, Fan, is_green, plural};
 use crate::run::event::RunEnded;
 use crate::run::{IsolationChoice, RunOptions, execute};
 use crate::sandbox::{self, journal};
+use crate::sys::fork;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
+    fork::begin();
     entry::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
@@ -66,7 +67,18 @@ pub fn flush() {
 /// Flushes what the child would otherwise write a second time, and refuses to fork with several threads.
 fn prepare() -> Result<(), Errno> {
     flush();
-    if threads().is_some_and(|count| count > 1) { Err(super::errno::EDEADLK) } else { Ok(()) }
+    if threads().is_some_and(|count| count > FOREIGN.load(Ordering::Relaxed) + 1) { Err(super::errno::EDEADLK) } else { Ok(()) }
+}
+
+/// Threads that are shown beside the process's own.
+static FOREIGN: AtomicU64 = AtomicU64::new(0);
+
+/// Counts the threads of a process that has just begun and has one: what is shown beside it is an emulator's, which sees to its own
+/// when it forks.
+pub fn begin() {
+    if let Some(count) = threads() {
+        FOREIGN.store(count - 1, Ordering::Relaxed);
+    }
 }
 
 /// How many threads this process has, where the system shows it: a directory's links are its subdirectories and two more.

@@ -60,6 +60,8 @@ pub mod socket;
 #[cfg(has_splice)]
 pub mod splice;
 pub mod symbol;
+#[cfg(linux)]
+pub mod syscall_info;
 pub mod sysv;
 pub mod sysv_msg;
 pub mod sysv_sem;

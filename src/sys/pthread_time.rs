@@ -67,7 +67,7 @@ impl Time {
     pub(super) fn raw(self) -> libc::timespec {
         // SAFETY: all members are integers, for which zero is a value; some systems have more members than two.
         let mut raw: libc::timespec = unsafe { MaybeUninit::zeroed().assume_init() };
-        raw.tv_sec = self.seconds as libc::time_t;
+        raw.tv_sec = self.seconds as _;
         raw.tv_nsec = self.nanoseconds as libc::c_long;
         raw
     }

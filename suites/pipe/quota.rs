@@ -3,13 +3,16 @@
 //!
 //! The account belongs to a user of the whole system, so these cases take turns, in the ambient surroundings.
 
-use conformance::prelude::*;
-use conformance::process::context::restart_deadline;
-use conformance::sys::identity::become_user;
-use nix::unistd::{Gid, Uid};
-use serial_test::file_serial;
+use std::fmt::Debug;
 
 use conformance::outcome::{CaseResult, Cause};
+use conformance::prelude::*;
+use conformance::process::context::restart_deadline;
+use conformance::sys::capability::become_user_with;
+use conformance::sys::identity::become_user;
+use nix::unistd::{Gid, Uid};
+use serde::{Serialize, de::DeserializeOwned};
+use serial_test::file_serial;
 
 /// The limits, in pages.
 #[derive(Clone, Copy)]
@@ -38,13 +41,6 @@ pub(super) fn account() -> (Uid, Gid) {
     (Uid::from_raw(65532), Gid::from_raw(65532))
 }
 
-/// Becomes the account's user and takes up all that it may in large pipes, which are returned.
-fn exhaust(limits: Limits) -> Vec<(OwnedFd, OwnedFd)> {
-    let (user, group) = account();
-    become_user(user, group).expect("another user");
-    take_up(limits)
-}
-
 /// Takes up the limit, to the page, in large pipes, which are returned.
 pub(super) fn take_up(limits: Limits) -> Vec<(OwnedFd, OwnedFd)> {
     let largest = i32::try_from(limits.pipe * page_size()).expect("a size");
@@ -57,6 +53,37 @@ pub(super) fn take_up(limits: Limits) -> Vec<(OwnedFd, OwnedFd)> {
         large.push((reader, writer));
     }
     large
+}
+
+/// What a process of the account's user comes to that has taken up all that it may, with these capabilities; it is handed the limits
+/// and its pipes. These cases may have waited for their turn.
+pub(super) fn with_all_taken_up<T: Debug + Serialize + DeserializeOwned>(
+    capabilities: &'static [&'static str],
+    body: impl FnOnce(Limits, Vec<(OwnedFd, OwnedFd)>, &Link) -> Result<T, Errno>,
+) -> Result<Participant<Result<T, Errno>>, Failure> {
+    restart_deadline();
+    let limits = limits()?;
+    Ok(Participant::spawn("user", (), move |(), link| {
+        let (user, group) = account();
+        become_user_with(user, group, capabilities)?;
+        body(limits, take_up(limits), link)
+    })?)
+}
+
+/// The pages of a pipe that another process of the account's user makes.
+pub(super) fn pages_of_another() -> Result<Result<usize, Errno>, Failure> {
+    let another = Participant::spawn("another", (), |(), _| {
+        let (user, group) = account();
+        become_user(user, group)?;
+        let (reader, _writer) = pipe()?;
+        pages_of(&reader)
+    })?;
+    another.join()
+}
+
+/// The pages that a pipe has.
+pub(super) fn pages_of(end: &OwnedFd) -> Result<usize, Errno> {
+    Ok(pipe_size(end)? / page_size())
 }
 
 /// Asks for so many pages: the pages that the pipe has then.
@@ -73,20 +100,15 @@ pub(super) fn grown(writer: &OwnedFd, pages: usize) -> Result<usize, Errno> {
     fixed_in = "Linux 4.16 (9903a91c763e)"
 )]
 fn can_be_used_up_to_the_last_page() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let large = exhaust(limits);
+    let half = limits()?.pipe / 2;
+    let user = with_all_taken_up(&[], |limits, large, _| {
         // Taken back from one and given to another, page for page.
-        let half = grown(&large[0].1, limits.pipe / 2);
-        let (_reader, next) = pipe().expect("a pipe within the limit");
+        let taken_back = grown(&large[0].1, half);
+        let (_reader, next) = pipe()?;
         let small = grown(&next, 1);
-        let too_much = grown(&next, limits.pipe);
-        let exact = grown(&next, limits.pipe / 2);
-        (half, small, too_much, exact, grown(&large[0].1, limits.pipe))
+        Ok((taken_back, small, grown(&next, limits.pipe), grown(&next, half), grown(&large[0].1, limits.pipe)))
     })?;
-    let half = limits.pipe / 2;
-    expect_eq!(user.join()?, (Ok(half), Ok(1), Err(EPERM), Ok(half), Err(EPERM)));
+    expect_eq!(user.join()?, Ok((Ok(half), Ok(1), Err(EPERM), Ok(half), Err(EPERM))));
     Ok(())
 }
 
@@ -100,22 +122,19 @@ fn can_be_used_up_to_the_last_page() -> Outcome {
     fixed_in = "Linux 5.14 (46c4c9d1beb7)"
 )]
 fn leaves_two_pages_to_further_pipes() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let _large = exhaust(limits);
-        let (reader, writer) = pipe().expect("a small pipe");
-        let size = pipe_size(&reader).map(|size| size / page_size());
+    let user = with_all_taken_up(&[], |_, _large, _| {
+        let (reader, writer) = pipe()?;
+        let size = pages_of(&reader);
         let refused = grown(&writer, 4);
         let room = fill(&writer).map(|bytes| bytes / page_size());
         // All but the last byte of the first page is read: no page is free yet. Then it is.
-        set_nonblocking(&writer, true).expect("a flag");
-        read_exactly(&reader, page_size() - 1).expect("bytes");
+        set_nonblocking(&writer, true)?;
+        read_exactly(&reader, page_size() - 1)?;
         let not_yet = write(&writer, b"x");
-        read_exactly(&reader, 1).expect("a byte");
-        (size, refused, room, not_yet, write(&writer, b"x"))
+        read_exactly(&reader, 1)?;
+        Ok((size, refused, room, not_yet, write(&writer, b"x")))
     })?;
-    expect_eq!(user.join()?, (Ok(2), Err(EPERM), Ok(2), Err(EAGAIN), Ok(1)));
+    expect_eq!(user.join()?, Ok((Ok(2), Err(EPERM), Ok(2), Err(EAGAIN), Ok(1))));
     Ok(())
 }
 
@@ -128,18 +147,15 @@ fn leaves_two_pages_to_further_pipes() -> Outcome {
     fixed_in = "Linux 4.9 (9c87bcf0a31b)"
 )]
 fn is_given_back_by_reducing_and_closing() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let mut large = exhaust(limits);
+    let user = with_all_taken_up(&[], |_, large, _| {
         let reduced = grown(&large[0].1, 1);
-        let (_reader, next) = pipe().expect("a pipe");
+        let (_reader, next) = pipe()?;
         let enlarged = grown(&next, 32);
-        large.clear();
-        let (reader, _writer) = pipe().expect("a pipe");
-        (reduced, enlarged, pipe_size(&reader).map(|size| size / page_size()))
+        drop(large);
+        let (reader, _writer) = pipe()?;
+        Ok((reduced, enlarged, pages_of(&reader)))
     })?;
-    expect_eq!(user.join()?, (Ok(1), Ok(32), Ok(16)));
+    expect_eq!(user.join()?, Ok((Ok(1), Ok(32), Ok(16))));
     Ok(())
 }
 
@@ -147,24 +163,21 @@ fn is_given_back_by_reducing_and_closing() -> Outcome {
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_not_charged_for_what_is_refused() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let large = exhaust(limits);
-        write_all(&large[0].1, &pattern(3 * page_size())).expect("room");
-        let (small_reader, small) = pipe().expect("a small pipe");
+    let half = limits()?.pipe / 2;
+    let user = with_all_taken_up(&[], |limits, large, _| {
+        write_all(&large[0].1, &pattern(3 * page_size()))?;
+        let (small_reader, small) = pipe()?;
         let refusals: Vec<_> = (0..200).flat_map(|_| [grown(&large[0].1, 2), grown(&small, limits.pipe)]).collect();
         let as_expected = refusals.chunks(2).all(|pair| pair == [Err(EBUSY), Err(EPERM)]);
         drop((small_reader, small));
         // Half of one pipe goes back and is had again, to the page.
-        let half = grown(&large[1].1, limits.pipe / 2);
-        let (_reader, next) = pipe().expect("a pipe");
-        let (_, exact) = (grown(&next, 1), grown(&next, limits.pipe / 2));
-        let (_reader, last) = pipe().expect("a small pipe");
-        (as_expected, half, exact, grown(&last, 4))
+        let taken_back = grown(&large[1].1, half);
+        let (_reader, next) = pipe()?;
+        let (_, exact) = (grown(&next, 1), grown(&next, half));
+        let (_reader, last) = pipe()?;
+        Ok((as_expected, taken_back, exact, grown(&last, 4)))
     })?;
-    let half = limits.pipe / 2;
-    expect_eq!(user.join()?, (true, Ok(half), Ok(half), Err(EPERM)));
+    expect_eq!(user.join()?, Ok((true, Ok(half), Ok(half), Err(EPERM))));
     Ok(())
 }
 
@@ -172,25 +185,14 @@ fn is_not_charged_for_what_is_refused() -> Outcome {
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_each_users_own_and_ends_with_its_processes() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let hog = Participant::spawn("hog", (), move |(), link| -> () {
-        let _large = exhaust(limits);
+    let hog = with_all_taken_up(&[], |_, _large, link| -> Result<(), Errno> {
         link.reached("exhausted");
         link.park()
     })?;
-    let late = || {
-        Participant::spawn("late", (), |(), _| {
-            let (user, group) = account();
-            become_user(user, group).expect("another user");
-            pipe().and_then(|(reader, _writer)| pipe_size(&reader))
-        })
-    };
     hog.until_reached("exhausted")?;
     let (other, _writer) = pipe()?;
-    expect_eq!(pipe_size(&other), Ok(16 * page_size()));
-    expect_eq!(late()?.join()?, Ok(2 * page_size()));
+    expect_eq!((pages_of(&other), pages_of_another()?), (Ok(16), Ok(2)));
     hog.kill()?;
-    expect_eq!(late()?.join()?, Ok(16 * page_size()));
+    expect_eq!(pages_of_another()?, Ok(16));
     Ok(())
 }

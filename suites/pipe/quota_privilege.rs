@@ -3,33 +3,26 @@
 
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
-use conformance::sys::capability::{become_user_with, keep_capabilities};
-use conformance::sys::identity::become_user;
+use conformance::sys::capability::keep_capabilities;
 use nix::unistd::Uid;
 use serial_test::file_serial;
 
-use super::quota::{Limits, account, grown, limits, take_up};
+use super::quota::{Limits, account, grown, limits, pages_of, pages_of_another, take_up, with_all_taken_up};
 
 /// Pages of a new pipe, what comes of enlarging it to the most that the limit on one pipe allows, and of going beyond that.
 type Seen = (Result<usize, Errno>, Result<usize, Errno>, Result<usize, Errno>);
 
 fn another(limits: Limits) -> Result<Seen, Errno> {
     let (reader, writer) = pipe()?;
-    let size = pipe_size(&reader).map(|size| size / page_size());
-    Ok((size, grown(&writer, limits.pipe), grown(&writer, 2 * limits.pipe)))
+    Ok((pages_of(&reader), grown(&writer, limits.pipe), grown(&writer, 2 * limits.pipe)))
 }
 
 /// Takes up all of a user's pages, with these capabilities: what they give it then, and what is left when they are gone.
 fn beyond_the_limit_with(names: &'static [&'static str]) -> Result<(Seen, Seen), Failure> {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let (user, group) = account();
-        become_user_with(user, group, names)?;
-        let _large = take_up(limits);
+    let user = with_all_taken_up(names, |limits, _large, _| {
         let with = another(limits)?;
         keep_capabilities(&[])?;
-        Ok::<_, Errno>((with, another(limits)?))
+        Ok((with, another(limits)?))
     })?;
     Ok(user.join()??)
 }
@@ -107,17 +100,12 @@ fn of_the_superuser_is_without_limit() -> Outcome {
     ambient
 )]
 fn is_asked_for_at_each_change() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let user = Participant::spawn("user", (), move |(), _| {
-        let (user, group) = account();
-        become_user_with(user, group, &["CAP_SYS_ADMIN"])?;
-        let _large = take_up(limits);
+    let user = with_all_taken_up(&["CAP_SYS_ADMIN"], |_, _large, _| {
         let (reader, writer) = pipe()?;
         keep_capabilities(&[])?;
         let room = fill(&writer)? / page_size();
         read_exactly(&reader, room * page_size())?;
-        Ok::<_, Errno>((room, grown(&writer, 32), grown(&writer, 1), grown(&writer, 2)))
+        Ok((room, grown(&writer, 32), grown(&writer, 1), grown(&writer, 2)))
     })?;
     expect_eq!(user.join()?, Ok((16, Err(EPERM), Ok(1), Err(EPERM))));
     Ok(())
@@ -131,30 +119,17 @@ fn is_asked_for_at_each_change() -> Outcome {
     ambient
 )]
 fn does_not_hide_what_was_taken_up() -> Outcome {
-    restart_deadline();
-    let limits = limits()?;
-    let hog = Participant::spawn("hog", (), move |(), link| {
-        let (user, group) = account();
-        become_user_with(user, group, &["CAP_SYS_ADMIN"])?;
-        let large = take_up(limits);
+    let hog = with_all_taken_up(&["CAP_SYS_ADMIN"], |_, large, link| {
         link.meet("exhausted");
         drop(large);
         link.meet("released");
-        Ok::<_, Errno>(())
+        Ok(())
     })?;
-    let other = || {
-        Participant::spawn("other", (), |(), _| {
-            let (user, group) = account();
-            become_user(user, group)?;
-            let (reader, _writer) = pipe()?;
-            pipe_size(&reader).map(|size| size / page_size())
-        })
-    };
     hog.until_reached("exhausted")?;
-    expect_eq!(other()?.join()?, Ok(2));
+    expect_eq!(pages_of_another()?, Ok(2));
     hog.open("exhausted")?;
     hog.until_reached("released")?;
-    expect_eq!(other()?.join()?, Ok(16));
+    expect_eq!(pages_of_another()?, Ok(16));
     hog.open("released")?;
     expect_eq!(hog.join()?, Ok(()));
     Ok(())

@@ -7,6 +7,8 @@ use conformance::sys::pthread_meeting::{Passed, SharedBarrier};
 use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
+use super::fixture::disturb;
+
 fn barrier(count: u32) -> Result<SharedBarrier, Errno> {
     SharedBarrier::create(Mapping::anonymous(page_size())?, count)
 }
@@ -139,12 +141,7 @@ fn is_not_left_for_a_signal(#[values(Restart::Yes, Restart::No)] restart: Restar
         signal::catch(Signal::SIGUSR1, restart)?;
         barrier.wait().map(|passed| (passed, signal::caught(Signal::SIGUSR1)))
     })?;
-    waiter.until_blocked()?;
-    waiter.signal(Signal::SIGUSR1)?;
-    waiter.expect_still_blocked()?;
-    waiter.stop()?;
-    waiter.resume()?;
-    waiter.expect_still_blocked()?;
+    disturb(&waiter)?;
     let last = barrier.wait()?;
     let (other, signals) = waiter.join()??;
     let mut seen = [last, other];

@@ -11,7 +11,7 @@ use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
 use super::condition_scene::{GONE_ON, PERMITS, Scene, WAITING, WENT_ON};
-use super::fixture::{Kind, WELL, turn};
+use super::fixture::{Kind, WELL, disturb, turn};
 
 /// Each signal lets a waiter go on, and with one permit for each no more than one.
 #[rstest]
@@ -143,12 +143,7 @@ fn is_not_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart) -> 
         Ok::<_, Errno>((scene.take_a_permit(), signal::caught(Signal::SIGUSR1)))
     })?;
     scene.until_more_wait_than(0);
-    waiter.until_blocked()?;
-    waiter.signal(Signal::SIGUSR1)?;
-    waiter.expect_still_blocked()?;
-    waiter.stop()?;
-    waiter.resume()?;
-    waiter.expect_still_blocked()?;
+    disturb(&waiter)?;
     expect_eq!((scene.give(1), scene.condition.signal()), (WELL, Ok(())));
     expect_eq!(waiter.join()?, Ok((WENT_ON, 1)));
     Ok(())

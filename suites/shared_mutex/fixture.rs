@@ -52,6 +52,17 @@ pub fn holder(mutex: &SharedMutex) -> Result<Participant<Result<(), Errno>>, Fai
     Ok(holder)
 }
 
+/// Waits until a participant is blocked, lets it handle `SIGUSR1`, and stops it and lets it go on: it is blocked still each time.
+#[track_caller]
+pub fn disturb<T>(waiter: &Participant<T>) -> Result<(), Failure> {
+    waiter.until_blocked()?;
+    waiter.signal(Signal::SIGUSR1)?;
+    waiter.expect_still_blocked()?;
+    waiter.stop()?;
+    waiter.resume()?;
+    waiter.expect_still_blocked()
+}
+
 /// What a participant is answered that locks and unlocks.
 pub type Turn = (Result<(), Errno>, Result<(), Errno>);
 

@@ -9,6 +9,8 @@ use conformance::sys::shm::SharedMemory;
 use proptest::prelude::*;
 use rstest::rstest;
 
+use super::fixture::disturb;
+
 fn lock() -> Result<SharedLock, Errno> {
     SharedLock::create(Mapping::anonymous(page_size())?)
 }
@@ -248,12 +250,7 @@ fn is_not_interrupted(
         signal::catch(Signal::SIGUSR1, restart)?;
         Ok::<_, Errno>((lock.lock(wish), lock.unlock(), signal::caught(Signal::SIGUSR1)))
     })?;
-    waiter.until_blocked()?;
-    waiter.signal(Signal::SIGUSR1)?;
-    waiter.expect_still_blocked()?;
-    waiter.stop()?;
-    waiter.resume()?;
-    waiter.expect_still_blocked()?;
+    disturb(&waiter)?;
     writer.open("unlock")?;
     expect_eq!((writer.join()?, waiter.join()?, for_another(&lock)?), (Ok(()), Ok((Ok(()), Ok(()), 1)), FREE));
     Ok(())

@@ -7,7 +7,7 @@ use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread_time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{Kind, WELL, holder, turn};
+use super::fixture::{Kind, WELL, disturb, holder, turn};
 
 /// The beginning of the real-time clock, long ago.
 const LONG_AGO: Time = Time { seconds: 0, nanoseconds: 0 };
@@ -148,12 +148,7 @@ fn is_not_interrupted(
         signal::catch(Signal::SIGUSR1, restart)?;
         Ok::<_, Errno>((mutex.timed_lock(until), mutex.unlock(), signal::caught(Signal::SIGUSR1)))
     })?;
-    waiter.until_blocked()?;
-    waiter.signal(Signal::SIGUSR1)?;
-    waiter.expect_still_blocked()?;
-    waiter.stop()?;
-    waiter.resume()?;
-    waiter.expect_still_blocked()?;
+    disturb(&waiter)?;
     holder.open("unlock")?;
     expect_eq!((holder.join()?, waiter.join()?), (Ok(()), Ok((Ok(()), Ok(()), 1))));
     Ok(())

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
-use super::traced::{Stop, start, stop_info};
+use super::traced::{start, stop_info};
 use super::{Report, Victim, conclude};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
 use crate::process::blocked::call_name;
@@ -17,6 +17,7 @@ use crate::process::participant::Value;
 use crate::process::{Descriptors, End, Link, Participant};
 use crate::sys::fork::{wait, wait_with};
 use crate::sys::io::page_size;
+use crate::sys::syscall_info::SyscallStop;
 use crate::sys::{Errno, symbol};
 
 /// More instructions than a short critical section has: a stretch that never ends is a mistake of the case.
@@ -174,15 +175,15 @@ impl Stepped {
             }
             entry = !entry;
             match stop_info(self.process, entry)? {
-                Stop::Entry { number, first_argument } => {
+                SyscallStop::Entry { number, first_argument } => {
                     let name = call_name(number);
                     in_mark = name == MARK;
                     if name == "write" && first_argument == link_to_case {
                         return Err(unresolved("the victim of an instruction sweep made no mark".to_owned()).into());
                     }
                 }
-                Stop::Exit { .. } if in_mark => return Ok(()),
-                Stop::Exit { .. } => {}
+                SyscallStop::Exit { .. } if in_mark => return Ok(()),
+                SyscallStop::Exit { .. } => {}
             }
         }
     }

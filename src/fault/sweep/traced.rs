@@ -11,14 +11,9 @@ use crate::process::blocked::{CallNumber, call_name};
 use crate::process::child::end_of;
 use crate::process::participant::Value;
 use crate::process::{Descriptors, Link, Participant};
+use crate::sys::Errno;
 use crate::sys::fork::{wait, wait_with};
-use crate::sys::{Errno, errno};
-
-/// What a traced process stopped at.
-pub(super) enum Stop {
-    Entry { number: CallNumber, first_argument: u64 },
-    Exit { returned: i64 },
-}
+use crate::sys::syscall_info::{SyscallStop, syscall_stop};
 
 #[track_caller]
 pub(super) fn run<D: Descriptors, P, T: Value>(
@@ -112,12 +107,12 @@ impl Trace {
                 }
             }
             match self.stop()? {
-                Stop::Entry { first_argument, number } if first_argument == link_to_case && call_name(number) == "write" => {
+                SyscallStop::Entry { first_argument, number } if first_argument == link_to_case && call_name(number) == "write" => {
                     ptrace::detach(self.process, None)?;
                     return Ok(Killed::NotReached);
                 }
-                Stop::Entry { number, .. } => self.entered = Some(number),
-                Stop::Exit { returned } => {
+                SyscallStop::Entry { number, .. } => self.entered = Some(number),
+                SyscallStop::Exit { returned } => {
                     let name = self.entered.take().map(call_name).unwrap_or_default();
                     self.completed.push(Call { name, returned });
                 }
@@ -130,7 +125,7 @@ impl Trace {
         }
     }
 
-    fn stop(&mut self) -> Result<Stop, Failure> {
+    fn stop(&mut self) -> Result<SyscallStop, Failure> {
         self.inside = !self.inside;
         match stop_info(self.process, self.inside) {
             Ok(stop) => Ok(stop),
@@ -158,35 +153,21 @@ impl Trace {
 }
 
 /// Reads the stop with `PTRACE_GET_SYSCALL_INFO`, and from the registers where a system lacks that.
-pub(super) fn stop_info(process: Pid, entry: bool) -> Result<Stop, Errno> {
-    #[cfg(target_env = "gnu")]
-    if let Ok(info) = ptrace::syscall_info(process) {
-        // SAFETY: `op` says which member of the union the kernel has written.
-        return unsafe {
-            match info.op {
-                libc::PTRACE_SYSCALL_INFO_ENTRY => Ok(Stop::Entry {
-                    number: CallNumber::try_from(info.u.entry.nr).unwrap_or(-1),
-                    first_argument: info.u.entry.args[0],
-                }),
-                libc::PTRACE_SYSCALL_INFO_EXIT => Ok(Stop::Exit { returned: info.u.exit.sval }),
-                _ => Err(errno::EIO),
-            }
-        };
-    }
-    registers(process, entry)
+pub(super) fn stop_info(process: Pid, entry: bool) -> Result<SyscallStop, Errno> {
+    syscall_stop(process).or_else(|_| registers(process, entry))
 }
 
 #[cfg(target_arch = "x86_64")]
-fn registers(process: Pid, entry: bool) -> Result<Stop, Errno> {
+fn registers(process: Pid, entry: bool) -> Result<SyscallStop, Errno> {
     let registers = ptrace::getregs(process)?;
     Ok(if entry {
-        Stop::Entry { number: registers.orig_rax.cast_signed(), first_argument: registers.rdi }
+        SyscallStop::Entry { number: registers.orig_rax.cast_signed(), first_argument: registers.rdi }
     } else {
-        Stop::Exit { returned: registers.rax.cast_signed() }
+        SyscallStop::Exit { returned: registers.rax.cast_signed() }
     })
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn registers(_: Pid, _: bool) -> Result<Stop, Errno> {
-    Err(errno::ENOSYS)
+fn registers(_: Pid, _: bool) -> Result<SyscallStop, Errno> {
+    Err(crate::sys::errno::ENOSYS)
 }

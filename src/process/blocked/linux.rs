@@ -71,11 +71,16 @@ macro_rules! names {
 /// The calls that cases block in.
 const NAMES: &[(CallNumber, &str)] = names! {
     SYS_read SYS_write SYS_readv SYS_writev SYS_openat SYS_ppoll SYS_pselect6 SYS_epoll_pwait SYS_splice SYS_tee SYS_vmsplice
-    SYS_sendfile SYS_futex SYS_semop SYS_semtimedop SYS_msgsnd SYS_msgrcv SYS_mq_timedsend SYS_mq_timedreceive SYS_sendto
-    SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_connect SYS_accept SYS_accept4 SYS_wait4 SYS_waitid SYS_clock_nanosleep
+    SYS_sendfile SYS_futex SYS_mq_timedsend SYS_mq_timedreceive SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_connect SYS_accept4 SYS_wait4 SYS_waitid SYS_clock_nanosleep
     SYS_nanosleep SYS_rt_sigtimedwait SYS_rt_sigsuspend SYS_flock SYS_fcntl SYS_close SYS_exit_group SYS_getpid SYS_getppid SYS_kill
     SYS_mknodat SYS_unlinkat
 };
+
+/// Calls that some architectures have behind `ipc` and `socketcall` only.
+#[cfg(not(any(target_arch = "s390x", target_arch = "x86")))]
+const DIRECT_NAMES: &[(CallNumber, &str)] = names! { SYS_semop SYS_semtimedop SYS_msgsnd SYS_msgrcv SYS_accept };
+#[cfg(any(target_arch = "s390x", target_arch = "x86"))]
+const DIRECT_NAMES: &[(CallNumber, &str)] = names! { SYS_ipc };
 
 /// Calls that only older architectures have.
 #[cfg(target_arch = "x86_64")]
@@ -84,7 +89,12 @@ const OLD_NAMES: &[(CallNumber, &str)] = names! { SYS_open SYS_poll SYS_select S
 const OLD_NAMES: &[(CallNumber, &str)] = &[];
 
 pub(super) fn call_name(number: CallNumber) -> Option<&'static str> {
-    NAMES.iter().chain(OLD_NAMES).find(|(known, _)| *known == number).map(|(_, name)| name.trim_start_matches("SYS_"))
+    NAMES
+        .iter()
+        .chain(DIRECT_NAMES)
+        .chain(OLD_NAMES)
+        .find(|(known, _)| *known == number)
+        .map(|(_, name)| name.trim_start_matches("SYS_"))
 }
 
 #[cfg(test)]
