@@ -20,7 +20,7 @@ use crate::process::context::{self, CaseMessage, Parameters};
 use crate::process::wake::Wake;
 use crate::process::{clean_state, link, snapshot};
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, exit_now, flush, fork, wait, wait_with};
+use crate::sys::fork::{Forked, exit_now, flush, fork, set_variable, wait, wait_with};
 
 /// Deadline of a case that declares no other, before scaling.
 const USUAL_DEADLINE: Duration = Duration::from_secs(10);
@@ -197,8 +197,7 @@ fn prepare(setup: &Setup<'_>, to_worker: &OwnedFd, output: Option<OwnedFd>) -> R
     clean_state::establish(&[to_worker])?;
     nix::unistd::chdir(setup.directory)?;
     if setup.isolation != IsolationChoice::None {
-        // SAFETY: this process has one thread.
-        unsafe { std::env::set_var("TMPDIR", setup.directory) };
+        set_variable("TMPDIR", setup.directory)?;
     }
     Ok(())
 }

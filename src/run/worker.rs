@@ -39,8 +39,7 @@ pub(crate) fn serve(job: &Job<'_>, sandbox: Sandbox, commands: OwnedFd, reports:
     sandbox.outlive_runner();
     let wake = Wake::on(&[Signal::SIGCHLD]).expect("a worker needs a pipe, two descriptors and a signal handler");
     // A terminal's Ctrl-C is for the runner, which ends its workers itself.
-    // SAFETY: ignoring a signal has no preconditions.
-    let _ = unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigIgn) };
+    let _ = crate::sys::signal::ignore(Signal::SIGINT);
     let mut worker =
         Worker { job, sandbox, probes: Probes::new(), kernel: KernelWatch::open(), wake, commands: Receiver::new(commands) };
     while let Ok(Received::Frame(command)) = worker.commands.receive::<Command>() {

@@ -1,6 +1,7 @@
 //! Forking the harness's own processes: workers, and children that try something out. (Participants of cases are forked in
 //! `process`.)
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,9 +65,24 @@ pub fn flush() {
     let _ = std::io::stderr().flush();
 }
 
+/// Sets a variable of the environment, in a process that has one thread.
+///
+/// # Errors
+/// `EDEADLK` where the process is seen to have several threads.
+pub fn set_variable(name: &str, value: impl AsRef<OsStr>) -> Result<(), Errno> {
+    expect_one_thread()?;
+    // SAFETY: nobody else is there to read the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
+    Ok(())
+}
+
 /// Flushes what the child would otherwise write a second time, and refuses to fork with several threads.
 fn prepare() -> Result<(), Errno> {
     flush();
+    expect_one_thread()
+}
+
+fn expect_one_thread() -> Result<(), Errno> {
     if threads().is_some_and(|count| count > FOREIGN.load(Ordering::Relaxed) + 1) { Err(super::errno::EDEADLK) } else { Ok(()) }
 }
 
