@@ -1,13 +1,15 @@
 //! Running cases: the plan, the workers, and the events they give rise to.
 
 mod case_process;
+mod error;
 pub mod event;
 mod runner;
 mod seeds;
 mod time_scale;
 mod worker;
 
-pub use runner::{RunError, execute};
+pub use error::RunError;
+pub use runner::execute;
 
 use crate::case::Case;
 

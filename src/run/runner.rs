@@ -9,39 +9,19 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::case_process::{self, Report};
+use super::error::RunError;
 use super::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 use super::worker::{self, Command, Job, readable};
 use super::{IsolationChoice, RunOptions, seeds, time_scale};
 use crate::outcome::{CaseResult, Cause, Finding};
-use crate::platform::Platform;
+use crate::platform::{Platform, System};
 use crate::process::blocked::Pause;
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::end_of;
 use crate::process::wake::Wake;
-use crate::report::{ReportError, Reporter};
-use crate::sandbox::{self, Isolation, SandboxError, journal};
-use crate::sys::Errno;
+use crate::report::Reporter;
+use crate::sandbox::{self, Isolation, journal};
 use crate::sys::fork::{wait, wait_with};
-
-/// Why a run could not be made, or not be finished. Each reads on from "cannot …".
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Fork, wait or a pipe does not work here.
-    #[error("run cases: fork, wait and one pipe must work, and here one of them does not ({0:?}: {0})")]
-    Probe(Errno),
-    /// The sandbox that was asked for cannot be had.
-    #[error("make a sandbox")]
-    Sandbox(#[from] SandboxError),
-    /// A system call of the harness itself failed.
-    #[error("{0}: {1:?} ({1})")]
-    System(&'static str, Errno),
-    /// A report cannot be written.
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    /// Workers die as soon as they are started.
-    #[error("keep a worker alive: {0} ended in a row, the last one so: {1}; try --isolation none")]
-    Workers(usize, String),
-}
 
 /// Workers that may end in a row, without a case decided in between, before the run is given up; twice all of them if that is more.
 const MOST_LOST_WORKERS: usize = 8;
@@ -153,16 +133,12 @@ impl Run<'_> {
     }
 
     fn describe(&self) -> RunStarted {
-        let system = nix::sys::utsname::uname().map_or_else(
-            |_| "unknown".to_owned(),
-            |name| [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy().into_owned()).join(" "),
-        );
         let mut behaviours: Vec<&str> = self.options.cases.iter().map(|case| case.behaviour.as_str()).collect();
         behaviours.dedup();
         RunStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             platform: self.platform.name().to_owned(),
-            system,
+            system: System::detect().to_string(),
             isolation: self.isolation.describe(),
             jobs: self.options.jobs,
             seed: self.options.seed,
@@ -177,7 +153,9 @@ impl Run<'_> {
     /// has no bound. False when there is nothing more.
     fn plan(&mut self) -> bool {
         let endless = self.options.until_fail && self.options.repeat == 0;
-        if !endless && self.next_iteration > 0 {
+        // What must not be run at all never fails either.
+        let barred = || self.options.cases.iter().all(|case| self.platform.do_not_run(&case.name).is_some());
+        if self.next_iteration > 0 && (!endless || barred()) {
             return false;
         }
         let isolated = self.isolation.is_private();
