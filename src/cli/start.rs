@@ -28,7 +28,7 @@ use crate::sys::fork;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
-    fork::begin();
+    fork::count_foreign_threads();
     entry::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,

@@ -51,7 +51,8 @@ impl System {
 
     /// The releases as numbers.
     pub fn releases(&self) -> Releases {
-        let library = self.library.map(|library| (library, Release::running(&self.library_release)));
+        let told = (!self.library_release.is_empty()).then(|| Release::running(&self.library_release));
+        let library = self.library.map(|library| (library, told));
         Releases { kernel: Release::running(&self.release), library }
     }
 

@@ -107,14 +107,15 @@ impl Deviation {
         self.patterns.iter().any(|(pattern, _)| pattern.matches(case))
     }
 
-    /// Whether a system with these releases deviates.
+    /// Whether a system with these releases deviates. A release that is not told is within no bound.
     pub fn holds_for(&self, on: &Releases) -> bool {
         let release = match (self.library, &on.library) {
-            (None, _) => &on.kernel,
-            (Some(named), Some((library, release))) if named == *library => release,
+            (None, _) => Some(&on.kernel),
+            (Some(named), Some((library, release))) if named == *library => release.as_ref(),
             (Some(_), _) => return false,
         };
-        self.since.as_ref().is_none_or(|since| since <= release) && self.until.as_ref().is_none_or(|until| release < until)
+        self.since.as_ref().is_none_or(|since| release.is_some_and(|release| since <= release))
+            && self.until.as_ref().is_none_or(|until| release.is_some_and(|release| release < until))
     }
 
     /// As reports show it.

@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn on(kernel: &str, library: Option<(Library, &str)>) -> Releases {
-        let library = library.map(|(library, release)| (library, Release::running(release)));
+        let library = library.map(|(library, release)| (library, (!release.is_empty()).then(|| Release::running(release))));
         Releases { kernel: Release::running(kernel), library }
     }
 
@@ -218,6 +218,7 @@ mod tests {
         let holds = |library| file.deviations[0].holds_for(&on("1.0", library));
         assert!(holds(Some((Library::Glibc, "2.36"))));
         assert!(!holds(Some((Library::Glibc, "2.29"))));
+        assert!(!holds(Some((Library::Glibc, ""))));
         assert!(!holds(Some((Library::Musl, "2.36"))));
         assert!(!holds(None));
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// A C library that more than one system, or a system beside another, is used with.
+/// A C library of a system that is used with more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Library {
@@ -18,10 +18,12 @@ pub enum Library {
 impl Library {
     /// The one that this executable was built for; `None` where the system has but one.
     pub fn current() -> Option<Self> {
-        match () {
-            () if cfg!(target_env = "gnu") => Some(Library::Glibc),
-            () if cfg!(target_env = "musl") => Some(Library::Musl),
-            () => None,
+        if cfg!(target_env = "gnu") {
+            Some(Library::Glibc)
+        } else if cfg!(target_env = "musl") {
+            Some(Library::Musl)
+        } else {
+            None
         }
     }
 }
@@ -40,8 +42,8 @@ impl fmt::Display for Library {
 pub struct Releases {
     /// The kernel's release.
     pub kernel: Release,
-    /// The C library, with its release; 0 where it does not say.
-    pub library: Option<(Library, Release)>,
+    /// The C library, with its release where it tells that.
+    pub library: Option<(Library, Option<Release>)>,
 }
 
 /// The leading numbers of a release: `6.1.0-13-amd64` is 6.1.0. Missing numbers count as 0.

@@ -21,7 +21,7 @@ pub type CallNumber = libc::c_long;
 pub enum Look {
     /// Asleep, waiting for something.
     Asleep(SystemCall),
-    /// Running, about to run, or in an uninterruptible short wait.
+    /// Running, about to run, or in a wait that no case is about: an uninterruptible one, or for a page or a program.
     Awake,
     /// Stopped by a signal or a tracer.
     Stopped,

@@ -248,7 +248,7 @@ mod tests {
             samples::decided("a::b::e", Verdict::Untested),
         ];
         let expected = "
-ipc-conformance 0.1.0 against Linux on Linux 6.1.0 x86_64
+ipc-conformance 0.1.0 against Linux on Linux 6.1.0 x86_64, glibc 2.36
 isolation private, 2 jobs, seed 7
 
 running 3 tests

@@ -81,7 +81,7 @@ pub(super) fn run_started(planned: usize) -> Event {
         EventKind::RunStarted(RunStarted {
             version: "0.1.0".to_owned(),
             platform: "Linux".to_owned(),
-            system: "Linux 6.1.0 x86_64".to_owned(),
+            system: "Linux 6.1.0 x86_64, glibc 2.36".to_owned(),
             isolation: "private".to_owned(),
             jobs: 2,
             seed: 7,

@@ -31,8 +31,11 @@ const KEPT_OUTPUT: usize = 8 * 1024;
 /// Most entries of a timeline that a finding keeps: its end.
 const KEPT_TIMELINE: usize = 200;
 
-/// How long a case's pipes are read after its end: longer than it takes to empty them, while a forgotten child may go on writing.
+/// How long a case's pipes are read after its end, or past its deadline, while somebody may go on writing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// So much is read however late it is, in bytes of output and in frames: more than can be waiting in a pipe.
+const WAITING: usize = 1 << 20;
 
 /// What came of a case, before it is held against a platform file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -233,10 +236,10 @@ impl Watch<'_> {
             // The end first: what a process said before it ended is then in the pipes already.
             let signalled = !self.wake.take().is_empty();
             let ended = if signalled || !channel_open || left.is_none() { self.end()? } else { None };
-            // A case may write faster than is read, so reading has a deadline too. But whoever has ended says no more.
+            // A case may write faster than is read, so reading has a deadline too.
             let until = if ended.is_some() || left.is_none() { Instant::now() + LAST_WORDS } else { started + deadline };
+            channel_open = channel_open && self.take_in(&mut started, until)?;
             output_open = output_open && drain(&self.output, &mut self.record.output, until)?;
-            channel_open = channel_open && self.take_in(&mut started, ended.is_none().then_some(until))?;
             if let Some(end) = ended {
                 return Ok(Watched::Ended(end));
             }
@@ -272,9 +275,11 @@ impl Watch<'_> {
     }
 
     /// Takes in what the case has said; false once its channel is closed.
-    fn take_in(&mut self, started: &mut Instant, until: Option<Instant>) -> Result<bool, Errno> {
+    fn take_in(&mut self, started: &mut Instant, until: Instant) -> Result<bool, Errno> {
         let record = &mut self.record;
-        while until.is_none_or(|until| Instant::now() < until) {
+        let mut frames = 0;
+        while frames < WAITING || Instant::now() < until {
+            frames += 1;
             match self.channel.receive::<CaseMessage>()? {
                 Received::Frame(CaseMessage::Timeline(entry)) => {
                     if record.timeline.len() == 2 * KEPT_TIMELINE {
@@ -298,10 +303,12 @@ impl Watch<'_> {
 /// Reads what the case has written and keeps the end of it; false once the pipe is closed.
 fn drain(output: &OwnedFd, kept: &mut Vec<u8>, until: Instant) -> Result<bool, Errno> {
     let mut buffer = [0; 16 * 1024];
-    while Instant::now() < until {
+    let mut total = 0;
+    while total < WAITING || Instant::now() < until {
         match nix::unistd::read(output, &mut buffer) {
             Ok(0) => return Ok(false),
             Ok(count) => {
+                total += count;
                 // In memory, which cannot fail.
                 let _ = kept.write_all(&buffer[..count]);
                 let surplus = kept.len().saturating_sub(KEPT_OUTPUT);

@@ -84,7 +84,7 @@ pub struct RunStarted {
     pub version: String,
     /// Name of the platform file in force.
     pub platform: String,
-    /// Kernel name, release and machine, as `uname` gives them.
+    /// Kernel name, release and machine, as `uname` gives them, and the C library where there are several.
     pub system: String,
     /// `private` or `none`, and in the second case why.
     pub isolation: String,

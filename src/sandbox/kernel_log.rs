@@ -104,7 +104,7 @@ fn kernel_message(record: &str) -> Option<&str> {
 /// is none of that; nor is that something was stalled, which is so on a machine whose own processors were taken from it. Who is
 /// stalled for good is found by a case's deadline.
 fn is_complaint(message: &str) -> bool {
-    const STALLS: [&str; 2] = ["lockup", "stuck for"];
+    const STALLS: [&str; 3] = ["BUG: soft lockup", "BUG: workqueue lockup", "hard LOCKUP"];
     const STARTS: [&str; 7] =
         ["WARNING: ", "BUG: ", "kernel BUG at ", "------------[ cut here ]", "Oops", "Kernel panic", "UBSAN: "];
     const PARTS: [&str; 8] = [

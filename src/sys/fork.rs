@@ -91,7 +91,7 @@ static FOREIGN: AtomicU64 = AtomicU64::new(0);
 
 /// Counts the threads of a process that has just begun and has one: what is shown beside it is an emulator's, which sees to its own
 /// when it forks.
-pub fn begin() {
+pub fn count_foreign_threads() {
     if let Some(count) = threads() {
         FOREIGN.store(count - 1, Ordering::Relaxed);
     }

@@ -26,7 +26,7 @@ pub enum SyscallStop {
 /// What a process that is stopped by `PTRACE_SYSCALL` stopped at.
 ///
 /// # Errors
-/// What the system answers; `EIO` for a stop of another kind.
+/// What the system answers, `EIO` where it lacks the request; `EPROTO` for a stop of another kind.
 pub fn syscall_stop(process: Pid) -> Result<SyscallStop, Errno> {
     const GET_SYSCALL_INFO: libc::c_uint = 0x420e;
     /// `PTRACE_SYSCALL_INFO_ENTRY` and `PTRACE_SYSCALL_INFO_EXIT`.
@@ -42,6 +42,6 @@ pub fn syscall_stop(process: Pid) -> Result<SyscallStop, Errno> {
     match info[0].to_ne_bytes()[0] {
         ENTRY => Ok(SyscallStop::Entry { number: libc::c_long::try_from(info[3]).unwrap_or(-1), first_argument: info[4] }),
         EXIT => Ok(SyscallStop::Exit { returned: info[3].cast_signed() }),
-        _ => Err(errno::EIO),
+        _ => Err(errno::EPROTO),
     }
 }

@@ -23,8 +23,14 @@ pub(super) struct Limits {
     pub(super) pipe: usize,
 }
 
-/// Reads the limits; a system that sets none, or one that cannot be reached within reason, leaves these cases untested.
+/// Reads the limits; a system that sets none, or one that cannot be reached within reason, leaves these cases untested, and so does one
+/// that lacks the account's user.
 pub(super) fn limits() -> Result<Limits, Failure> {
+    let (id, group) = account();
+    if let Err(errno) = Participant::spawn("probe", (), move |(), _| become_user(id, group))?.join()? {
+        let why = format!("needs a user {id}, which a process cannot become here: {errno:?}");
+        return Err(Failure::new(CaseResult::Untested, Cause::Need, why));
+    }
     let number =
         |path: &str| -> Result<usize, Failure> { std::fs::read_to_string(path)?.trim().parse().map_err(|_| Failure::from(ERANGE)) };
     let user = number("/proc/sys/fs/pipe-user-pages-soft")?;
@@ -38,7 +44,7 @@ pub(super) fn limits() -> Result<Limits, Failure> {
 
 /// Whose account is used up: a user that no other case becomes, as the account is one for the whole system.
 pub(super) fn account() -> (Uid, Gid) {
-    (Uid::from_raw(65532), Gid::from_raw(65532))
+    (Uid::from_raw(48_123), Gid::from_raw(48_123))
 }
 
 /// Takes up the limit, to the page, in large pipes, which are returned.

@@ -75,7 +75,7 @@ fn of_another_kind_is_none_here() -> Outcome {
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
-    needs(CAP_SYS_ADMIN, CAP_SYS_RESOURCE, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")),
+    needs(CAP_SYS_ADMIN, CAP_SYS_RESOURCE, second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")),
     ambient
 )]
 fn of_the_superuser_is_without_limit() -> Outcome {

@@ -70,7 +70,7 @@ impl Scene {
     /// Returns once more than so many have come to wait. They hold the mutex until they sleep.
     pub fn until_more_wait_than(&self, before: u32) {
         let mut pause = Pause::default();
-        while self.word(WAITING) == before {
+        while self.word(WAITING) <= before {
             pause.sleep();
         }
     }

@@ -10,7 +10,7 @@ use conformance::sys::pthread_condition::SharedCondition;
 use conformance::sys::pthread_time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{Kind, WELL, turn};
+use super::fixture::{FAR_AWAY, Kind, WELL, turn};
 
 const LONG_AGO: Time = Time { seconds: 0, nanoseconds: 0 };
 
@@ -47,7 +47,7 @@ fn gives_up_at_once_when_the_time_is_past(
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn refuses_a_time_that_there_is_not(#[case] nanoseconds: i64) -> Outcome {
     let (mutex, condition) = scene(Kind::ErrorChecking)?;
-    let never = Time { nanoseconds, ..Clock::Realtime.after(Duration::from_hours(50_000))? };
+    let never = Time { nanoseconds, ..Clock::Realtime.after(FAR_AWAY)? };
     expect_eq!([mutex.lock(), condition.timed_wait(&mutex, never)], [Ok(()), Err(EINVAL)]);
     expect_eq!((for_another(&mutex)?, mutex.unlock(), for_another(&mutex)?), (Err(EBUSY), Ok(()), Ok(())));
     Ok(())
@@ -122,7 +122,7 @@ fn ends_in_time(
     #[values(Kind::Normal, Kind::Inheriting)] kind: Kind,
 ) -> Outcome {
     let (mutex, condition) = scene(kind)?;
-    let waiter = waiter(&mutex, &condition, Clock::Realtime.after(Duration::from_hours(50_000))?)?;
+    let waiter = waiter(&mutex, &condition, Clock::Realtime.after(FAR_AWAY)?)?;
     waiter.until_blocked()?;
     expect_eq!(mutex.lock(), Ok(()));
     mutex.word(0).store(1, SeqCst);
@@ -161,7 +161,7 @@ fn is_followed_by_signals_for_the_others() -> Outcome {
     let late = waiter(&mutex, &condition, LONG_AGO)?;
     expect_eq!(late.join()?, [Err(ETIMEDOUT), Ok(())]);
     mutex.word(1).store(0, SeqCst);
-    let patient = waiter(&mutex, &condition, Clock::Realtime.after(Duration::from_hours(50_000))?)?;
+    let patient = waiter(&mutex, &condition, Clock::Realtime.after(FAR_AWAY)?)?;
     patient.until_blocked()?;
     mutex.word(1).store(0, SeqCst);
     let late = waiter(&mutex, &condition, Clock::Realtime.after(Duration::from_millis(1))?)?;

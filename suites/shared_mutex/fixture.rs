@@ -1,5 +1,7 @@
 //! What the topics have in common: the kinds of mutex, and processes that hold one.
 
+use std::time::Duration;
+
 use conformance::prelude::*;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
 
@@ -40,6 +42,9 @@ impl Kind {
         })
     }
 }
+
+/// For a time that does not come while a case runs: years, as a clock of the day may be set forward by hours.
+pub const FAR_AWAY: Duration = Duration::from_hours(50_000);
 
 /// A participant that holds the mutex until the gate `unlock` is opened, or it is killed; what unlocking answered.
 pub fn holder(mutex: &SharedMutex) -> Result<Participant<Result<(), Errno>>, Failure> {

@@ -6,7 +6,7 @@ use conformance::prelude::*;
 use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
 use rstest::rstest;
 
-use super::futex_fixture::{ALL, Sleeper, awake, count, sleeper, words};
+use super::futex_fixture::{ALL, FAR_AWAY, Sleeper, awake, count, sleeper, words};
 
 /// One waiter for each set of bits, in this order.
 fn listeners(words: &Mapping, sets: &[u32]) -> Result<Vec<Sleeper>, Failure> {
@@ -100,7 +100,7 @@ fn is_kept_by_who_is_requeued() -> Outcome {
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn is_kept_across_a_stop(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;
-    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(180_000_000)))).transpose()?;
+    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(FAR_AWAY)))).transpose()?;
     let sleeper = sleeper("sleeper", || wait_bitset(words.word(0), 0, 2, until))?;
     sleeper.stop()?;
     sleeper.resume()?;

@@ -9,6 +9,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, futex, is_missing, op, wait};
 
+/// Seconds to a time that does not come while a case runs: years, as a clock of the day may be set forward by hours.
+pub const FAR_AWAY: i64 = 180_000_000;
+
 /// As many as there are.
 pub const ALL: u32 = i32::MAX.cast_unsigned();
 

@@ -8,7 +8,7 @@ use conformance::process::participant::Value;
 use conformance::sys::futex::{Clock, Fourth, Place, TID, Time, futex, op, own_id, wake};
 use rstest::rstest;
 
-use super::futex_fixture::ALL;
+use super::futex_fixture::{ALL, FAR_AWAY};
 
 type Words<'a> = [&'a AtomicU32; 3];
 
@@ -107,7 +107,7 @@ fn outlasts_a_stop(#[case] operation: u32, #[case] clock: Option<Clock>) -> Outc
     let seen = between_threads(
         true,
         |[word, other, _]| {
-            let end = clock.map_or(Ok(Time::new(3600, 0)), |clock| Time::now(clock).map(|now| now.plus(180_000_000)))?;
+            let end = clock.map_or(Ok(Time::new(3600, 0)), |clock| Time::now(clock).map(|now| now.plus(FAR_AWAY)))?;
             private(word, operation, 0, Fourth::Timeout(end), other, 4)
         },
         |[word, ..]| [wake(word, ALL), wake_privately(word), wake_privately(word)],

@@ -8,7 +8,7 @@ use conformance::sys::futex::{
 };
 use rstest::rstest;
 
-use super::futex_fixture::{ALL, awake, if_supported, returned, sleeper, words};
+use super::futex_fixture::{ALL, FAR_AWAY, awake, if_supported, returned, sleeper, words};
 
 /// A wait whose interval has passed fails with `ETIMEDOUT`, not before the interval is over, and leaves no waiter.
 #[conformance::test(man = "futex(2)")]
@@ -62,7 +62,7 @@ fn of_nothing_ends_the_wait_at_once() -> Outcome {
 fn far_away_does_not_come(#[case] last: bool) -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let later = |clock| Time::now(clock).map(|now| Some((clock, if last { Time::LAST } else { now.plus(180_000_000) })));
+    let later = |clock| Time::now(clock).map(|now| Some((clock, if last { Time::LAST } else { now.plus(FAR_AWAY) })));
     let interval = if last { Time::LAST } else { Time::new(3600, 999_999_999) };
     let all = [
         sleeper("interval", || wait_for(word, 0, interval))?,

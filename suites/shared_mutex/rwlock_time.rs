@@ -7,6 +7,7 @@ use conformance::sys::pthread_rwlock::{SharedLock, Wish};
 use conformance::sys::pthread_time::{Clock, Time};
 use rstest::rstest;
 
+use super::fixture::FAR_AWAY;
 use super::rwlock::{for_another, holder};
 
 const LONG_AGO: Time = Time { seconds: 0, nanoseconds: 0 };
@@ -36,7 +37,7 @@ fn locks_what_is_free_however_late_it_is() -> Outcome {
 fn gives_up_at_once(#[case] held: Wish, #[case] wish: Wish) -> Outcome {
     let lock = lock()?;
     let holder = holder(&lock, held)?;
-    let later = Clock::Realtime.after(Duration::from_hours(50_000))?;
+    let later = Clock::Realtime.after(FAR_AWAY)?;
     expect_eq!([0; 3].map(|_| lock.timed_lock(wish, LONG_AGO)), [Err(ETIMEDOUT); 3]);
     let never = [-1, 1_000_000_000, i64::from(i32::MAX)].map(|nanoseconds| Time { nanoseconds, ..later });
     expect_eq!(never.map(|never| lock.timed_lock(wish, never)), [Err(EINVAL); 3]);
@@ -74,7 +75,7 @@ fn waits_until_its_time(#[case] held: Wish, #[case] wish: Wish) -> Outcome {
 #[conformance::test(posix = "pthread_rwlock_timedwrlock", man = "pthread_rwlock_timedwrlock(3posix)")]
 fn gets_the_lock_in_time(#[case] held: Wish, #[case] wish: Wish) -> Outcome {
     let lock = lock()?;
-    let (holder, later) = (holder(&lock, held)?, Clock::Realtime.after(Duration::from_hours(50_000))?);
+    let (holder, later) = (holder(&lock, held)?, Clock::Realtime.after(FAR_AWAY)?);
     let waiter = Participant::spawn("waiter", (), |(), _| [lock.timed_lock(wish, later), lock.unlock()])?;
     waiter.until_blocked()?;
     expect_eq!(lock.timed_lock(wish, LONG_AGO), Err(ETIMEDOUT));
@@ -115,7 +116,7 @@ fn goes_by_the_clock_it_names(
     let now = clock.now()?;
     expect_eq!((late, lock.clock_lock(wish, 4711, until)), (Err(ETIMEDOUT), Err(EINVAL)));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
-    let later = clock.after(Duration::from_hours(50_000))?;
+    let later = clock.after(FAR_AWAY)?;
     let waiter = Participant::spawn("waiter", (), |(), _| [lock.clock_lock(wish, clock.id(), later), lock.unlock()])?;
     waiter.until_blocked()?;
     holder.open("unlock")?;

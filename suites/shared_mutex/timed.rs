@@ -7,13 +7,13 @@ use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread_time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{Kind, WELL, disturb, holder, turn};
+use super::fixture::{FAR_AWAY, Kind, WELL, disturb, holder, turn};
 
 /// The beginning of the real-time clock, long ago.
 const LONG_AGO: Time = Time { seconds: 0, nanoseconds: 0 };
 
 fn much_later() -> Result<Time, Errno> {
-    Clock::Realtime.after(Duration::from_hours(50_000))
+    Clock::Realtime.after(FAR_AWAY)
 }
 
 /// A mutex that is free is locked whatever the time is.
@@ -237,7 +237,7 @@ fn goes_by_the_clock_it_names(
     let now = clock.now()?;
     expect_eq!(late, Err(ETIMEDOUT));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
-    let later = clock.after(Duration::from_hours(50_000))?;
+    let later = clock.after(FAR_AWAY)?;
     let waiter = Participant::spawn("waiter", (), |(), _| (mutex.clock_lock(clock.id(), later), mutex.unlock()))?;
     waiter.until_blocked()?;
     holder.open("unlock")?;

@@ -13,8 +13,12 @@ fn wakes_senders_and_receivers() -> Outcome {
     // Several, as one message may have to be smaller than a queue.
     let part = pattern((full.status()?.capacity / 4).min(2048));
     let mut count = 0;
-    while full.send(1, &part, IPC_NOWAIT) != Err(EAGAIN) {
-        count += 1;
+    loop {
+        match full.send(1, &part, IPC_NOWAIT) {
+            Ok(()) => count += 1,
+            Err(EAGAIN) => break,
+            Err(other) => Err(other)?,
+        }
     }
     let empty = MessageQueue::create(unique_key())?;
     let sender = Participant::spawn("sender", (), |(), _| full.send(1, &part, 0))?;

@@ -185,7 +185,7 @@ fn a_run_can_be_cut_short(
     started.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     started.child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     let status = started.child.wait().unwrap();
-    // A worker that does not end by itself is given as long.
+    // Less than a worker is given that does not end by itself.
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     assert_eq!((status.code(), error.as_str()), (Some(1), ""));
     assert!(text.contains("\ntest outcome::differs ... FAILED\ntest outcome::observes ... ok\n"), "{text}");

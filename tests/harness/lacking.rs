@@ -123,11 +123,14 @@ fn an_unprivileged_user_without_namespaces() {
         suite.try_wait()
     };
     let ran = match refused("auto") {
-        Err(error) => {
+        Err(error)
+            if [libc::EPERM, libc::EACCES, libc::EINVAL, libc::ENOSPC, libc::EROFS]
+                .contains(&error.raw_os_error().unwrap_or(0)) =>
+        {
             eprintln!("not run: a user namespace cannot be made, or not used: {error}");
             return;
         }
-        Ok(ran) => ran,
+        other => other.unwrap(),
     };
     assert!(isolation(&ran).starts_with("none ("), "{}", isolation(&ran));
     expect_the_usual(&ran);

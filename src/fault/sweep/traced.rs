@@ -11,9 +11,9 @@ use crate::process::blocked::{CallNumber, call_name};
 use crate::process::child::end_of;
 use crate::process::participant::Value;
 use crate::process::{Descriptors, Link, Participant};
-use crate::sys::Errno;
 use crate::sys::fork::{wait, wait_with};
 use crate::sys::syscall_info::{SyscallStop, syscall_stop};
+use crate::sys::{Errno, errno};
 
 #[track_caller]
 pub(super) fn run<D: Descriptors, P, T: Value>(
@@ -154,7 +154,10 @@ impl Trace {
 
 /// Reads the stop with `PTRACE_GET_SYSCALL_INFO`, and from the registers where a system lacks that.
 pub(super) fn stop_info(process: Pid, entry: bool) -> Result<SyscallStop, Errno> {
-    syscall_stop(process).or_else(|_| registers(process, entry))
+    match syscall_stop(process) {
+        Err(errno::EIO) => registers(process, entry),
+        other => other,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -169,5 +172,5 @@ fn registers(process: Pid, entry: bool) -> Result<SyscallStop, Errno> {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn registers(_: Pid, _: bool) -> Result<SyscallStop, Errno> {
-    Err(crate::sys::errno::ENOSYS)
+    Err(errno::ENOSYS)
 }

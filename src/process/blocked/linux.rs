@@ -1,6 +1,7 @@
 //! Linux: `/proc/PID/task/TID/stat` for the state, `/proc/PID/task/TID/syscall` for the call (proc(5)).
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::unistd::Pid;
 
@@ -17,10 +18,14 @@ pub(super) fn look(process: Pid, thread: Pid) -> Look {
             // where the file system is a process itself.
             Some(Call::Running | Call::Outside | Call::In(libc::SYS_execve | libc::SYS_execveat, _)) => Look::Awake,
             Some(Call::In(number, argument)) => Look::Asleep(SystemCall { call: Some((number, argument)) }),
+            None if !fs::exists(format!("/proc/{process}/task/{thread}")).unwrap_or(true) => Look::Ended,
             None => {
-                weak_evidence(
-                    "this system does not show which call a process is in: any sleep was taken for the one that was waited for",
-                );
+                static SAID: AtomicBool = AtomicBool::new(false);
+                if !SAID.swap(true, Relaxed) {
+                    weak_evidence(
+                        "this system does not show calls: any sleep of a process was taken for the one that was waited for",
+                    );
+                }
                 Look::Asleep(SystemCall::default())
             }
         },
