@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::case::Case;
-use crate::platform::{Deviation, Platform};
+use crate::platform::{Bounds, Deviation, Platform};
 use crate::report::{WIDTH, wrapped};
 
 /// Columns of the labels.
@@ -86,11 +86,12 @@ fn known(text: &mut String, cases: &[&Case], platforms: &[Platform]) {
 fn listed(platform: &str, deviation: &Deviation) -> String {
     let Deviation { expected, category, because, source, .. } = deviation;
     let mut text = format!("{platform}: {expected} ({category}), because {because} [{source}]");
-    let of = deviation.library.map(|library| format!("{library} ")).unwrap_or_default();
-    if let (Some(library), None, None) = (deviation.library, &deviation.since, &deviation.until) {
+    let Bounds { library, since, until } = &deviation.bounds;
+    let of = library.map(|library| format!("{library} ")).unwrap_or_default();
+    if let (Some(library), None, None) = (library, since, until) {
         let _ = write!(text, ", with {library}");
     }
-    for (word, bound) in [("since", &deviation.since), ("until", &deviation.until)] {
+    for (word, bound) in [("since", since), ("until", until)] {
         if let Some(release) = bound {
             let _ = write!(text, ", {word} {of}{release}");
         }

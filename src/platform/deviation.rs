@@ -6,7 +6,7 @@ use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use super::error::{Place, PlatformError};
-use super::version::{Library, Release, Releases};
+use super::version::Bounds;
 use crate::outcome::CaseResult;
 use crate::run::event::Listed;
 
@@ -18,18 +18,14 @@ pub struct Deviation {
     pub expected: Expected,
     /// What kind of deviation it is.
     pub category: Category,
-    /// The C library that deviates; without one it is the kernel, or whatever library is used.
-    pub library: Option<Library>,
     /// What the finding shows as seen, exactly.
     pub seen: Option<String>,
     /// Why the platform differs.
     pub because: String,
     /// Where that can be looked up.
     pub source: String,
-    /// The first release that deviates: of the C library where one is named, else of the kernel.
-    pub since: Option<Release>,
-    /// The first such release that no longer deviates.
-    pub until: Option<Release>,
+    /// On which releases.
+    pub bounds: Bounds,
 }
 
 /// What a listed case comes to.
@@ -101,21 +97,18 @@ pub struct Pin {
     pub place: Place,
 }
 
+/// A pin for some releases only.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub key: String,
+    pub pin: Pin,
+    pub bounds: Bounds,
+}
+
 impl Deviation {
     /// Whether it is about that case.
     pub fn covers(&self, case: &str) -> bool {
         self.patterns.iter().any(|(pattern, _)| pattern.matches(case))
-    }
-
-    /// Whether a system with these releases deviates. A release that is not told is within no bound.
-    pub fn holds_for(&self, on: &Releases) -> bool {
-        let release = match (self.library, &on.library) {
-            (None, _) => Some(&on.kernel),
-            (Some(named), Some((library, release))) if named == *library => release.as_ref(),
-            (Some(_), _) => return false,
-        };
-        self.since.as_ref().is_none_or(|since| release.is_some_and(|release| since <= release))
-            && self.until.as_ref().is_none_or(|until| release.is_some_and(|release| release < until))
     }
 
     /// As reports show it.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-use super::deviation::{Category, Deviation, Expected, Pin};
+use super::deviation::{Category, Choice, Deviation, Expected, Pin};
 use super::error::{Place, PlatformError};
-use super::version::{Library, Release};
+use super::version::{Bounds, Library, Release, Releases};
 
 /// One platform file, without what it inherits.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ pub(super) struct PlatformFile {
     pub name: String,
     pub inherits: Option<(String, Place)>,
     pub deviations: Vec<Deviation>,
-    pub observations: BTreeMap<String, Pin>,
+    observations: BTreeMap<String, Pin>,
+    choices: Vec<Choice>,
 }
 
 impl PlatformFile {
@@ -34,12 +35,21 @@ impl PlatformFile {
         let deviations = raw.deviation.into_iter().map(|entry| reader.deviation(entry)).collect::<Result<_, _>>()?;
         let observations =
             raw.observations.into_iter().map(|(key, value)| Ok((key, reader.pin(value)?))).collect::<Result<_, _>>()?;
+        let choices = raw.choice.into_iter().map(|entry| reader.choice(entry)).collect::<Result<_, _>>()?;
         Ok(PlatformFile {
             name: reader.words("name", name)?,
             inherits: raw.inherits.map(|parent| (parent.get_ref().clone(), reader.place(parent.span().start))),
             deviations,
             observations,
+            choices,
         })
+    }
+
+    /// What cases must observe on a system with these releases.
+    pub fn pins(&self, on: &Releases) -> BTreeMap<String, Pin> {
+        let choices = self.choices.iter().filter(|choice| choice.bounds.hold_for(on));
+        let bounded = choices.map(|choice| (choice.key.clone(), choice.pin.clone()));
+        self.observations.clone().into_iter().chain(bounded).collect()
     }
 }
 
@@ -52,6 +62,18 @@ struct RawFile {
     deviation: Vec<Spanned<RawDeviation>>,
     #[serde(default)]
     observations: BTreeMap<String, Spanned<toml::Value>>,
+    #[serde(default)]
+    choice: Vec<Spanned<RawChoice>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawChoice {
+    key: Option<Spanned<String>>,
+    value: Option<Spanned<toml::Value>>,
+    library: Option<Library>,
+    since: Option<Spanned<String>>,
+    until: Option<Spanned<String>>,
 }
 
 /// Everything is optional here, so that what is missing is reported with a hint.
@@ -129,13 +151,34 @@ impl Reader<'_> {
                 .result
                 .ok_or_else(|| missing("result", "result = \"…\" (fail, unsupported, unresolved or do-not-run)"))?,
             category: raw.category.ok_or_else(|| missing("category", "category = \"…\" (missing, differs, bug or limit)"))?,
-            library: raw.library,
             seen: raw.seen,
             because: self.words("because", because)?,
             source: self.words("source", source)?,
-            since: raw.since.map(|bound| self.bound(&bound)).transpose()?,
-            until: raw.until.map(|bound| self.bound(&bound)).transpose()?,
+            bounds: self.bounds(raw.library, raw.since.as_ref(), raw.until.as_ref())?,
         })
+    }
+
+    fn choice(&self, raw: Spanned<RawChoice>) -> Result<Choice, PlatformError> {
+        let start = raw.span().start;
+        let raw = raw.into_inner();
+        let missing = |key, hint| self.incomplete(start, "this choice", key, hint);
+        let key = raw.key.ok_or_else(|| missing("key", "key = \"…\", as cases observe it"))?;
+        let value = raw.value.ok_or_else(|| missing("value", "value = …, as cases observe it"))?;
+        Ok(Choice {
+            key: self.words("key", key)?,
+            pin: self.pin(value)?,
+            bounds: self.bounds(raw.library, raw.since.as_ref(), raw.until.as_ref())?,
+        })
+    }
+
+    fn bounds(
+        &self,
+        library: Option<Library>,
+        since: Option<&Spanned<String>>,
+        until: Option<&Spanned<String>>,
+    ) -> Result<Bounds, PlatformError> {
+        let bound = |raw: Option<&Spanned<String>>| raw.map(|raw| self.bound(raw)).transpose();
+        Ok(Bounds { library, since: bound(since)?, until: bound(until)? })
     }
 
     fn patterns(&self, raw: Spanned<Patterns>) -> Result<Vec<(WildMatch, Place)>, PlatformError> {
@@ -192,8 +235,7 @@ fn to_json(value: toml::Value) -> Option<serde_json::Value> {
 mod tests {
     use rstest::rstest;
 
-    use super::{Library, PlatformFile, Release};
-    use crate::platform::Releases;
+    use super::{Library, PlatformFile, Release, Releases};
 
     const WHOLE: &str = "name = \"X\"\n[[deviation]]\ncases = [\"a::*\", \"b::c::d\"]\nresult = \"fail\"\ncategory = \"bug\"\nbecause = \"w\"\nsource = \"s\"\n";
 
@@ -202,9 +244,9 @@ mod tests {
         let file = PlatformFile::parse("x.toml", &format!("{WHOLE}since = \"5.4\"\nuntil = \"6\"\n")).unwrap();
         let deviation = &file.deviations[0];
         assert!(deviation.covers("a::b::c") && deviation.covers("b::c::d") && !deviation.covers("b::c::e"));
-        assert!(deviation.holds_for(&on("5.4.0-generic", None)));
-        assert!(!deviation.holds_for(&on("5.3.18", None)));
-        assert!(!deviation.holds_for(&on("6.0", None)));
+        assert!(deviation.bounds.hold_for(&on("5.4.0-generic", None)));
+        assert!(!deviation.bounds.hold_for(&on("5.3.18", None)));
+        assert!(!deviation.bounds.hold_for(&on("6.0", None)));
     }
 
     fn on(kernel: &str, library: Option<(Library, &str)>) -> Releases {
@@ -215,7 +257,7 @@ mod tests {
     #[test]
     fn bounds_of_an_entry_with_a_library_are_its_releases() {
         let file = PlatformFile::parse("x.toml", &format!("{WHOLE}library = \"glibc\"\nsince = \"2.30\"\n")).unwrap();
-        let holds = |library| file.deviations[0].holds_for(&on("1.0", library));
+        let holds = |library| file.deviations[0].bounds.hold_for(&on("1.0", library));
         assert!(holds(Some((Library::Glibc, "2.36"))));
         assert!(!holds(Some((Library::Glibc, "2.29"))));
         assert!(!holds(Some((Library::Glibc, ""))));
@@ -223,7 +265,19 @@ mod tests {
         assert!(!holds(None));
     }
 
+    #[test]
+    fn a_choice_is_pinned_within_its_bounds() {
+        let text = "name = \"X\"\n[observations]\nk = 1\n[[choice]]\nkey = \"k\"\nvalue = 2\nsince = \"6.1\"\n";
+        let file = PlatformFile::parse("x.toml", text).unwrap();
+        let pinned = |kernel| file.pins(&on(kernel, None))["k"].value.clone();
+        assert_eq!((pinned("6.0"), pinned("6.1.5")), (1.into(), 2.into()));
+    }
+
     #[rstest]
+    #[case::no_value(
+        "name = \"X\"\n[[choice]]\nkey = \"k\"\n",
+        "x.toml:2:1: this choice has no `value`; add the line value = …, as cases observe it"
+    )]
     #[case::no_name("", "x.toml:1:1: this file has no `name`; add the line name = \"…\"")]
     #[case::no_reason(
         "name = \"X\"\n[[deviation]]\ncases = \"*\"\nresult = \"fail\"\ncategory = \"bug\"\nsource = \"s\"\n",
@@ -270,7 +324,7 @@ mod tests {
     #[rstest]
     #[case::unknown_key(
         "nom = \"X\"\n",
-        "x.toml:1:1: unknown field `nom`, expected one of `name`, `inherits`, `deviation`, `observations`"
+        "x.toml:1:1: unknown field `nom`, expected one of `name`, `inherits`, `deviation`, `observations`, `choice`"
     )]
     #[case::unknown_key_of_a_deviation(
         "name = \"X\"\n[[deviation]]\nreason = \"w\"\n",

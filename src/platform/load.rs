@@ -52,7 +52,8 @@ impl Platform {
         let alone = |(name, text): &(&str, &str)| {
             let file = PlatformFile::parse(&file_name(name), text)?;
             let nowhere = Releases { kernel: Release::running(""), library: None };
-            Ok(Platform { name: file.name, on: nowhere, deviations: file.deviations, pins: file.observations })
+            let pins = file.pins(&nowhere);
+            Ok(Platform { name: file.name, on: nowhere, deviations: file.deviations, pins })
         };
         EMBEDDED.iter().map(alone).collect()
     }
@@ -60,7 +61,8 @@ impl Platform {
     /// A file's text with its parents, which are looked up in `library`.
     pub(crate) fn parse(label: &str, text: &str, on: Releases, library: &[(&str, &str)]) -> Result<Self, PlatformError> {
         let file = PlatformFile::parse(label, text)?;
-        let mut platform = Platform { name: file.name, on, deviations: file.deviations, pins: file.observations };
+        let pins = file.pins(&on);
+        let mut platform = Platform { name: file.name, on, deviations: file.deviations, pins };
         let mut seen = vec![label.to_owned()];
         let mut inherits = file.inherits;
         while let Some((parent, place)) = inherits {
@@ -72,7 +74,8 @@ impl Platform {
                 return Err(PlatformError::Circle { place, name: parent });
             }
             let file = PlatformFile::parse(&label, text)?;
-            platform.inherit(file.deviations, file.observations);
+            let pins = file.pins(&platform.on);
+            platform.inherit(file.deviations, pins);
             seen.push(label);
             inherits = file.inherits;
         }
@@ -107,7 +110,7 @@ impl Platform {
 
     /// The deviation that counts for a case on the running system.
     pub fn deviation(&self, case: &str) -> Option<&Deviation> {
-        self.deviations.iter().find(|deviation| deviation.covers(case) && deviation.holds_for(&self.on))
+        self.deviations.iter().find(|deviation| deviation.covers(case) && deviation.bounds.hold_for(&self.on))
     }
 
     /// All deviations that are about a case, whatever runs.

@@ -21,4 +21,4 @@ pub use deviation::{Category, Deviation, Expected, Pin};
 pub use error::{Place, PlatformError};
 pub use judge::Judgement;
 pub use load::Platform;
-pub use version::{Library, Release, Releases};
+pub use version::{Bounds, Library, Release, Releases};

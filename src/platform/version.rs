@@ -37,7 +37,31 @@ impl fmt::Display for Library {
     }
 }
 
-/// What the bounds of a deviation are held against.
+/// Which releases something is known of.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// The C library that it is about; without one it is the kernel, or whatever library is used.
+    pub library: Option<Library>,
+    /// The first release: of the C library where one is named, else of the kernel.
+    pub since: Option<Release>,
+    /// The first such release that it is no longer known of.
+    pub until: Option<Release>,
+}
+
+impl Bounds {
+    /// Whether a system with these releases is within. A release that is not told is within no bound.
+    pub fn hold_for(&self, on: &Releases) -> bool {
+        let release = match (self.library, &on.library) {
+            (None, _) => Some(&on.kernel),
+            (Some(named), Some((library, release))) if named == *library => release.as_ref(),
+            (Some(_), _) => return false,
+        };
+        self.since.as_ref().is_none_or(|since| release.is_some_and(|release| since <= release))
+            && self.until.as_ref().is_none_or(|until| release.is_some_and(|release| release < until))
+    }
+}
+
+/// What bounds are held against.
 #[derive(Clone, Debug)]
 pub struct Releases {
     /// The kernel's release.

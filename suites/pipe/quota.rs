@@ -11,6 +11,7 @@ use conformance::process::context::restart_deadline;
 use conformance::sys::capability::become_user_with;
 use conformance::sys::identity::become_user;
 use nix::unistd::{Gid, Uid};
+use rstest::rstest;
 use serde::{Serialize, de::DeserializeOwned};
 use serial_test::file_serial;
 
@@ -184,6 +185,31 @@ fn is_not_charged_for_what_is_refused() -> Outcome {
         Ok((as_expected, taken_back, exact, grown(&last, 4)))
     })?;
     expect_eq!(user.join()?, Ok((true, Ok(half), Ok(half), Err(EPERM))));
+    Ok(())
+}
+
+/// A pipe for which there are no numbers costs nothing, whether both or only the second one is missing: however often one was refused,
+/// the next has its usual size.
+#[rstest]
+#[case::both(0)]
+#[case::the_second(1)]
+#[file_serial(pages_of_a_user)]
+#[conformance::test(man = "pipe(2)", man = "pipe(7)", needs(second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
+fn is_not_charged_where_numbers_are_missing(#[case] room: usize) -> Outcome {
+    restart_deadline();
+    let limits = limits()?;
+    let user = Participant::spawn("user", (), move |(), _| {
+        let (user, group) = account();
+        become_user(user, group)?;
+        let spare = open(Path::new("/dev/null"), OFlag::O_RDONLY)?;
+        leave_room(&spare, room)?;
+        // Were they charged with the sixteen pages of a pipe, the limit would be passed on the way.
+        let refused = (0..limits.user / 8).filter(|_| pipe().map(drop) == Err(EMFILE)).count();
+        limit_descriptors(64)?;
+        let (reader, _writer) = pipe()?;
+        Ok::<_, Errno>((refused, pages_of(&reader)))
+    })?;
+    expect_eq!(user.join()?, Ok((limits.user / 8, Ok(16))));
     Ok(())
 }
 
