@@ -18,8 +18,11 @@ struct Entry {
     group: i32,
 }
 
-/// The processes below `case`, and those of its process group; empty where there is no `/proc`.
+/// The processes below `case`, and those of its process group; empty where `/proc` does not show them.
 pub(crate) fn of_case(case: Pid) -> Vec<ProcessSnapshot> {
+    if !crate::sys::procfs::is_ours() {
+        return Vec::new();
+    }
     let entries: Vec<Entry> = fs::read_dir("/proc")
         .into_iter()
         .flatten()

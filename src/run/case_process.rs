@@ -57,12 +57,14 @@ pub(crate) struct Report {
 impl Report {
     /// The report of a case that did not pass.
     pub(crate) fn of(failure: Failure) -> Self {
+        // A case that found out by itself what it lacks says it in words.
+        let lacking = failure.finding.message.strip_prefix("needs ").filter(|_| failure.result == CaseResult::Untested);
         Report {
             result: failure.result,
+            need: lacking.map(str::to_owned),
             finding: Some(*failure.finding),
             observations: Vec::new(),
             weak: Vec::new(),
-            need: None,
             duration_us: 0,
         }
     }

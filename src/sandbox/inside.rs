@@ -84,12 +84,8 @@ impl Sandbox {
         let journal = Journal::open()?;
         let temp = journal.make_directory()?;
         let scope = Scope { namespace: false, adopts: private::adopt_orphans() && processes::adopts_orphans() };
-        let surroundings = Surroundings {
-            temp,
-            procfs: Path::new("/proc/self/stat").exists(),
-            second_user_mapped: true,
-            ..Surroundings::default()
-        };
+        let surroundings =
+            Surroundings { temp, procfs: crate::sys::procfs::is_ours(), second_user_mapped: true, ..Surroundings::default() };
         Ok(Sandbox::new(surroundings, Kind::Ambient(journal), scope))
     }
 

@@ -38,6 +38,7 @@ pub mod names;
 pub mod node;
 pub(crate) mod point;
 pub mod poll;
+pub mod procfs;
 pub mod pthread;
 pub mod pthread_attributes;
 pub mod pthread_condition;

@@ -82,7 +82,7 @@ fn cannot_name_a_thread_of_the_kernel(
     let stat = std::fs::read_to_string("/proc/2/stat")?;
     let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse().ok()).unwrap_or(0_u64);
     if flags & OF_THE_KERNEL == 0 {
-        let why = "needs the kernel's threads to be seen, of which process 2 is one";
+        let why = "needs process 2 to be a thread of the kernel";
         return Err(Failure::new(CaseResult::Untested, Cause::Need, why));
     }
     let words = words()?;

@@ -1,16 +1,21 @@
 //! Linux: `/proc/PID/task/TID/stat` for the state, `/proc/PID/task/TID/syscall` for the call (proc(5)).
 
 use std::fs;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::unistd::Pid;
 
 use super::{CallNumber, Look, SystemCall};
 use crate::process::context::weak_evidence;
+use crate::sys::procfs;
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
+    if !shown() {
+        return Look::Unknown;
+    }
     let Ok(stat) = fs::read(format!("/proc/{process}/task/{thread}/stat")) else {
-        return if fs::exists("/proc/self/stat").unwrap_or(false) { Look::Ended } else { Look::Unknown };
+        return if procfs::is_ours() { Look::Ended } else { Look::Unknown };
     };
     match state(&stat) {
         Some(b'S') => match system_call(process, thread) {
@@ -34,6 +39,12 @@ pub(super) fn look(process: Pid, thread: Pid) -> Look {
         Some(_) => Look::Awake,
         None => Look::Unknown,
     }
+}
+
+/// Whether there is a `/proc` of this process's own PID namespace; asked once.
+fn shown() -> bool {
+    static OURS: OnceLock<bool> = OnceLock::new();
+    *OURS.get_or_init(procfs::is_ours)
 }
 
 /// The state letter: what follows the command's closing parenthesis (a command may hold parentheses itself).

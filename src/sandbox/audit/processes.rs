@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 
 use crate::sandbox::leak::{Leak, LeakKind};
 use crate::sys::fork::{Forked, exit_now, fork, in_child};
+use crate::sys::procfs;
 
 /// Which processes are the worker's, and how they can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +176,9 @@ impl Process {
 
 /// The worker's processes that are not about to end; `None` where `/proc` does not show them.
 fn living(scope: Scope, group: Option<Pid>) -> Option<Vec<Process>> {
+    if !procfs::is_ours() {
+        return None;
+    }
     let own = i32::try_from(std::process::id()).ok()?;
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
@@ -185,9 +189,6 @@ fn living(scope: Scope, group: Option<Pid>) -> Option<Vec<Process>> {
         {
             all.push(process);
         }
-    }
-    if !all.iter().any(|process| process.pid == own) {
-        return None;
     }
     let group = group.map(Pid::as_raw);
     let mut ours = vec![own];
