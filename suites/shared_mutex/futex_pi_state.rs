@@ -71,7 +71,7 @@ fn cannot_be_had_where_the_word_is_spoilt(#[case] spoilt: u32, #[case] expected:
 /// A thread of the kernel's own holds no lock of a program: whoever finds its number in the word is refused with `EPERM` and does not
 /// wait, and the word names it still.
 #[rstest]
-#[conformance::test(man = "futex(2)", needs(file("/proc/2/stat")), ambient)]
+#[conformance::test(man = "futex(2)", needs(procfs, file("/proc/2/stat")), ambient)]
 fn cannot_name_a_thread_of_the_kernel(
     #[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32,
     #[values(0, WAITERS)] mark: u32,

@@ -82,7 +82,11 @@ impl Child {
 
     /// Whether the participant is blocked at this instant.
     pub fn is_blocked(&self) -> bool {
-        matches!(blocked::look(self.process), Look::Asleep(call) if !self.at_a_gate(call))
+        match blocked::look(self.process) {
+            Look::Asleep(call) => !self.at_a_gate(call),
+            Look::Unknown => self.quiet().is_ok() && has_ended(self.process) == Ok(false),
+            Look::Awake | Look::Stopped | Look::Ended => false,
+        }
     }
 
     #[track_caller]
