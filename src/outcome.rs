@@ -177,6 +177,12 @@ impl Failure {
         Failure::new(CaseResult::Unsupported, Cause::Missing, format!("{feature} is missing here: {evidence}"))
     }
 
+    /// The case has found out by itself that something is lacking which it needs.
+    #[track_caller]
+    pub fn untested(lacking: impl fmt::Display) -> Self {
+        Failure::new(CaseResult::Untested, Cause::Need, format!("needs {lacking}"))
+    }
+
     /// The failure, with a labelled detail added (an injection point, an input).
     #[must_use]
     pub fn detail(mut self, label: &str, text: impl Into<String>) -> Self {

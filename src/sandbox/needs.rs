@@ -10,6 +10,7 @@ use nix::unistd::{Gid, Uid};
 use crate::case::Need;
 use crate::sys::fork::in_child;
 use crate::sys::identity::become_user;
+use crate::sys::procfs::shown_id;
 
 #[cfg_attr(target_os = "linux", path = "needs/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "needs/other.rs")]
@@ -92,8 +93,8 @@ fn descriptors(wanted: u64) -> Result<(), String> {
 }
 
 fn procfs() -> Result<(), String> {
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|error| format!("procfs: /proc/self/stat: {error}"))?;
-    let (seen, own) = (stat.split(' ').next().unwrap_or_default(), std::process::id().to_string());
+    let seen = shown_id().map_err(|error| format!("procfs: /proc/self/stat: {error}"))?;
+    let own = std::process::id().to_string();
     if seen == own { Ok(()) } else { Err(format!("procfs: /proc shows process {own} as {seen}")) }
 }
 

@@ -5,7 +5,6 @@
 
 use std::fmt::Debug;
 
-use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
 use conformance::sys::capability::become_user_with;
@@ -29,16 +28,16 @@ pub(super) struct Limits {
 pub(super) fn limits() -> Result<Limits, Failure> {
     let (id, group) = account();
     if let Err(errno) = Participant::spawn("probe", (), move |(), _| become_user(id, group))?.join()? {
-        let why = format!("needs a user {id}, which a process cannot become here: {errno:?}");
-        return Err(Failure::new(CaseResult::Untested, Cause::Need, why));
+        let why = format!("a user {id}, which a process cannot become here: {errno:?}");
+        return Err(Failure::untested(why));
     }
     let number =
         |path: &str| -> Result<usize, Failure> { std::fs::read_to_string(path)?.trim().parse().map_err(|_| Failure::from(ERANGE)) };
     let user = number("/proc/sys/fs/pipe-user-pages-soft")?;
     let pipe = number("/proc/sys/fs/pipe-max-size")? / page_size();
     if user == 0 || pipe == 0 || !user.is_multiple_of(pipe) || user / pipe > 400 {
-        let why = format!("needs a limit of pages for a user that can be reached; it is {user} with pipes of {pipe}");
-        return Err(Failure::new(CaseResult::Untested, Cause::Need, why));
+        let why = format!("a limit of pages for a user that can be reached; it is {user} with pipes of {pipe}");
+        return Err(Failure::untested(why));
     }
     Ok(Limits { user, pipe })
 }

@@ -19,6 +19,7 @@ use crate::sandbox::needs::SECOND_USER;
 use crate::sandbox::surroundings::{Marked, Surroundings};
 use crate::sys::Errno;
 use crate::sys::fork::{self, Forked};
+use crate::sys::procfs::shown_id;
 
 /// Unused here: each refusal has its own reason.
 pub const NOT_HERE: &str = "no attempt was made";
@@ -194,8 +195,8 @@ impl PrivatePlan {
                 remarks.push(format!("/proc cannot be mounted ({errno:?})"));
             }
         }
-        match fs::read_to_string("/proc/self/stat") {
-            Ok(stat) if stat.split(' ').next() == Some(&std::process::id().to_string()) => Ok(true),
+        match shown_id() {
+            Ok(shown) if shown == std::process::id().to_string() => Ok(true),
             // Process states would be read from other processes' entries: worse than none.
             Ok(_) => Err("/proc shows another PID namespace, and cannot be mounted anew".to_owned()),
             Err(_) if before => Err("/proc of a PID namespace shows no processes".to_owned()),
