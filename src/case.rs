@@ -3,7 +3,9 @@
 //! Suites register cases with [`crate::test`]; everything else in the crate sees them only through [`Registry`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::outcome::Outcome;
@@ -92,7 +94,7 @@ impl fmt::Display for Need {
 /// One requirement with its parameters filled in, as `#[conformance::test]` submits it.
 #[derive(Debug)]
 pub struct Submission {
-    /// `module_path!()` at the function: executable, suite, topic, and for a table the groups that rstest makes.
+    /// `module_path!()` at the function: suite (the crate), topics, and for a table the groups that rstest makes.
     pub module: &'static str,
     /// Name of the function (rstest's own for a row of a table).
     pub function: &'static str,
@@ -238,16 +240,16 @@ fn place(submission: &Submission) -> String {
 
 /// The behaviour's name, and the parameters that tell its variants apart.
 ///
-/// A plain function lives in `executable::suite::topic`. rstest puts the rows of a table into a module named as the function,
-/// as `case_2_page`, and values into `argument_1_value`, alone or in a module named as the row. Its running numbers are dropped,
-/// so that adding a row renames no other.
+/// A plain function lives in `suite::topic`, a topic being the file that it stands in. rstest puts the rows of a table into a module
+/// named as the function, as `case_2_page`, and values into `argument_1_value`, alone or in a module named as the row. Its running
+/// numbers are dropped, so that adding a row renames no other.
 fn names(submission: &Submission) -> Result<(String, Vec<String>), RegistryError> {
-    let mut path: Vec<&str> = submission.module.split("::").skip(1).collect();
+    let mut path: Vec<&str> = submission.module.split("::").collect();
     path.push(submission.function);
-    if path.len() <= 3 {
-        return Ok((path.join("::"), Vec::new()));
-    }
-    let generated = path.split_off(3);
+    let file = Path::new(submission.file).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    // The file's own module, and the function in it.
+    let plain = path.iter().skip(1).position(|&module| module == file).map_or(2, |topic| topic + 3);
+    let generated = path.split_off(plain.min(path.len()));
     let behaviour = path.join("::");
     let mut parameters = Vec::with_capacity(generated.len());
     for part in generated {

@@ -2,19 +2,25 @@
 //!
 //! Suites say what must hold; how a system differs stands in `fixtures/platforms/`, never here.
 
-mod environment;
-mod fifo;
-mod pipe;
-mod posix_mqueue;
-mod posix_semaphore;
-mod posix_shm;
-mod shared_mutex;
-mod sysv_msg;
-mod sysv_sem;
-mod sysv_shm;
-mod sysv_tools;
-mod unix_socket;
+// Linked for the cases that they register.
+use environment as _;
+use fifo as _;
+use futex as _;
+use memfd as _;
+use pipe as _;
+use posix_mqueue as _;
+use posix_semaphore as _;
+use posix_shm as _;
+use shared_mutex as _;
+use splice as _;
+use sysv_msg as _;
+use sysv_sem as _;
+use sysv_shm as _;
+use sysv_tools as _;
+use tmpfs as _;
+use unix_socket as _;
 
-fn main() -> std::process::ExitCode {
+/// The command line.
+pub fn main() -> std::process::ExitCode {
     conformance::cli::main()
 }

@@ -132,7 +132,7 @@ pub(super) fn run(cases: &[Decided]) -> Vec<Event> {
 
 /// Compares with a file in `fixtures/golden/`, or writes it where `BLESS` is set.
 pub(super) fn assert_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/golden").join(name);
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, actual).unwrap();
     }

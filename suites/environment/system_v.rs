@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use rstest::rstest;
 
-use crate::sysv_tools::object::Kind;
+use common::sysv::Kind;
 
 /// An object of each mechanism can be made and asked about.
 #[rstest]

@@ -5,7 +5,7 @@ use conformance::sys::node::{is_fifo, mkfifoat, mknodat_fifo, openat, permission
 use nix::fcntl::AT_FDCWD;
 use rstest::rstest;
 
-use super::named::{Named, names_in};
+use super::fixture::{Named, names_in};
 
 /// A call that makes a FIFO relative to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

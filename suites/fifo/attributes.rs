@@ -8,7 +8,7 @@ use conformance::sys::node::{
 use nix::unistd::{PathconfVar, Whence};
 use rstest::rstest;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// Both ends and the name have one status: a FIFO with the same inode on the same device.
 #[conformance::test(posix = "fstat", posix = "stat")]

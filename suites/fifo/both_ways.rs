@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// Opening for both does not wait, with or without `O_NONBLOCK`, whoever else is there or not.
 #[conformance::test(man = "fifo(7)")]

@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// A write without a reader fails each time, and raises one signal each time.
 #[conformance::test(posix = "write")]

@@ -6,7 +6,7 @@ use nix::sys::stat::SFlag;
 use nix::unistd::PathconfVar;
 use rstest::rstest;
 
-use super::named::{Named, names_in, visit};
+use super::fixture::{Named, names_in, visit};
 
 /// A call that makes a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

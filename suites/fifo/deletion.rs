@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::named::{Named, Side, names_in, visit};
+use super::fixture::{Named, Side, names_in, visit};
 
 /// Without its name an open FIFO works on for those who have it open, until they close it; nobody else can come.
 #[conformance::test(posix = "unlink")]

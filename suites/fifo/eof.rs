@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// End-of-file follows what was written, and is there at every further read for as long as nobody opens for writing.
 #[conformance::test(posix = "read", man = "fifo(7)")]

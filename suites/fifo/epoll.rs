@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::named::Named;
+use super::fixture::Named;
 
 const IN: EpollFlags = EpollFlags::EPOLLIN;
 const OUT: EpollFlags = EpollFlags::EPOLLOUT;

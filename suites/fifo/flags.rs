@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::node::permissions;
 use rstest::rstest;
 
-use super::named::{Named, Side, names_in};
+use super::fixture::{Named, Side, names_in};
 
 /// `O_TRUNC` does nothing to a FIFO: what is in it stays, and the flag does not show.
 #[conformance::test(posix = "open")]

@@ -5,7 +5,7 @@ use conformance::sandbox::second_user;
 use conformance::sys::node::{chmod, chown};
 use nix::fcntl::{SpliceFFlags, splice, vmsplice};
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// `splice` refuses to move data from a FIFO to itself, also where it comes by two names: it would wait for itself.
 #[conformance::test(man = "splice(2)")]

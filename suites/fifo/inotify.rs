@@ -5,7 +5,7 @@ use conformance::sys::node::fchmod;
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::inotify::{AddWatchFlags as Told, InitFlags, Inotify};
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 fn watch(path: &Path) -> Result<Inotify, Errno> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::node::{is_fifo, lstat};
 use rstest::rstest;
 
-use super::named::{Named, Side, visit};
+use super::fixture::{Named, Side, visit};
 
 /// A hard link is a second name of the same object; what the one carries the other shows, and the count says two.
 #[conformance::test(posix = "link")]

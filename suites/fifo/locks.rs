@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::node::{flock_now, record_lock_now};
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// A lock of an open description is granted to one at a time, and goes with the process that dies holding it.
 #[conformance::test(man = "flock(2)")]

@@ -6,7 +6,7 @@ use conformance::prelude::*;
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::named::{Named, visit};
+use super::fixture::{Named, visit};
 
 /// Who comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

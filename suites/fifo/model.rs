@@ -7,7 +7,7 @@ use proptest::prelude::{Just, Strategy};
 use proptest::strategy::{BoxedStrategy, Union};
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// How an end was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// Opening for reading waits until somebody opens for writing; then both sides have a descriptor that works, and that waits.
 #[conformance::test(posix = "open", man = "fifo(7)")]

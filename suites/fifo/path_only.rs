@@ -5,7 +5,7 @@ use conformance::sandbox::second_user;
 use conformance::sys::identity::become_user;
 use conformance::sys::node::{chmod, fchmod, is_fifo};
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 fn path_only(fifo: &Named) -> Result<OwnedFd, Errno> {
     open(fifo.path(), OFlag::O_PATH)

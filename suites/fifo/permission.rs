@@ -10,7 +10,7 @@ use proptest::sample::select;
 use rstest::rstest;
 
 use super::creation::Maker;
-use super::named::{Named, Side, names_in, visit};
+use super::fixture::{Named, Side, names_in, visit};
 
 /// As whom the second user comes to a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

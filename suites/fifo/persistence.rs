@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::node::is_fifo;
 use rstest::rstest;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// The name, and the object behind it, outlast all who had it open.
 #[conformance::test(posix = "mkfifo", man = "fifo(7)")]

@@ -6,7 +6,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::SFlag;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// Makes a directory read-only for the calling process, which gets mounts of its own for that.
 fn make_read_only(directory: &Path) -> Result<(), Errno> {

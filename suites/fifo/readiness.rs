@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::named::Named;
+use super::fixture::Named;
 
 const IN: PollFlags = PollFlags::POLLIN;
 const OUT: PollFlags = PollFlags::POLLOUT;

@@ -6,7 +6,7 @@ use conformance::sys::identity::become_user;
 use conformance::sys::node::chmod;
 use rstest::rstest;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// The link in `/proc` to a descriptor of the calling process.
 fn link_to(end: &OwnedFd) -> PathBuf {

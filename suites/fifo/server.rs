@@ -3,7 +3,7 @@
 
 use conformance::prelude::*;
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// Requests served, and answers for which nobody was there any more.
 type Served = (u32, u32);

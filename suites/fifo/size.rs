@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// A FIFO that is opened has the capacity of a new pipe, by either end, and holds exactly as much.
 #[conformance::test(man = "pipe(7)", man = "F_GETPIPE_SZ(2const)")]

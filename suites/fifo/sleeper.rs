@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// A handler that was installed without `SA_RESTART` ends the wait with an error, and the opener was never there.
 #[rstest]

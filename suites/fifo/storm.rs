@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// Numbers that follow from the seed of the case.
 struct Random(u64);

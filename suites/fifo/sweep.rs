@@ -5,7 +5,7 @@ use conformance::fault::sweep::Victim;
 use conformance::prelude::*;
 use conformance::sys::node::{is_fifo, permissions};
 
-use super::named::{Named, Side};
+use super::fixture::{Named, Side};
 
 /// Whether the victim was let in, as far as that is known: at other points only its absence can be told.
 fn was_in<T>(victim: &Victim<T>) -> Option<bool> {

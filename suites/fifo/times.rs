@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::process::blocked::Pause;
 use conformance::sys::node::{data_times, set_times, times};
 
-use super::named::Named;
+use super::fixture::Named;
 
 /// Long ago, in seconds: earlier than any clock that a case could meet.
 const LONG_AGO: (i64, i64) = (1000, 0);

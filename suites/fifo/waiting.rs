@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use conformance::sys::node::{chmod, data_times, permissions, set_times};
 use rstest::rstest;
 
-use super::named::{Named, Opener, Side};
+use super::fixture::{Named, Opener, Side};
 
 /// Somebody who comes and goes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use nix::unistd::{Gid, Uid};
 use rstest::rstest;
 use serial_test::file_serial;
 
-use super::ends::not_waiting;
-use super::kind::Kind;
 use super::notification::{input, told};
+use common::ends::not_waiting;
+use common::pipe::Kind;
 
 /// The numbers that the next pipe gets.
 fn next_numbers() -> Result<[i32; 2], Errno> {

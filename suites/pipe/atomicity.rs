@@ -7,8 +7,8 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
 use super::records::{Record, Seen};
+use common::pipe::Kind;
 
 /// Records that each writer writes.
 const RECORDS: u32 = 40;

@@ -4,8 +4,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{capacity, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{capacity, next, not_waiting};
+use common::pipe::Kind;
 
 /// A size, given that of a page.
 type Size = fn(usize) -> usize;

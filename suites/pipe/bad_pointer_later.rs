@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 /// Brings so many chunks through, one after the other.
 fn go_round(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> Outcome {

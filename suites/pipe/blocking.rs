@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{reading, writing};
-use super::kind::Kind;
+use common::ends::{reading, writing};
+use common::pipe::Kind;
 
 /// A read of an empty pipe sleeps until there is a byte, and returns that byte without waiting for more.
 #[rstest]

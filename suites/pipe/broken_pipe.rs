@@ -6,8 +6,8 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{capacity, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{capacity, next, not_waiting};
+use common::pipe::Kind;
 
 /// Nobody can read any more when the last reader has been killed.
 #[rstest]

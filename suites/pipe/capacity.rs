@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// An empty pipe takes a write of `PIPE_BUF` bytes at once and whole, with nobody reading.
 #[rstest]

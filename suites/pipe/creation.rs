@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::next;
+use common::ends::next;
 
 /// The two descriptors are the two lowest that are free, also where these are no neighbours.
 #[conformance::test(posix = "pipe")]

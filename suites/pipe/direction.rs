@@ -5,8 +5,8 @@ use std::io::{IoSlice, IoSliceMut};
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 /// Reading from the writing end fails, and the bytes stay for the reading end.
 #[rstest]
@@ -30,7 +30,7 @@ fn refuses_to_write_to_the_reading_end(#[values(Kind::Pipe, Kind::Fifo)] kind: K
     expect_eq!(write(&reader, b"data"), Err(EBADF));
     expect_eq!(writev(&reader, &[IoSlice::new(b"da"), IoSlice::new(b"ta")]), Err(EBADF));
     expect_eq!((unread(&reader), ready(&reader, PollFlags::POLLIN)), (Ok(0), Ok(PollFlags::empty())));
-    expect_eq!((fill(&writer), unread(&reader)), (super::ends::capacity(kind), super::ends::capacity(kind)));
+    expect_eq!((fill(&writer), unread(&reader)), (common::ends::capacity(kind), common::ends::capacity(kind)));
     Ok(())
 }
 

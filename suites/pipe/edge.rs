@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use rstest::rstest;
 
 use super::epoll::{EDGE, ERR, HUP, IN, OUT, none, now, one, watching};
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// By edge every write to a pipe is an event, also to one whose earlier data nobody has read, and each is reported once.
 #[rstest]

@@ -5,8 +5,8 @@ use std::io::IoSliceMut;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 /// A read returns the bytes that are still buffered, and then 0, once every write end is closed.
 #[rstest]
@@ -161,7 +161,7 @@ fn waits_for_a_stopped_writer_to_be_killed(#[values(Kind::Pipe, Kind::Fifo)] kin
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn follows_the_bytes_of_a_writer_killed_in_a_write(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
-    let room = super::ends::capacity(kind)?;
+    let room = common::ends::capacity(kind)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(2 * room)))?;
     writer.until_blocked()?;
     writer.kill()?;

@@ -8,8 +8,8 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 use nix::unistd::{Gid, Uid, Whence};
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 /// Which file that is.
 fn file(end: impl AsFd) -> Result<(u64, u64), Errno> {

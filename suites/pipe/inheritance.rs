@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{flags, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{flags, next, not_waiting};
+use common::pipe::Kind;
 
 /// A forked child shares the open description: the status flags that either sets are the other's too, and outlive the child.
 #[rstest]

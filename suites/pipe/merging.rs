@@ -4,9 +4,9 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::not_waiting;
-use super::kind::Kind;
-use super::transfer::{Supply, content, drain};
+use common::ends::not_waiting;
+use common::pipe::Kind;
+use common::transfer::{Supply, content, drain};
 
 /// Puts in whole pages and then all but `free` bytes of the last one: how many bytes that is.
 fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {

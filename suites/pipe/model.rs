@@ -11,7 +11,7 @@ use conformance::prelude::*;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// More than one call moves.
 const LONGEST: usize = 80_000;

@@ -5,7 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// A read of an empty pipe fails with `EAGAIN` while a writer is there, and returns 0 once none is; data comes before either.
 #[rstest]

@@ -4,9 +4,9 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 #[cfg(has_splice)]
-use super::transfer::{Drain, Supply};
+use common::transfer::{Drain, Supply};
 
 const READ: PollFlags = PollFlags::POLLRDNORM;
 const WRITE: PollFlags = PollFlags::POLLWRNORM;
@@ -161,7 +161,7 @@ fn wakes_its_epoll_list(
     #[values(EpollFlags::empty(), EpollFlags::EPOLLET, EpollFlags::EPOLLONESHOT)] mode: EpollFlags,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
-    let (source, _feed) = super::transfer::holding(b"abc")?;
+    let (source, _feed) = common::transfer::holding(b"abc")?;
     let sleeper = sleeper(&reader, EpollFlags::EPOLLRDNORM | mode)?;
     match cause {
         Cause::Write => expect_eq!(write(&writer, b"abc"), Ok(3)),

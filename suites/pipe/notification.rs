@@ -6,7 +6,7 @@ use conformance::prelude::*;
 use conformance::sys::async_io::{IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal};
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// Makes the end tell this process, by queued signals.
 pub(super) fn tell_me(end: &OwnedFd) -> Result<(), Errno> {

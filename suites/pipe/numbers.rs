@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use rstest::rstest;
 
 #[cfg(has_old_pipe)]
-use super::ends::{flags, next};
+use common::ends::{flags, next};
 
 fn numbers(ends: &(OwnedFd, OwnedFd)) -> [i32; 2] {
     [ends.0.as_raw_fd(), ends.1.as_raw_fd()]

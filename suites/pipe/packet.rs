@@ -6,8 +6,8 @@ use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
-use super::transfer::{NONBLOCK, PLAIN, content, drain, file, pages};
+use common::pipe::Kind;
+use common::transfer::{NONBLOCK, PLAIN, content, drain, file, pages};
 
 /// A pipe in packet mode whose ends do not wait.
 fn packets() -> Result<(OwnedFd, OwnedFd), Errno> {

@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::next;
-use super::kind::Kind;
+use common::ends::next;
+use common::pipe::Kind;
 
 /// Of two readers each gets what the other does not, in order: records whose size they both read are not torn apart or lost.
 #[rstest]

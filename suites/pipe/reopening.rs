@@ -4,8 +4,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 const NONBLOCKING: OFlag = OFlag::O_NONBLOCK;
 

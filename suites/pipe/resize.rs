@@ -7,7 +7,7 @@ use conformance::sandbox::second_user;
 use conformance::sys::identity::become_user;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// A size is rounded up to a page times a power of two; the call returns it, and so do both ends afterwards.
 #[rstest]

@@ -6,8 +6,8 @@ use conformance::prelude::*;
 use conformance::sys::thread_id;
 use rstest::rstest;
 
-use super::ends::broken;
-use super::kind::Kind;
+use common::ends::broken;
+use common::pipe::Kind;
 
 /// `SIGPIPE` ends a process that does nothing about it.
 #[rstest]

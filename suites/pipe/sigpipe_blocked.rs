@@ -4,10 +4,10 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::broken;
-use super::kind::Kind;
+use common::ends::broken;
+use common::pipe::Kind;
 #[cfg(has_splice)]
-use super::transfer::{Supply, full};
+use common::transfer::{Supply, full};
 
 /// What the handler was told last, and that it ran so often.
 type Told = ((i32, i32, i32), u32);
@@ -100,7 +100,7 @@ fn is_the_same_for_a_transfer(
 #[conformance::test(posix = "write", posix = "signal.h")]
 fn is_the_same_where_a_part_went_in(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
-    let capacity = super::ends::capacity(kind)?;
+    let capacity = common::ends::capacity(kind)?;
     let writer = Participant::spawn("writer", (writer_end, broken(kind)?), move |(end, broken), _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         let at_once = told_by(|| write(&broken, b"x"));

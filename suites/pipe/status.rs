@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{flags, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{flags, next, not_waiting};
+use common::pipe::Kind;
 
 /// What one duplicate sets the other has: a change through either is seen, and obeyed, through both.
 #[rstest]

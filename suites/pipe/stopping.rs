@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// A reader that was stopped in its sleep sleeps on when continued, and gets what is written then.
 #[rstest]

@@ -5,8 +5,8 @@ use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
 use super::records::{Record, Seen};
+use common::pipe::Kind;
 
 /// Writes records of all sizes up to the limit for as long as it can: how many, and what ended it.
 fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Result<(u32, Errno), Errno> {

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::ends::{capacity, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{capacity, next, not_waiting};
+use common::pipe::Kind;
 
 /// One step of somebody who uses both ends.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// A writer killed anywhere leaves exactly the records whose writes have returned, whole and in order, and then the end.
 #[rstest]

@@ -8,7 +8,7 @@ use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use common::pipe::Kind;
 
 /// An empty pipe holds nothing; after a write both ends count its bytes.
 #[rstest]

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::ends::{next, not_waiting};
-use super::kind::Kind;
+use common::ends::{next, not_waiting};
+use common::pipe::Kind;
 
 /// Reads and writes of vectors are reads and writes of the bytes in their segments, in order; empty segments are nothing.
 #[rstest]

@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{reading, writing};
-use super::kind::Kind;
+use common::ends::{reading, writing};
+use common::pipe::Kind;
 
 /// Of several readers asleep on a pipe, a single byte serves one; the others sleep on and are served by the next ones.
 #[rstest]

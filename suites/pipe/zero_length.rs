@@ -6,8 +6,8 @@ use std::io::{IoSlice, IoSliceMut};
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::ends::{capacity, next, not_waiting};
-use super::kind::Kind;
+use common::ends::{capacity, next, not_waiting};
+use common::pipe::Kind;
 
 /// A state of a pipe that still has both ends.
 #[derive(Clone, Copy, Debug)]

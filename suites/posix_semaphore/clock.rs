@@ -7,7 +7,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::Waiters;
 
 const REALTIME: ClockId = ClockId::CLOCK_REALTIME;

@@ -7,7 +7,7 @@ use conformance::sys::semaphore::{Semaphore, largest_value, sem_unlink};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::name::{Name, new_only};
 
 /// A semaphore can be taken as often as its first value says, and no more.

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::PostOnSignal;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::Waiters;
 
 /// A handler posts to the semaphore that its own thread waits for: with `SA_RESTART` the wait takes what was posted, without it the

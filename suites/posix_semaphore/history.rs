@@ -7,7 +7,7 @@ use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
 
-use super::kind::Kind;
+use super::fixture::Kind;
 
 /// What is done to the semaphore.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::Waiters;
 
 /// What a wait returned, and how often the handler has run.

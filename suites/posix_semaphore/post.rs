@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::Waiters;
 
 /// Two posts let two of three waiters go; the third sleeps on, and nothing is left for anybody else, until a third post.

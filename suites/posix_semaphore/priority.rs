@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::scheduling::become_first_in_first_out;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 
 /// Of waiters that are scheduled first-in-first-out the one of the highest priority is let go first, and among equals the one that has
 /// waited longest.

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::{Waiters, one_blocked};
 
 /// Stopped and continued a waiter sleeps on, without `EINTR`, and a post lets it go.

@@ -9,7 +9,7 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::name::{Name, new_only};
 
 /// What is left after a storm is what was posted less what was taken, give or take the calls that deaths have cut short.

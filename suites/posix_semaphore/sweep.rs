@@ -11,7 +11,7 @@ use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use conformance::sys::tmpfs::{Tmpfs, own_mounts};
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::name::{Name, new_only};
 use super::waiters::{Waiters, one_blocked};
 

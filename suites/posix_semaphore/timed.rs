@@ -9,7 +9,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::Waiters;
 
 /// A time so far from now on the system's clock.

@@ -7,7 +7,7 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 
 /// Starts as many participants as asked for, lets them go together, and gives what they return.
 fn together<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(

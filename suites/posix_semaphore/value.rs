@@ -5,7 +5,7 @@ use conformance::sys::semaphore::largest_value;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::waiters::one_blocked;
 
 /// A wait takes exactly one, and does not wait while there is one.

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 use super::name::{Name, new_only};
 use super::waiters::{Waiters, one_blocked};
 

@@ -5,7 +5,7 @@ use conformance::sys::mapping::{self, Faults, SEGV_MAPERR};
 use conformance::sys::region::{MapFlags, MmapAdvise, Region};
 use rstest::rstest;
 
-use super::object::{PRIVATE, R, RW, SHARED, contents, pages};
+use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};
 
 /// How a mapping will be used is the system's to know, and nothing changes: not the bytes, and not what the pages allow.
 #[rstest]

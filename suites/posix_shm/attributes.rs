@@ -6,7 +6,7 @@ use conformance::sys::node::{fchmod, fchown, ftruncate, permissions, set_times_t
 use conformance::sys::shm::{SharedMemory, shm_open};
 use nix::sys::stat::SFlag;
 
-use super::object::{CREATE_NEW, Name, pages};
+use super::fixture::{CREATE_NEW, Name, pages};
 
 /// Access, modification and change that lie far back, as far as they can be set.
 const LONG_AGO: (i64, i64) = (1_000_000, 0);
@@ -189,7 +189,7 @@ fn are_not_dated_by_a_look() -> Outcome {
 #[conformance::test(posix = "mmap", level = observed)]
 fn may_be_dated_by_a_store() -> Outcome {
     let object = old_object()?;
-    let region = conformance::sys::region::Region::map(&object, page_size(), super::object::RW, super::object::SHARED, 0)?;
+    let region = conformance::sys::region::Region::map(&object, page_size(), super::fixture::RW, super::fixture::SHARED, 0)?;
     region.write(0, b"stored");
     region.sync(0, page_size(), conformance::sys::region::MsFlags::MS_SYNC)?;
     observe!("posix_shm.dated-by-a-store", times(&fstat(&object)?)[1] != LONG_AGO);

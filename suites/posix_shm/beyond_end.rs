@@ -6,7 +6,7 @@ use conformance::sys::region::{MapFlags, Region};
 use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
-use super::object::{PRIVATE, R, RW, SHARED, contents, page_of, pages, sized};
+use super::fixture::{PRIVATE, R, RW, SHARED, contents, page_of, pages, sized};
 
 /// The faults of the one who uses the mapping of `length` bytes in that way, having outlived them.
 fn faults_of(

@@ -5,7 +5,7 @@ use conformance::sys::mapping::Mapping;
 use conformance::sys::region::Region;
 use conformance::sys::shm::SharedMemory;
 
-use super::object::{CREATE_NEW, Name, RW, SHARED, contents};
+use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents};
 
 /// How many processes there are.
 const CROWD: usize = 4;
@@ -150,7 +150,7 @@ fn leaves_no_page_of_what_was_cut_off() -> Outcome {
 /// Sizes that several processes set at the same time follow each other: the last one stands, with zeroes behind the smallest.
 #[conformance::test(posix = "ftruncate")]
 fn puts_sizes_one_after_the_other() -> Outcome {
-    let object = super::object::pages(4)?;
+    let object = super::fixture::pages(4)?;
     together("resizer", |number| {
         for round in 0..40 {
             object.set_size((1 + (round + number) % 4) * page_size() - number)?;

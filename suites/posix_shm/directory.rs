@@ -6,7 +6,7 @@ use conformance::prelude::*;
 use conformance::sys::node::permissions;
 use conformance::sys::shm::{SharedMemory, shm_open};
 
-use super::object::{CREATE, CREATE_NEW, Name, contents, pages};
+use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages};
 
 /// The file that an object of that name is.
 fn file_of(name: &str) -> PathBuf {

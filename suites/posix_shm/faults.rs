@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use conformance::sys::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
-use super::object::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
+use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
 
 /// Whatever a maker has come to when it is killed, there is no object, an empty one, or one of the size with its bytes up to
 /// where it came; and the name can be unlinked and made again.

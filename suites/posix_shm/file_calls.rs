@@ -10,7 +10,7 @@ use nix::sys::resource::Resource;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use super::object::{R, RW, SHARED, contents, offset, page_of, pages, size_of_object, sized};
+use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages, size_of_object, sized};
 
 /// Where a descriptor stands.
 fn position(of: impl AsFd) -> Result<i64, Errno> {
@@ -245,7 +245,7 @@ fn keep_what_cannot_be_delivered() -> Outcome {
 fn stop_at_the_file_size_limit() -> Outcome {
     let object = standing_at(10, 10)?;
     signal::catch(Signal::SIGXFSZ, Restart::Yes)?;
-    super::object::limit(Resource::RLIMIT_FSIZE, 15)?;
+    super::fixture::limit(Resource::RLIMIT_FSIZE, 15)?;
     expect_eq!((write(&object, b"0123456789"), signal::caught(Signal::SIGXFSZ)), (Ok(5), 0));
     expect_eq!((write(&object, b"x"), signal::caught(Signal::SIGXFSZ)), (Err(EFBIG), 1));
     expect_eq!((contents(&object), position(&object)), (Ok([&pattern(10)[..], b"01234"].concat()), Ok(15)));

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::region::Region;
 
-use super::object::{RW, SHARED, contents, pages};
+use super::fixture::{RW, SHARED, contents, pages};
 
 /// A child has every shared mapping of its parent, and each sees the stores of the other, a grandchild included.
 #[conformance::test(posix = "fork", posix = "mmap")]

@@ -6,7 +6,7 @@ use conformance::sys::identity::become_user;
 use conformance::sys::region::{MapFlags, MsFlags, Region};
 use nix::sys::resource::Resource;
 
-use super::object::{RW, SHARED, pages};
+use super::fixture::{RW, SHARED, pages};
 
 /// Pages that are locked cannot be invalidated; unlocked they can.
 #[conformance::test(posix = "msync", man = "msync(2)")]
@@ -29,7 +29,7 @@ where
     let object = pages(4)?;
     let (user, group) = second_user();
     let locker = Participant::spawn("locker", dup(&object)?, |object, _| {
-        super::object::limit(Resource::RLIMIT_MEMLOCK, limit * page_size())?;
+        super::fixture::limit(Resource::RLIMIT_MEMLOCK, limit * page_size())?;
         become_user(user, group)?;
         body(Region::map(&object, 4 * page_size(), RW, SHARED, 0)?)
     })?;

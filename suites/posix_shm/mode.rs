@@ -7,7 +7,7 @@ use conformance::sys::node::{fchmod, ftruncate, permissions, umask};
 use conformance::sys::region::Region;
 use rstest::rstest;
 
-use super::object::{CREATE_NEW, Name, RW, SHARED, contents, size_of_object};
+use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents, size_of_object};
 
 /// The permission bits of an object that is made with that mode under that mask.
 fn made_with(mode: u32, mask: u32) -> Result<u32, Errno> {

@@ -7,7 +7,7 @@ use conformance::sys::region::Region;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::object::{CREATE, Name, RW, SHARED, offset};
+use super::fixture::{CREATE, Name, RW, SHARED, offset};
 
 /// Pages of the longest object.
 const MOST_PAGES: usize = 4;
@@ -278,7 +278,7 @@ impl Subject for Real {
         expect_eq!((self.descriptors.len(), self.mappings.len()), (world.descriptors.len(), world.mappings.len()));
         for (descriptor, &object) in self.descriptors.iter().zip(&world.descriptors) {
             let bytes = &world.objects[object];
-            expect_eq!(super::object::size_of_object(descriptor), Ok(bytes.len()));
+            expect_eq!(super::fixture::size_of_object(descriptor), Ok(bytes.len()));
             if !bytes.is_empty() {
                 let fresh = Region::map(descriptor, bytes.len(), RW, SHARED, 0)?;
                 expect_eq!(self.bytes(&fresh, bytes.len()).as_ref(), Ok(bytes));
@@ -297,7 +297,7 @@ impl Subject for Real {
                 expect_eq!(region.write_out(end, 1, &self.pipe.1), Err(EFAULT));
             }
         }
-        let found = self.name.open(OFlag::O_RDONLY, 0).and_then(super::object::size_of_object);
+        let found = self.name.open(OFlag::O_RDONLY, 0).and_then(super::fixture::size_of_object);
         expect_eq!(found, world.named.map(|object| world.objects[object].len()).ok_or(ENOENT));
         Ok(())
     }

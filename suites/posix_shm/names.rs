@@ -7,7 +7,7 @@ use conformance::prelude::*;
 use conformance::sys::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
-use super::object::{CREATE, CREATE_NEW, Name, size_of_object};
+use super::fixture::{CREATE, CREATE_NEW, Name, size_of_object};
 
 /// Characters that a name may have after its slash.
 const LONGEST: usize = 255;

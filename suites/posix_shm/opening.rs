@@ -5,7 +5,7 @@ use conformance::sys::node::{ftruncate, permissions};
 use conformance::sys::shm::shm_open;
 use rstest::rstest;
 
-use super::object::{CREATE, CREATE_NEW, Name, contents, pages, size_of_object};
+use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages, size_of_object};
 
 /// An object that exists is refused to one that wants to make it, and is not touched by that: not even by `O_TRUNC`.
 #[rstest]

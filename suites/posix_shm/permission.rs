@@ -9,7 +9,7 @@ use nix::unistd::{getegid, geteuid, seteuid};
 use proptest::sample::select;
 use rstest::rstest;
 
-use super::object::{CREATE_NEW, Name, contents, pages};
+use super::fixture::{CREATE_NEW, Name, contents, pages};
 
 /// As whom the second user comes to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::region::{MapFlags, Region};
 use conformance::sys::shm::SharedMemory;
 
-use super::object::{R, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages};
 
 /// `MAP_FIXED`.
 const FIXED: MapFlags = MapFlags::MAP_FIXED;
@@ -159,7 +159,7 @@ fn without_replacing_needs_a_free_place() -> Outcome {
 #[conformance::test(man = "mmap(2)")]
 fn at_once_shows_the_object() -> Outcome {
     let object = pages(2)?;
-    for kind in [SHARED, super::object::PRIVATE] {
+    for kind in [SHARED, super::fixture::PRIVATE] {
         let region = Region::map(&object, 4 * page_size(), RW, kind | MapFlags::MAP_POPULATE, 0);
         expect_matches!(region, Ok(_));
         let region = region?;

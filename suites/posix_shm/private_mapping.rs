@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::region::Region;
 use conformance::sys::shm::SharedMemory;
 
-use super::object::{PRIVATE, RW, contents, pages};
+use super::fixture::{PRIVATE, RW, contents, pages};
 
 /// A store into a private mapping changes neither the object nor any other mapping of it, private ones included.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]

@@ -6,7 +6,7 @@ use conformance::sys::region::{MapFlags, ProtFlags, Region};
 use conformance::sys::shm::{SharedMemory, shm_open};
 use rstest::rstest;
 
-use super::object::{PRIVATE, R, RW, SHARED, contents, pages};
+use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};
 
 /// `PROT_WRITE`.
 const W: ProtFlags = ProtFlags::PROT_WRITE;

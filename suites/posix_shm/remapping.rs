@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::region::{MapFlags, Region};
 
-use super::object::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
 
 /// A region of so many pages of an object of four, from its second page on, with something mapped right behind it.
 fn hemmed_in(object: impl AsFd, count: usize) -> Result<(Region, Region), Errno> {

@@ -6,7 +6,7 @@ use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::object::{PRIVATE, R, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{PRIVATE, R, RW, SHARED, contents, offset, page_of, pages};
 
 /// Two mappings of one object in one process, at different addresses, show each other's stores at once.
 #[conformance::test(posix = "mmap")]

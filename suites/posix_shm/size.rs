@@ -8,7 +8,7 @@ use nix::sys::resource::Resource;
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::object::{CREATE_NEW, Name, R, RW, SHARED, contents, offset, pages, size_of_object};
+use super::fixture::{CREATE_NEW, Name, R, RW, SHARED, contents, offset, pages, size_of_object};
 
 /// An object that has just been made has no bytes and takes no space.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
@@ -160,7 +160,7 @@ fn keeps_to_the_file_size_limit() -> Outcome {
     let object = pages(4)?;
     let (page, limit) = (page_size(), 2 * page_size() + 5);
     signal::catch(Signal::SIGXFSZ, Restart::Yes)?;
-    super::object::limit(Resource::RLIMIT_FSIZE, limit)?;
+    super::fixture::limit(Resource::RLIMIT_FSIZE, limit)?;
     expect_eq!((object.set_size(3 * page), signal::caught(Signal::SIGXFSZ)), (Ok(()), 0));
     expect_eq!((object.set_size(4 * page), signal::caught(Signal::SIGXFSZ)), (Err(EFBIG), 1));
     expect_eq!(contents(&object), Ok(pattern(3 * page)));
@@ -176,8 +176,8 @@ fn keeps_to_the_file_size_limit() -> Outcome {
 fn beyond_the_limit_ends_the_process() -> Outcome {
     let object = pages(1)?;
     let glutton = Participant::spawn("glutton", dup(&object)?, |object, _| {
-        super::object::limit(Resource::RLIMIT_FSIZE, page_size())?;
-        super::object::limit(Resource::RLIMIT_CORE, 0)?;
+        super::fixture::limit(Resource::RLIMIT_FSIZE, page_size())?;
+        super::fixture::limit(Resource::RLIMIT_CORE, 0)?;
         ftruncate(&object, offset(page_size() + 1))
     })?;
     expect_eq!(glutton.end()?, End::Killed(Signal::SIGXFSZ));
@@ -190,7 +190,7 @@ fn beyond_the_limit_ends_the_process() -> Outcome {
 fn beyond_the_limit_can_be_mapped() -> Outcome {
     let object = pages(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |object, _| {
-        super::object::limit(Resource::RLIMIT_FSIZE, 1)?;
+        super::fixture::limit(Resource::RLIMIT_FSIZE, 1)?;
         let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
         region.write(2 * page_size() - 4, b"last");
         Ok::<_, Errno>(())

@@ -8,7 +8,7 @@ use conformance::prelude::*;
 use conformance::sys::mapping::Mapping;
 use conformance::sys::shm::{SharedMemory, shm_open};
 
-use super::object::{CREATE, Name, contents};
+use super::fixture::{CREATE, Name, contents};
 
 /// Words in which each step is written, in order.
 const WORDS: usize = 16;

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::region::{MsFlags, Region};
 use rstest::rstest;
 
-use super::object::{R, RW, SHARED, contents, pages};
+use super::fixture::{R, RW, SHARED, contents, pages};
 
 /// Synchronising succeeds in each of its ways, for all pages or some, and changes nothing.
 #[rstest]

@@ -6,7 +6,7 @@ use conformance::prelude::*;
 use conformance::sys::shm::SharedMemory;
 use proptest::collection::vec;
 
-use super::object::{contents, pages};
+use super::fixture::{contents, pages};
 
 /// An object of so many pages of zeroes.
 fn zeroes(count: usize) -> Result<SharedMemory, Errno> {

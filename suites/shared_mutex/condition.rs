@@ -10,7 +10,7 @@ use conformance::sys::pthread_condition::SharedCondition;
 use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
-use super::condition_scene::{GONE_ON, PERMITS, Scene, WAITING, WENT_ON};
+use super::condition_fixture::{GONE_ON, PERMITS, Scene, WAITING, WENT_ON};
 use super::fixture::{Kind, WELL, disturb, turn};
 
 /// Each signal lets a waiter go on, and with one permit for each no more than one.

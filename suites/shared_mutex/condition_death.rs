@@ -9,8 +9,8 @@ use conformance::sys::pthread_condition::SharedCondition;
 use rstest::rstest;
 
 #[cfg(has_robust_mutexes)]
-use super::condition_scene::WAITING;
-use super::condition_scene::{PERMITS, Scene, WENT_ON};
+use super::condition_fixture::WAITING;
+use super::condition_fixture::{PERMITS, Scene, WENT_ON};
 use super::fixture::{Kind, WELL, turn};
 
 /// A waiter that has been killed does not swallow a broadcast.

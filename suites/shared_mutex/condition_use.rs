@@ -7,7 +7,7 @@ use conformance::sys::pthread_condition::SharedCondition;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::condition_scene::{Scene, WAITING};
+use super::condition_fixture::{Scene, WAITING};
 use super::fixture::Kind;
 
 /// A signal is for who waited when it was sent, and not for who came afterwards: the first goes on, even if the sender itself waits

@@ -5,7 +5,7 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv_msg::MessageQueue;
 use rstest::rstest;
 
-use super::object::{Kind, run};
+use common::sysv::{Kind, run};
 
 /// An object removed by its id or its key is gone for its user, and another of the same mechanism is not.
 #[rstest]

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use rstest::rstest;
 
-use super::object::{Kind, listing};
+use common::sysv::{Kind, listing};
 
 /// An object is listed once, with its key, under its own mechanism from when it is made until it is removed.
 #[rstest]

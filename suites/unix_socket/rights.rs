@@ -7,7 +7,7 @@ use nix::sys::socket::MsgFlags;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use super::kind::Kind;
+use super::fixture::Kind;
 
 /// A received descriptor shares offset and status flags with the sender's, in both directions.
 #[rstest]

@@ -8,10 +8,10 @@ use crate::suite::Suite;
 #[rstest]
 fn brings_the_same_finding(
     #[values(
-        "fault::property_of_small_numbers",
-        "fault::property_of_the_seed",
-        "outcome::differs_in_one_of_many",
-        "hang::in_a_participant"
+        "bad::fault::property_of_small_numbers",
+        "bad::fault::property_of_the_seed",
+        "bad::outcome::differs_in_one_of_many",
+        "bad::hang::in_a_participant"
     )]
     case: &str,
 ) {
@@ -45,8 +45,8 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn a_seed_decides_the_input() {
     let input = |seed: &str| {
-        let ran = Suite::run(["--seed", seed, "--exact", "fault::property_of_the_seed"]).wait();
-        ran.case("fault::property_of_the_seed").finding.clone().unwrap().details
+        let ran = Suite::run(["--seed", seed, "--exact", "bad::fault::property_of_the_seed"]).wait();
+        ran.case("bad::fault::property_of_the_seed").finding.clone().unwrap().details
     };
     assert_eq!(input("1"), input("1"));
     assert_ne!(input("1"), input("2"));

@@ -9,7 +9,7 @@ use rstest::rstest;
 use crate::suite::Suite;
 
 #[rstest]
-#[case::unknown_case(&["--exact", "zz::is_unharmd"], "error: cannot choose the cases: no case is called zz::is_unharmd; did you mean zz::is_unharmed")]
+#[case::unknown_case(&["--exact", "bad::zz::is_unharmd"], "error: cannot choose the cases: no case is called bad::zz::is_unharmd; did you mean bad::zz::is_unharmed")]
 #[case::unknown_filter(&["nonsense"], "error: cannot choose the cases: no case has nonsense in its name")]
 #[case::no_such_shard(&["--shard", "5/4"], "there is no part 5 of 4")]
 #[case::report_in_no_directory(&["--report", "junit:/nowhere/x.xml"], "error: cannot write the report /nowhere/x.xml; ")]
@@ -34,7 +34,7 @@ fn what_cannot_be_done_is_said_in_a_sentence(#[case] arguments: &[&str], #[case]
 #[cfg(target_os = "linux")]
 #[rstest]
 fn a_full_disk_is_said_in_a_sentence(#[values("human", "jsonl", "junit")] format: &str) {
-    let ran = Suite::run(["--report", &format!("{format}:/dev/full"), "--exact", "zz::is_unharmed"]).wait();
+    let ran = Suite::run(["--report", &format!("{format}:/dev/full"), "--exact", "bad::zz::is_unharmed"]).wait();
     assert!(
         ran.error.starts_with(&format!("error: cannot write the {format} report; make room, or leave it out: ")),
         "{}",
@@ -46,7 +46,8 @@ fn a_full_disk_is_said_in_a_sentence(#[values("human", "jsonl", "junit")] format
 
 #[test]
 fn needs_can_be_required() {
-    let run = |required: &str| Suite::run(["--exact", "outcome::is_untested", "zz::is_unharmed", "--require", required]).wait();
+    let run =
+        |required: &str| Suite::run(["--exact", "bad::outcome::is_untested", "bad::zz::is_unharmed", "--require", required]).wait();
     let ran = run("all");
     assert_eq!((ran.code(), ran.end().required.as_slice()), (Some(1), &["10000000000 descriptors".to_owned()][..]));
     assert!(ran.out.contains("\nrequired, and not met here: 10000000000 descriptors\n"), "{}", ran.out);
@@ -54,12 +55,12 @@ fn needs_can_be_required() {
 }
 
 #[rstest]
-#[case::good(&["zz::is_unharmed"], 0)]
-#[case::untested(&["outcome::is_untested"], 0)]
-#[case::failed(&["outcome::differs"], 1)]
-#[case::unresolved(&["outcome::is_unresolved"], 1)]
-#[case::unsupported(&["outcome::is_unsupported"], 1)]
-#[case::one_of_many(&["outcome::differs", "zz::is_unharmed"], 1)]
+#[case::good(&["bad::zz::is_unharmed"], 0)]
+#[case::untested(&["bad::outcome::is_untested"], 0)]
+#[case::failed(&["bad::outcome::differs"], 1)]
+#[case::unresolved(&["bad::outcome::is_unresolved"], 1)]
+#[case::unsupported(&["bad::outcome::is_unsupported"], 1)]
+#[case::one_of_many(&["bad::outcome::differs", "bad::zz::is_unharmed"], 1)]
 fn the_exit_code_tells(#[case] cases: &[&str], #[case] code: i32) {
     let suite = cases.iter().fold(Suite::run(["--exact"]), Suite::arg);
     assert_eq!(suite.wait().code(), Some(code));
@@ -74,13 +75,13 @@ fn nextest_lists_and_runs_one_case() {
     assert!(listed.out.contains("\noutcome::differs: test\n"));
     let ignored = Suite::command(["--list", "--format", "terse", "--ignored"]).wait();
     assert_eq!((ignored.code(), ignored.out.as_str()), (Some(0), ""));
-    let ran = Suite::run(["--exact", "zz::is_unharmed", "--nocapture"]).wait();
-    assert_eq!((ran.code(), ran.lines()), (Some(0), vec!["test zz::is_unharmed ... ok"]));
+    let ran = Suite::run(["--exact", "bad::zz::is_unharmed", "--nocapture"]).wait();
+    assert_eq!((ran.code(), ran.lines()), (Some(0), vec!["test bad::zz::is_unharmed ... ok"]));
 }
 
 #[test]
 fn a_reader_that_leaves_ends_the_run_quietly() {
-    let mut suite = Suite::run(["left::", "--repeat", "20", "--jobs", "2"]);
+    let mut suite = Suite::run(["bad::left::", "--repeat", "20", "--jobs", "2"]);
     let mut child = suite.command_mut().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     lines.read_line(&mut String::new()).unwrap();
@@ -94,14 +95,14 @@ fn a_reader_that_leaves_ends_the_run_quietly() {
 
 #[test]
 fn output_may_go_to_the_terminal() {
-    let ran = Suite::run(["--nocapture", "--exact", "talk::ten_megabytes"]).wait();
+    let ran = Suite::run(["--nocapture", "--exact", "bad::talk::ten_megabytes"]).wait();
     assert!(ran.out.len() > 10 * 1024 * 1024);
-    assert_eq!(ran.case("talk::ten_megabytes").verdict, Verdict::UnexpectedFail);
+    assert_eq!(ran.case("bad::talk::ten_megabytes").verdict, Verdict::UnexpectedFail);
 }
 
 #[test]
 fn cases_are_explained() {
-    let ran = Suite::command(["explain", "outcome::differs"]).wait();
+    let ran = Suite::command(["explain", "bad::outcome::differs"]).wait();
     assert_eq!(ran.code(), Some(0));
     assert!(ran.out.contains("Expects two different values to be equal."), "{}", ran.out);
 }

@@ -14,7 +14,7 @@ use rstest::rstest;
 use crate::suite::{self, Suite};
 
 /// Cases that hold everything that can be left.
-const HOLDING: &str = "slow::";
+const HOLDING: &str = "bad::slow::";
 
 /// How long something that was killed may take to be gone, on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -117,7 +117,8 @@ fn objects() -> BTreeSet<String> {
 #[rstest]
 fn a_killed_runner_leaves_nothing(#[values("private", "none")] isolation: &str, #[values(1, 2)] seed: u64) {
     let _alone = alone();
-    if isolation == "private" && Suite::run(["--isolation", "private", "--exact", "zz::is_unharmed"]).wait().code() != Some(0) {
+    if isolation == "private" && Suite::run(["--isolation", "private", "--exact", "bad::zz::is_unharmed"]).wait().code() != Some(0)
+    {
         eprintln!("not run: there is no private isolation here");
         return;
     }
@@ -172,9 +173,9 @@ fn a_run_can_be_cut_short(
         "--jobs",
         "2",
         "--exact",
-        "outcome::differs",
-        "outcome::observes",
-        "slow::holds_a_child_of_another_session",
+        "bad::outcome::differs",
+        "bad::outcome::observes",
+        "bad::slow::holds_a_child_of_another_session",
     ]);
     wait_for_record(&started, |record| record.matches("\"event\":\"decided\"").count() == 2);
     // All that it makes is made before it forks; the child of another session comes last.
@@ -188,7 +189,7 @@ fn a_run_can_be_cut_short(
     // Less than a worker is given that does not end by itself.
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     assert_eq!((status.code(), error.as_str()), (Some(1), ""));
-    assert!(text.contains("\ntest outcome::differs ... FAILED\ntest outcome::observes ... ok\n"), "{text}");
+    assert!(text.contains("\ntest bad::outcome::differs ... FAILED\ntest bad::outcome::observes ... ok\n"), "{text}");
     assert!(text.contains(&format!("\ncut short: interrupted by {signal}; 2 of 3 executions were run\n")), "{text}");
     assert!(text.ends_with("\n2 behaviours in 2 variants: 1 ok, 1 unexpected fail\n"), "{text}");
     let events = suite::events(&fs::read_to_string(started.suite.record()).unwrap());
@@ -207,14 +208,22 @@ fn wait_for_record(started: &Started, enough: impl Fn(&str) -> bool) {
 #[test]
 fn the_record_survives_the_runner() {
     let _alone = alone();
-    let mut started =
-        Started::new(&["--jobs", "1", "--exact", "outcome::differs", "outcome::observes", "slow::holds_participants"]);
-    wait_for_record(&started, |record| record.ends_with('\n') && record.contains("\"event\":\"case-started\",\"case\":\"slow::"));
+    let mut started = Started::new(&[
+        "--jobs",
+        "1",
+        "--exact",
+        "bad::outcome::differs",
+        "bad::outcome::observes",
+        "bad::slow::holds_participants",
+    ]);
+    wait_for_record(&started, |record| {
+        record.ends_with('\n') && record.contains("\"event\":\"case-started\",\"case\":\"bad::slow::")
+    });
     started.signal(Signal::SIGKILL);
     started.child.wait().unwrap();
     let events = suite::events(&fs::read_to_string(started.suite.record()).unwrap());
     let decided: Vec<&str> = suite::decided(&events).iter().map(|decided| decided.case.as_str()).collect();
-    assert_eq!(decided, ["outcome::differs", "outcome::observes"]);
+    assert_eq!(decided, ["bad::outcome::differs", "bad::outcome::observes"]);
     started.expect_no_process();
     started.clean();
     started.expect_empty_directory();

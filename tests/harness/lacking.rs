@@ -18,18 +18,18 @@ const USER: u32 = 65534;
 
 /// A choice of bad cases, one for each thing that could go wrong without isolation or `/proc`.
 const CASES: [&str; 12] = [
-    "crash::aborts",
-    "dirt::of_the_umask",
-    "hang::in_a_participant",
-    "hang::outside_its_process_group",
-    "left::a_child",
-    "left::a_fifo",
-    "left::a_zombie",
-    "left::shared_memory",
-    "outcome::differs",
-    "participant::is_killed",
-    "talk::ten_megabytes",
-    "zz::is_unharmed",
+    "bad::crash::aborts",
+    "bad::dirt::of_the_umask",
+    "bad::hang::in_a_participant",
+    "bad::hang::outside_its_process_group",
+    "bad::left::a_child",
+    "bad::left::a_fifo",
+    "bad::left::a_zombie",
+    "bad::left::shared_memory",
+    "bad::outcome::differs",
+    "bad::participant::is_killed",
+    "bad::talk::ten_megabytes",
+    "bad::zz::is_unharmed",
 ];
 
 fn suite(isolation: &str) -> Suite {
@@ -148,7 +148,7 @@ fn a_covered_proc() {
         return;
     }
     for isolation in ["auto", "none"] {
-        let mut suite = suite(isolation).arg("participant::does_not_block").arg("good::still_blocked");
+        let mut suite = suite(isolation).arg("bad::participant::does_not_block").arg("bad::good::still_blocked");
         let cover = || {
             unshare(CloneFlags::CLONE_NEWNS)?;
             mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
@@ -159,7 +159,7 @@ fn a_covered_proc() {
         unsafe { suite.command_mut().pre_exec(cover) };
         let ran = suite.wait();
         expect_the_usual(&ran);
-        let (needs_procfs, blocked) = (ran.case("participant::does_not_block"), ran.case("good::still_blocked"));
+        let (needs_procfs, blocked) = (ran.case("bad::participant::does_not_block"), ran.case("bad::good::still_blocked"));
         assert_eq!(blocked.verdict, Verdict::Ok, "{}", ran.out);
         if isolation == "none" {
             assert_eq!((needs_procfs.verdict, needs_procfs.need.as_deref()), (Verdict::Untested, Some("procfs")));

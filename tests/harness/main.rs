@@ -2,7 +2,7 @@
 //! whatever happens to it.
 //!
 //! The bad cases are an executable of their own, `tests/bad/`, which `cargo test` builds as an example. To run these tests
-//! alone: `cargo build --example bad_cases && cargo test --test harness`.
+//! alone: `cargo build --example bad && cargo test --test harness`.
 
 mod again;
 mod command_line;

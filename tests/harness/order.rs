@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::suite::Suite;
 
 /// Without what differs from run to run: process ids, times and names of objects are not in the lines.
-const CASES: [&str; 6] = ["crash::", "left::", "outcome::", "participant::panics", "talk::", "zz::"];
+const CASES: [&str; 6] = ["bad::crash::", "bad::left::", "bad::outcome::", "bad::participant::panics", "bad::talk::", "bad::zz::"];
 
 fn run(options: &[&str]) -> crate::suite::Ran {
     Suite::run(CASES).arg("--skip").arg("_its_worker").args(options).wait()
@@ -41,7 +41,7 @@ fn shards_share_out_all_cases() {
 
 #[test]
 fn repetitions_are_run_counted_and_named() {
-    let ran = Suite::run(["--repeat", "3", "--exact", "outcome::observes", "zz::is_unharmed"]).wait();
+    let ran = Suite::run(["--repeat", "3", "--exact", "bad::outcome::observes", "bad::zz::is_unharmed"]).wait();
     let expected =
         ["observes ... ok", "observes ... ok (run 2)", "observes ... ok (run 3)"].map(|end| format!("test outcome::{end}"));
     assert_eq!(ran.lines()[..3], expected);
@@ -53,16 +53,24 @@ fn repetitions_are_run_counted_and_named() {
 
 #[test]
 fn until_fail_stops_at_the_first_bad_verdict() {
-    let ran =
-        Suite::run(["--until-fail", "--jobs", "1", "--exact", "dirt::of_the_umask", "outcome::differs", "zz::is_unharmed"]).wait();
+    let ran = Suite::run([
+        "--until-fail",
+        "--jobs",
+        "1",
+        "--exact",
+        "bad::dirt::of_the_umask",
+        "bad::outcome::differs",
+        "bad::zz::is_unharmed",
+    ])
+    .wait();
     let names: Vec<&str> = ran.decided().iter().map(|it| it.case.as_str()).collect();
-    assert_eq!(names, ["dirt::of_the_umask", "outcome::differs"]);
+    assert_eq!(names, ["bad::dirt::of_the_umask", "bad::outcome::differs"]);
     assert!(ran.out.contains("\ncut short: stopped at the first bad verdict, as --until-fail asks;"), "{}", ran.out);
     assert_eq!(ran.code(), Some(1));
 }
 
 #[test]
 fn until_fail_has_rounds() {
-    let ran = Suite::run(["--until-fail", "--repeat", "4", "--exact", "outcome::observes"]).wait();
+    let ran = Suite::run(["--until-fail", "--repeat", "4", "--exact", "bad::outcome::observes"]).wait();
     assert_eq!((ran.decided().len(), ran.code()), (4, Some(0)));
 }

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 /// The executable of bad cases: cargo puts examples beside the directory of test executables.
 pub fn executable() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("examples/bad_cases");
-    assert!(path.exists(), "{} is missing; build it with `cargo build --example bad_cases`", path.display());
+    let path = own.parent().and_then(Path::parent).unwrap().join("examples/bad");
+    assert!(path.exists(), "{} is missing; build it with `cargo build --example bad`", path.display());
     path
 }
 

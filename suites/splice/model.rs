@@ -1,0 +1,252 @@
+//! Transfers against a model: two pipes are two queues of bytes, whatever their buffers, pages and offsets are.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use conformance::prelude::*;
+use proptest::prelude::*;
+use rstest::rstest;
+
+use common::transfer::{Backing, NONBLOCK, PLAIN, content, drain, file, null, position};
+
+/// One step of a walk.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Write(usize),
+    Read(usize),
+    ReadCopy(usize),
+    Move(usize),
+    Copy(usize),
+    Resize(u32),
+    Map(usize),
+}
+
+/// Eighths of a page and single bytes, so that most sizes end inside a page and some at its end.
+fn size() -> impl Strategy<Value = usize> {
+    (0_usize..20, 0_usize..4).prop_map(|(eighths, bytes)| (eighths * page_size() / 8 + bytes).max(1))
+}
+
+fn step(mapped: bool) -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => size().prop_map(Step::Write),
+        2 => size().prop_map(move |size| if mapped { Step::Map(size) } else { Step::Write(size) }),
+        2 => size().prop_map(Step::Read),
+        2 => size().prop_map(Step::ReadCopy),
+        3 => size().prop_map(Step::Move),
+        3 => size().prop_map(Step::Copy),
+        1 => (0_u32..6).prop_map(Step::Resize),
+    ]
+}
+
+/// A small pipe whose ends do not wait.
+fn small() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let ends = pipe2(OFlag::O_NONBLOCK)?;
+    set_pipe_size(&ends.1, i32::try_from(4 * page_size()).map_err(|_| ERANGE)?)?;
+    Ok(ends)
+}
+
+/// Two pipes with what they should hold.
+struct Walk<'a> {
+    source: (OwnedFd, OwnedFd),
+    sink: (OwnedFd, OwnedFd),
+    in_source: VecDeque<u8>,
+    in_sink: VecDeque<u8>,
+    /// Bytes still to come. Mapped memory is read late, and so has to stay as it is until the end.
+    coming: &'a [u8],
+}
+
+impl Walk<'_> {
+    /// Takes a step that brings bytes into a pipe, and gives what the call answered beside the most that it may have moved.
+    fn fill(&mut self, step: Step) -> Option<(Result<usize, Errno>, usize)> {
+        Some(match step {
+            Step::Write(size) | Step::Map(size) => {
+                let bytes = &self.coming[..size.min(self.coming.len())];
+                let mapped = matches!(step, Step::Map(_));
+                let into = &self.source.1;
+                let seen = if mapped { vmsplice(into, &[IoSlice::new(bytes)], NONBLOCK) } else { write(into, bytes) };
+                let (taken, rest) = self.coming.split_at(seen.unwrap_or(0).min(bytes.len()));
+                self.in_source.extend(taken);
+                self.coming = rest;
+                (seen, bytes.len())
+            }
+            Step::Move(size) => {
+                let seen = splice(&self.source.0, &self.sink.1, size, PLAIN);
+                let most = size.min(self.in_source.len());
+                self.in_sink.extend(self.in_source.drain(..seen.unwrap_or(0).min(most)));
+                (seen, most)
+            }
+            Step::Copy(size) => {
+                let seen = tee(&self.source.0, &self.sink.1, size, PLAIN);
+                let most = size.min(self.in_source.len());
+                self.in_sink.extend(self.in_source.range(..seen.unwrap_or(0).min(most)));
+                (seen, most)
+            }
+            Step::Read(_) | Step::ReadCopy(_) | Step::Resize(_) => return None,
+        })
+    }
+
+    /// Takes a step of any kind.
+    fn take(&mut self, step: Step) -> Outcome {
+        let into_sink = matches!(step, Step::Move(_) | Step::Copy(_));
+        let full = ready(if into_sink { &self.sink.1 } else { &self.source.1 }, PollFlags::POLLOUT)?.is_empty();
+        if let Some((seen, most)) = self.fill(step) {
+            match seen {
+                Ok(count) => expect!((1..=most).contains(&count), "{step:?} moved {count} of {most}"),
+                Err(errno) => {
+                    expect_eq!(errno, EAGAIN, "{step:?}");
+                    expect!(most == 0 || full, "{step:?} with {most} bytes to move and room for them");
+                }
+            }
+            expect_eq!((unread(&self.source.0)?, unread(&self.sink.0)?), (self.in_source.len(), self.in_sink.len()));
+            return Ok(());
+        }
+        let (end, queue, size) = match step {
+            Step::Read(size) => (&self.source.0, &mut self.in_source, size),
+            Step::ReadCopy(size) => (&self.sink.0, &mut self.in_sink, size),
+            Step::Resize(pages) => {
+                let size = i32::try_from(page_size() << pages).map_err(|_| ERANGE)?;
+                // Refused while it would lose bytes.
+                expect_matches!(set_pipe_size(&self.sink.1, size), Ok(_) | Err(EBUSY));
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let expected: Vec<u8> = queue.drain(..size.min(queue.len())).collect();
+        let seen = read_some(end, size);
+        expect!(if expected.is_empty() { seen == Err(EAGAIN) } else { seen == Ok(expected) }, "{step:?}");
+        Ok(())
+    }
+}
+
+/// Whatever is written, mapped, moved, copied, read and resized, in any order and at any size: both pipes hold what two queues would
+/// hold, count it right, and refuse only what an empty source or a target without room explains.
+#[rstest]
+#[case::without_mapped_memory(false)]
+#[case::with_mapped_memory(true)]
+#[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
+fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
+    const MOST_STEPS: usize = 30;
+    let bytes = pattern(MOST_STEPS * 3 * page_size());
+    property(&prop::collection::vec(step(mapped), 1..MOST_STEPS), |steps| {
+        let (in_source, in_sink) = (VecDeque::new(), VecDeque::new());
+        let mut walk = Walk { source: small()?, sink: small()?, in_source, in_sink, coming: &bytes };
+        for step in steps {
+            walk.take(step)?;
+        }
+        expect!(walk.in_source == drain(&walk.source.0)?);
+        expect!(walk.in_sink == drain(&walk.sink.0)?);
+        Ok(())
+    })
+}
+
+/// What goes from a file through two pipes into another file, in pieces of any lengths, is the same there; at each step the files'
+/// positions and the pipes' contents account for every byte.
+#[rstest]
+#[conformance::test(man = "splice(2)")]
+fn a_chain_of_transfers_is_a_copy(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+    let all = pattern(9 * page_size());
+    let sizes = || prop::collection::vec(size(), 1..6);
+    property(&(size(), 0_usize..4, sizes(), sizes(), sizes()), |(rest, whole, first, second, third)| {
+        let bytes = &all[..whole * page_size() + rest];
+        let (source, kept) = (backing.file(bytes)?, backing.file(b"")?);
+        let (near, far) = (small()?, small()?);
+        let hops = [(&source, &near.1, first), (&near.0, &far.1, second), (&far.0, &kept, third)];
+        let mut turn = 0;
+        while position(&kept)? < bytes.len() {
+            for (from, to, sizes) in &hops {
+                expect_matches!(splice(from, to, sizes[turn % sizes.len()].max(page_size() / 8), PLAIN), Ok(_) | Err(EAGAIN));
+                expect_eq!(position(&source)?, position(&kept)? + unread(&near.0)? + unread(&far.0)?);
+            }
+            turn += 1;
+        }
+        expect!(content(&kept)? == bytes && content(&source)? == bytes);
+        Ok(())
+    })
+}
+
+/// What `sendfile` sends in pieces of any lengths is what a reader reads in pieces of other lengths.
+#[conformance::test(man = "sendfile(2)")]
+fn a_file_sent_in_pieces_is_read_whole() -> Outcome {
+    let all = pattern(9 * page_size());
+    let sizes = || prop::collection::vec(size(), 1..6);
+    property(&(size(), 0_usize..6, sizes(), sizes()), |(rest, whole, sent, taken)| {
+        let bytes = &all[..whole * page_size() + rest];
+        let source = file(bytes)?;
+        let (reader, writer) = small()?;
+        let mut seen = Vec::new();
+        let mut turn = 0;
+        while seen.len() < bytes.len() {
+            let piece = sent[turn % sent.len()].max(page_size() / 8);
+            expect_matches!(sendfile(&writer, &source, None, piece), Ok(_) | Err(EAGAIN));
+            expect_eq!(position(&source)?, seen.len() + unread(&reader)?);
+            seen.extend(read_some(&reader, taken[turn % taken.len()].max(page_size() / 8))?);
+            turn += 1;
+        }
+        expect!(seen == bytes);
+        Ok(())
+    })
+}
+
+/// A tap (copy to one side, then move on) gives both sides the whole stream, as long as only what was copied is moved.
+#[conformance::test(man = "tee(2)")]
+fn a_tap_gives_both_sides_everything() -> Outcome {
+    let all = pattern(20 * page_size());
+    property(&(prop::collection::vec(size(), 1..6), prop::collection::vec(size(), 1..4)), |(writes, pieces)| {
+        let (source, feed) = small()?;
+        let (tapped, tap) = small()?;
+        let kept = file(b"")?;
+        let mut heard = Vec::new();
+        let mut written = 0;
+        for (turn, size) in writes.into_iter().enumerate() {
+            write_all(&feed, &all[written..written + size])?;
+            written += size;
+            while unread(&source)? > 0 {
+                let copied = tee(&source, &tap, pieces[turn % pieces.len()].max(page_size() / 8), PLAIN);
+                expect_matches!(copied, Ok(1..));
+                expect_eq!(splice(&source, &kept, copied.unwrap_or(0), PLAIN), copied);
+                heard.extend(drain(&tapped)?);
+            }
+        }
+        expect!(heard == all[..written]);
+        expect!(content(&kept)? == all[..written]);
+        Ok(())
+    })
+}
+
+/// A writer of more than the pipe holds is served by readers, files and copies in turn: nothing is lost, doubled or out of order,
+/// and its one write is done at last.
+#[conformance::test(man = "splice(2)", man = "tee(2)")]
+fn a_blocked_writer_is_served_by_everybody_in_turn() -> Outcome {
+    let bytes = pattern(40 * page_size());
+    let (reader, writer_end) = pipe()?;
+    let (copied, copy) = pipe()?;
+    let (kept, forgotten) = (file(b"")?, null()?);
+    let whole = bytes.clone();
+    let writer = Participant::spawn("writer", writer_end, move |end, _| write(&end, &whole))?;
+    let mut seen: Vec<u8> = Vec::new();
+    for turn in 0.. {
+        if seen.len() == bytes.len() {
+            break;
+        }
+        let piece = page_size() / 2 + 700 * (turn % 11) + 1;
+        let (before, kept_before) = (seen.len(), position(&kept)?);
+        match turn % 3 {
+            0 => seen.extend(read_some(&reader, piece)?),
+            1 => {
+                let moved = splice(&reader, &kept, piece, PLAIN);
+                expect_matches!(moved, Ok(1..));
+                seen.extend(&content(&kept)?[kept_before..]);
+                expect_eq!(Ok(seen.len() - before), moved);
+            }
+            _ => {
+                let count = tee(&reader, &copy, piece, PLAIN);
+                expect_matches!(count, Ok(1..));
+                expect_eq!(splice(&reader, &forgotten, count.unwrap_or(0), PLAIN), count);
+                seen.extend(drain(&copied)?);
+            }
+        }
+        expect!(seen[before..] == bytes[before..seen.len()], "turn {turn}");
+    }
+    expect_eq!((writer.join()?, unread(&reader)?), (Ok(bytes.len()), 0));
+    Ok(())
+}

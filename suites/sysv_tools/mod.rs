@@ -1,6 +1,0 @@
-//! The tools around System V objects: `ftok`, `ipcs`, `ipcrm`.
-
-mod ftok;
-mod ipcrm;
-mod ipcs;
-pub mod object;

@@ -1,0 +1,161 @@
+//! Names in a file system in memory cost inodes, of which there is a limited number.
+
+use conformance::prelude::*;
+use conformance::sys::names::{
+    WHITEOUT, attribute, link, link_open, mkdir, names_in, readlink, remove_attribute, rename_with, rmdir, set_attribute, symlink,
+};
+use conformance::sys::node::lstat;
+use nix::sys::stat::SFlag;
+
+use common::memory_file::{Small, offset};
+
+/// Every name but the root's costs one of a limited number of inodes, further links too, and gives it back when it goes; a call that
+/// finds none left changes nothing.
+#[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
+fn bound_the_number_of_names() -> Outcome {
+    let small = Small::with("nr_inodes=4")?;
+    expect_eq!((small.mount().space()?.inodes, small.free_inodes()), (4, Ok(3)));
+    let [file, name, directory, pointer] = ["file", "link", "directory", "pointer"].map(|name| small.join(name));
+    let open_file = small.file("file")?;
+    expect_eq!((link(&file, &name), mkdir(&directory), small.free_inodes()), (Ok(()), Ok(()), Ok(0)));
+    let further = small.join("further");
+    expect_eq!((small.file("further").map(drop), mkdir(&further), symlink("x", &further)), (Err(ENOSPC), Err(ENOSPC), Err(ENOSPC)));
+    expect_eq!((link(&file, &further), mkfifo(&further, 0o600), stat(&further).map(drop)), (Err(ENOSPC), Err(ENOSPC), Err(ENOENT)));
+    let nameless = nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
+    expect_eq!(nameless.map(drop).map_err(Errno::from), Err(ENOSPC));
+    expect_eq!((fstat(&open_file)?.st_nlink, stat(small.mount().path())?.st_nlink), (2, 3));
+    expect_eq!((unlink(&name), small.free_inodes(), symlink("x", &pointer), small.free_inodes()), (Ok(()), Ok(1), Ok(()), Ok(0)));
+    // The last name of an open file frees nothing until the file is closed.
+    expect_eq!((unlink(&file), small.free_inodes(), mkdir(&further)), (Ok(()), Ok(0), Err(ENOSPC)));
+    drop(open_file);
+    expect_eq!((small.free_inodes(), rmdir(&directory), unlink(&pointer), small.free_inodes()), (Ok(1), Ok(()), Ok(()), Ok(3)));
+    Ok(())
+}
+
+/// A file that begins without a name costs its inode once, whether or not it gets a name later.
+#[conformance::test(man = "tmpfs(5)", man = "open(2)", needs(CAP_SYS_ADMIN, procfs), fixed_in = "Linux 5.0 (1062af920c07)")]
+fn count_a_nameless_file_once() -> Outcome {
+    let small = Small::with("nr_inodes=3")?;
+    let nameless = || nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
+    let file = nameless()?;
+    expect_eq!(small.free_inodes(), Ok(1));
+    expect_eq!((link_open(&file, &small.join("named")), small.free_inodes()), (Ok(()), Ok(1)));
+    drop(nameless()?);
+    expect_eq!(small.free_inodes(), Ok(1));
+    expect_eq!((link(&small.join("named"), &small.join("again")), small.free_inodes()), (Ok(()), Ok(0)));
+    unlink(&small.join("named"))?;
+    unlink(&small.join("again"))?;
+    drop(file);
+    expect_eq!(small.free_inodes(), Ok(2));
+    Ok(())
+}
+
+/// A symbolic link whose target does not fit into its inode needs a page; without one it is not made, and costs no inode.
+#[conformance::test(man = "tmpfs(5)", man = "symlink(2)", needs(CAP_SYS_ADMIN))]
+fn are_not_spent_on_half_a_symbolic_link() -> Outcome {
+    let page = page_size();
+    let small = Small::of_pages(2)?;
+    let other = small.filled("other", 2)?;
+    let before = small.mount().space()?;
+    let path = small.join("pointer");
+    let target = "t".repeat(1000);
+    let made = symlink(&target, &path);
+    expect_eq!(made, Err(ENOSPC));
+    expect_eq!((lstat(&path).map(drop), small.mount().space()), (Err(ENOENT), Ok(before)));
+    expect_eq!((symlink("short", &path), readlink(&path), small.free()), (Ok(()), Ok(b"short".to_vec()), Ok(0)));
+    unlink(&path)?;
+    ftruncate(&other, offset(page))?;
+    expect_eq!((symlink(&target, &path), readlink(&path), small.free()), (Ok(()), Ok(target.into_bytes()), Ok(0)));
+    expect_eq!((unlink(&path), small.free()), (Ok(()), Ok(1)));
+    Ok(())
+}
+
+/// Calls that fail for another reason take no inode, however often.
+#[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
+fn are_not_spent_on_failed_calls() -> Outcome {
+    let small = Small::with("nr_inodes=4")?;
+    let _file = small.file("file")?;
+    mkdir(&small.join("directory"))?;
+    let (file, absent) = (small.join("file"), small.join("absent"));
+    let too_long = "t".repeat(5000);
+    for _ in 0..50 {
+        expect_eq!((mkdir(&file), symlink("x", &file), mkfifo(&file, 0o600)), (Err(EEXIST), Err(EEXIST), Err(EEXIST)));
+        expect_eq!((symlink(&too_long, &absent), symlink("", &absent)), (Err(ENAMETOOLONG), Err(ENOENT)));
+        expect_eq!((link(&small.join("directory"), &absent), link(&file, &file)), (Err(EPERM), Err(EEXIST)));
+        expect_eq!((rmdir(&file), small.file("file").map(drop)), (Err(ENOTDIR), Err(EEXIST)));
+        expect_eq!(small.free_inodes(), Ok(1));
+    }
+    expect_eq!((mkdir(&absent), small.free_inodes()), (Ok(()), Ok(0)));
+    Ok(())
+}
+
+/// A rename that leaves a mark behind needs an inode for it, which goes with the mark; without one nothing is renamed.
+#[conformance::test(man = "rename(2)", needs(CAP_SYS_ADMIN, CAP_MKNOD))]
+fn are_spent_on_marks_of_renamed_files() -> Outcome {
+    let small = Small::with("nr_inodes=3")?;
+    let [old, new, other] = ["old", "new", "other"].map(|name| small.join(name));
+    let file = small.file("old")?;
+    match rename_with(&old, &new, WHITEOUT) {
+        Err(EINVAL | ENOSYS) => unsupported!("RENAME_WHITEOUT", EINVAL),
+        renamed => expect_eq!((renamed, small.free_inodes()), (Ok(()), Ok(0))),
+    }
+    let (mark, moved) = (lstat(&old)?, lstat(&new)?);
+    expect_eq!((SFlag::from_bits_truncate(mark.st_mode) & SFlag::S_IFMT, mark.st_rdev), (SFlag::S_IFCHR, 0));
+    expect_eq!(
+        (moved.st_ino, names_in(small.mount().path())),
+        (fstat(&file)?.st_ino, Ok(vec!["new".to_owned(), "old".to_owned()]))
+    );
+    for _ in 0..10 {
+        expect_eq!((rename_with(&new, &other, WHITEOUT), small.free_inodes()), (Err(ENOSPC), Ok(0)));
+    }
+    expect_eq!((lstat(&new)?.st_ino, lstat(&other).map(drop)), (moved.st_ino, Err(ENOENT)));
+    expect_eq!((unlink(&old), small.free_inodes()), (Ok(()), Ok(1)));
+    Ok(())
+}
+
+/// Attributes that users give a file may cost space for inodes; all of it comes back when they are removed, replaced by less, or go
+/// with the file.
+#[conformance::test(man = "xattr(7)", level = observed, needs(CAP_SYS_ADMIN))]
+fn come_back_from_attributes() -> Outcome {
+    let small = Small::with("nr_inodes=20")?;
+    let file = small.file("file")?;
+    let before = small.free_inodes()?;
+    if set_attribute(&file, c"user.large", &[7; 5000], 0) == Err(EOPNOTSUPP) {
+        unsupported!("attributes of users on tmpfs", EOPNOTSUPP);
+    }
+    expect_eq!(attribute(&file, c"user.large", 6000), Ok(vec![7; 5000]));
+    let with_large = small.free_inodes()?;
+    observe!("posix_shm.inodes-for-an-attribute-of-5000-bytes", before - with_large);
+    expect_eq!((set_attribute(&file, c"user.large", &[8; 5000], 0), small.free_inodes()), (Ok(()), Ok(with_large)));
+    let too_large = set_attribute(&file, c"user.more", &vec![9; 60_000], 0);
+    expect_matches!(too_large, Ok(()) | Err(ENOSPC));
+    if too_large.is_err() {
+        expect_eq!((small.free_inodes(), attribute(&file, c"user.more", 10).is_err()), (Ok(with_large), true));
+    }
+    expect_eq!((remove_attribute(&file, c"user.large"), small.free_inodes().map(|free| free <= before)), (Ok(()), Ok(true)));
+    let _ = remove_attribute(&file, c"user.more");
+    expect_eq!(small.free_inodes(), Ok(before));
+    set_attribute(&file, c"user.large", &[7; 5000], 0)?;
+    unlink(&small.join("file"))?;
+    drop(file);
+    expect_eq!(small.free_inodes(), Ok(before + 1));
+    Ok(())
+}
+
+/// Files have numbers of their own, which they keep whatever becomes of their names.
+#[conformance::test(man = "inode(7)", needs(CAP_SYS_ADMIN))]
+fn have_numbers_of_their_own() -> Outcome {
+    let small = Small::with("nr_inodes=100")?;
+    let files = (0..30).map(|index| small.file(&format!("file {index}"))).collect::<Result<Vec<_>, _>>()?;
+    let numbers = files.iter().map(|file| fstat(file).map(|status| status.st_ino)).collect::<Result<Vec<_>, _>>()?;
+    let mut distinct = numbers.clone();
+    distinct.push(stat(small.mount().path())?.st_ino);
+    distinct.sort_unstable();
+    distinct.dedup();
+    expect_eq!((distinct.len(), distinct.contains(&0)), (31, false));
+    rename(&small.join("file 0"), &small.join("file 1"))?;
+    link(&small.join("file 1"), &small.join("link"))?;
+    expect_eq!((stat(&small.join("link"))?.st_ino, fstat(&files[1])?.st_ino), (numbers[0], numbers[1]));
+    expect_eq!(fstat(small.file("file 0")?).map(|status| numbers.contains(&status.st_ino)), Ok(false));
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Unix-domain sockets.
+
+mod fixture;
+mod rights;

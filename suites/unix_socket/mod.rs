@@ -1,4 +1,0 @@
-//! Unix-domain sockets.
-
-mod kind;
-mod rights;
