@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 /// Where a requirement comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clause {
-    /// A function's or header's page of POSIX.1-2017, for instance `read` or `limits.h`.
+    /// A function's or header's page of POSIX.1-2024 (Issue 8), for instance `read` or `limits.h`.
     Posix(&'static str),
     /// A manual page of the platform, for instance `pipe(7)`.
     Man(&'static str),
@@ -35,7 +35,11 @@ pub enum Level {
     Required,
     /// The platform's own manual promises it.
     Documented,
-    /// Implementation-defined or unspecified: the case records which choice the system made.
+    /// No document promises it, but the platform has long done so and programs rely on it; another system may differ without being
+    /// wrong.
+    Customary,
+    /// Implementation-defined or unspecified: the case records which choice the system made, and fails only where the choice is outside
+    /// what the standard allows or is not the one that is pinned for the platform. A case that records nothing fails.
     Observed,
 }
 
@@ -44,6 +48,7 @@ impl fmt::Display for Level {
         f.write_str(match self {
             Level::Required => "required",
             Level::Documented => "documented",
+            Level::Customary => "customary",
             Level::Observed => "observed",
         })
     }
@@ -174,8 +179,8 @@ pub enum RegistryError {
         /// Its place.
         place: String,
     },
-    /// A row of a table has no name of its own.
-    #[error("a row of {behaviour} at {place} has no name: write #[case::name(…)]")]
+    /// A row of a table has no name of its own, or a value has none.
+    #[error("a row or value of {behaviour} at {place} has no name: write #[case::name(…)], or a constant for the value")]
     UnnamedRow {
         /// The behaviour.
         behaviour: String,
@@ -261,7 +266,8 @@ fn names(submission: &Submission) -> Result<(String, Vec<String>), RegistryError
     Ok((behaviour, parameters))
 }
 
-/// `case_2_page` → `page`; `kind_1_Kind__Fifo` → `kind=Fifo`; a row without a name → `None`.
+/// `case_2_page` → `page`; `kind_1_Kind__FifoReadWrite` → `kind=fifo_read_write`; a row without a name, or a value of which no letter is
+/// left → `None`.
 fn parameter(part: &str) -> Option<String> {
     let number = part.match_indices('_').find_map(|(at, _)| {
         let digits = part[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
@@ -269,12 +275,28 @@ fn parameter(part: &str) -> Option<String> {
         (digits > 0 && part.as_bytes().get(end).is_none_or(|&next| next == b'_')).then_some((at, end))
     });
     let Some((start, end)) = number else { return Some(part.to_owned()) };
-    let (argument, value) = (&part[..start], part[end..].trim_start_matches('_'));
-    if argument == "case" {
-        return (!value.is_empty()).then(|| value.to_owned());
-    }
+    let (argument, value) = (&part[..start], part[end..].trim_matches('_'));
     let value = value.rsplit("__").next().unwrap_or(value);
-    Some(format!("{argument}={value}"))
+    match (argument, value) {
+        (_, "") => None,
+        ("case", _) => Some(part[end..].trim_matches('_').to_owned()),
+        _ => Some(format!("{argument}={}", in_words(value))),
+    }
+}
+
+/// `FifoReadWrite` → `fifo_read_write`; names of constants, `SIGKILL`, stay as they are.
+fn in_words(value: &str) -> String {
+    if !value.starts_with(|first: char| first.is_ascii_uppercase()) || !value.contains(|letter: char| letter.is_ascii_lowercase()) {
+        return value.to_owned();
+    }
+    let mut words = String::new();
+    for (index, letter) in value.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            words.push('_');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 #[cfg(test)]
@@ -285,8 +307,12 @@ mod tests {
     fn names_are_free_of_running_numbers() {
         assert_eq!(parameter("case_2_page").as_deref(), Some("page"));
         assert_eq!(parameter("case_12_two_pages").as_deref(), Some("two_pages"));
-        assert_eq!(parameter("kind_1_Kind__Fifo").as_deref(), Some("kind=Fifo"));
+        assert_eq!(parameter("kind_1_Kind__Fifo").as_deref(), Some("kind=fifo"));
+        assert_eq!(parameter("kind_3_Kind__FifoReadWrite").as_deref(), Some("kind=fifo_read_write"));
+        assert_eq!(parameter("signal_1_Signal__SIGKILL").as_deref(), Some("signal=SIGKILL"));
         assert_eq!(parameter("k_1_1").as_deref(), Some("k=1"));
         assert_eq!(parameter("case_3"), None);
+        assert_eq!(parameter("mode_1_EpollFlags__empty__").as_deref(), Some("mode=empty"));
+        assert_eq!(parameter("mode_1____"), None);
     }
 }

@@ -15,7 +15,7 @@ use syn::{Attribute, Error, Expr, ExprLit, Ident, ItemFn, Lit, LitFloat, LitInt,
 /// The doc comment states the requirement. Arguments:
 ///
 /// - `posix = "read"`, `man = "pipe(7)"`: where the requirement comes from; at least one, several of each are allowed.
-/// - `level = required | documented | observed`: default `required` with a POSIX clause, else `documented`.
+/// - `level = required | documented | customary | observed`: default `required` with a POSIX clause, else `documented`.
 /// - `needs(CAP_SYS_RESOURCE, second_user, descriptors(4096), ptrace, procfs, fault_injection, processors(2), file("/proc/locks"),
 ///   writable("/proc/sys/fs/pipe-max-size"), program("ipcs"))`
 /// - `deadline = 30`: seconds before scaling, where the usual deadline is too short.
@@ -161,8 +161,9 @@ fn level(word: &Ident) -> syn::Result<Ident> {
     let variant = match word.to_string().as_str() {
         "required" => "Required",
         "documented" => "Documented",
+        "customary" => "Customary",
         "observed" => "Observed",
-        other => return Err(Error::new(word.span(), format!("unknown level {other}; known are required, documented, observed"))),
+        other => return Err(Error::new(word.span(), format!("unknown level {other}; known are required, documented, customary, observed"))),
     };
     Ok(Ident::new(variant, word.span()))
 }

@@ -50,6 +50,7 @@ fn level(case: &Case) -> String {
     let meaning = match case.submission.level {
         crate::case::Level::Required => "POSIX says shall",
         crate::case::Level::Documented => "the platform's own manual promises it",
+        crate::case::Level::Customary => "no document promises it, but the platform has long done so, and programs rely on it",
         crate::case::Level::Observed => "the standard leaves a choice, and the case records which one was made",
     };
     format!("{}: {meaning}", case.submission.level)

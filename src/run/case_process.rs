@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::IsolationChoice;
-use crate::case::Case;
+use crate::case::{Case, Level};
 use crate::outcome::{CaseResult, Cause, Failure, Finding, Outcome, TimelineEntry};
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::{End, end_of};
@@ -165,6 +165,11 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
         finding.output = String::from_utf8_lossy(&record.output).into_owned();
     }
     report.observations = record.observations;
+    if report.result == CaseResult::Pass && setup.case.submission.level == Level::Observed && report.observations.is_empty() {
+        let message = "a case of the level `observed` recorded no observation: record one, or give the case another level";
+        report.add_failure(Cause::Observation, "observation", message.to_owned());
+        report.locate(setup.case);
+    }
     report.weak = record.weak;
     report.weak.dedup();
     Ok(Some(report))
