@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{self, Received, Receiver};
-use crate::sys::fork::exit_now;
+use crate::sys::process::fork::exit_now;
 
 /// What a participant tells the case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod link;
 pub mod participant;
 pub(crate) mod snapshot;
+pub mod together;
 pub(crate) mod wake;
 
 #[cfg(linux)]
@@ -25,6 +26,7 @@ pub use child::{Child, End, Settled};
 pub use descriptors::Descriptors;
 pub use link::Link;
 pub use participant::Participant;
+pub use together::{let_go, together};
 
 /// Has the kernel kill this process when its parent dies, where the kernel can do that. Some emulators refuse it; there the
 /// channel's end-of-file and the death of the process group must do.
@@ -43,6 +45,6 @@ pub(crate) fn outlive_parent() {
 pub(crate) fn die_with(parent: Pid) {
     die_with_parent();
     if cfg!(linux) && nix::unistd::getppid() != parent {
-        crate::sys::fork::exit_now(1);
+        crate::sys::process::fork::exit_now(1);
     }
 }

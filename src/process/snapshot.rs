@@ -20,7 +20,7 @@ struct Entry {
 
 /// The processes below `case`, and those of its process group; empty where `/proc` does not show them.
 pub(crate) fn of_case(case: Pid) -> Vec<ProcessSnapshot> {
-    if !crate::sys::procfs::is_ours() {
+    if !crate::sys::process::procfs::is_ours() {
         return Vec::new();
     }
     let entries: Vec<Entry> = fs::read_dir("/proc")

@@ -1,8 +1,8 @@
 //! The fixture of the topics about files in memory: files without a name, and small file systems that can be filled up.
 
 use conformance::prelude::*;
-use conformance::sys::memfd::{MemoryFlags, Seals, memfd_create};
-use conformance::sys::tmpfs::{Space, Tmpfs, own_mounts};
+use conformance::sys::memory::memfd::{MemoryFlags, Seals, memfd_create};
+use conformance::sys::path::tmpfs::{Space, Tmpfs, own_mounts};
 
 /// A file without a name, to which seals can be added.
 pub fn sealable() -> Result<OwnedFd, Failure> {

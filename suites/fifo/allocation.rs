@@ -1,7 +1,7 @@
 //! FIFOs on kernels without memory: what could not be made has no name, and who could not open is not there for the others.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, lstat};
+use conformance::sys::path::status::{is_fifo, lstat};
 use rstest::rstest;
 
 const READING: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK);

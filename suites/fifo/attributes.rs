@@ -1,10 +1,9 @@
 //! What a FIFO is as a file: its status by name and by descriptor, its limits, and the calls on files that have no use for it.
 
 use conformance::prelude::*;
-use conformance::sys::node::{
-    chmod, chown, data_times, fchmod, fchown, fsync, ftruncate, is_fifo, path_limit, permissions, set_times, set_times_through,
-    truncate,
-};
+use conformance::sys::fd::size::{fsync, ftruncate};
+use conformance::sys::path::attributes::{chmod, chown, fchmod, fchown, set_times, set_times_through, truncate};
+use conformance::sys::path::status::{data_times, is_fifo, path_limit, permissions};
 use nix::unistd::{PathconfVar, Whence};
 use rstest::rstest;
 

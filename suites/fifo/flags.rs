@@ -1,7 +1,7 @@
 //! What the other flags of `open` mean for a FIFO, and whom they concern.
 
 use conformance::prelude::*;
-use conformance::sys::node::permissions;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::fixture::{Named, Side, names_in};
@@ -171,7 +171,7 @@ fn say_whether_exec_closes_it() -> Outcome {
 fn creating_makes_a_file() -> Outcome {
     let fifo = Named::new()?;
     let made = create(&fifo.beside("new"), OFlag::O_WRONLY | OFlag::O_NONBLOCK, 0o600)?;
-    expect!(!conformance::sys::node::is_fifo(&fstat(&made)?));
+    expect!(!conformance::sys::path::status::is_fifo(&fstat(&made)?));
     expect_eq!(write(&made, b"data"), Ok(4));
     expect_eq!(names_in(fifo.directory()), Ok(vec!["fifo".to_owned(), "new".to_owned()]));
     Ok(())

@@ -1,7 +1,7 @@
 //! What a watch on the name of a FIFO is told (inotify(7)): opening and closing, and every movement of data.
 
 use conformance::prelude::*;
-use conformance::sys::node::fchmod;
+use conformance::sys::path::attributes::fchmod;
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::inotify::{AddWatchFlags as Told, InitFlags, Inotify};
 

@@ -1,7 +1,7 @@
 //! Several ways to one FIFO: hard links, symbolic links, and different paths to one name.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, lstat};
+use conformance::sys::path::status::{is_fifo, lstat};
 use rstest::rstest;
 
 use super::fixture::{Named, Side, visit};

@@ -1,7 +1,7 @@
 //! Advisory locks on a FIFO, which a system may refuse. Where it grants them they have to exclude.
 
 use conformance::prelude::*;
-use conformance::sys::node::{flock_now, record_lock_now};
+use conformance::sys::fd::lock::{flock_now, record_lock_now};
 
 use super::fixture::Named;
 

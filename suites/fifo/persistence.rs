@@ -1,7 +1,7 @@
 //! What outlives whom: the name lasts until it is removed, the data only for as long as somebody has the FIFO open.
 
 use conformance::prelude::*;
-use conformance::sys::node::is_fifo;
+use conformance::sys::path::status::is_fifo;
 use rstest::rstest;
 
 use super::fixture::{Named, Side};

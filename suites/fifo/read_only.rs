@@ -1,7 +1,9 @@
 //! On a file system that is mounted read-only nobody can make a FIFO, but those that are there carry data.
 
 use conformance::prelude::*;
-use conformance::sys::node::{chmod, data_times, mknod, set_times};
+use conformance::sys::path::attributes::{chmod, set_times};
+use conformance::sys::path::node::mknod;
+use conformance::sys::path::status::data_times;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::SFlag;

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::futex::{ANY, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_AWAY, Sleeper, awake, count, sleeper, words};
@@ -96,7 +97,7 @@ fn is_kept_by_who_is_requeued() -> Outcome {
 #[rstest]
 #[case::without_timeout(None)]
 #[case::with_timeout(Some(Clock::Monotonic))]
-#[case::with_timeout_on_the_real_clock(Some(Clock::Real))]
+#[case::with_timeout_on_the_real_clock(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn is_kept_across_a_stop(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;

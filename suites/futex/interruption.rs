@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::futex::{ANY, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_AWAY, sleeper};
@@ -50,7 +51,9 @@ impl Way {
             Way::Plain => wait(words.word(0), VALUE),
             Way::Bits => wait_bitset(words.word(0), VALUE, ANY, None),
             Way::Interval => wait_for(words.word(0), VALUE, Time::new(3600, 0)),
-            Way::Instant => wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Real, Time::now(Clock::Real)?.plus(FAR_AWAY)))),
+            Way::Instant => {
+                wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?.plus(FAR_AWAY))))
+            }
         }
     }
 }
@@ -157,7 +160,7 @@ fn by_a_stop_hides_no_change(#[values(Way::Plain, Way::Bits, Way::Interval, Way:
 #[rstest]
 #[case::interval(None)]
 #[case::instant(Some(Clock::Monotonic))]
-#[case::instant_of_the_real_clock(Some(Clock::Real))]
+#[case::instant_of_the_real_clock(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn by_a_stop_keeps_the_timeout(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;

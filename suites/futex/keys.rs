@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, TID, WAITERS, futex, lock_pi, op, own_id, wait, wake, wake_op};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{ALL, sleeper, words};
@@ -119,7 +119,7 @@ fn tells_private_copies_apart() -> Outcome {
 #[conformance::test(man = "futex(2)", man = "mmap(2)")]
 fn tells_a_private_mapping_from_its_file() -> Outcome {
     let object = Kind::File.make()?;
-    let (shared, private) = (object.map()?, Mapping::private_copy(&object.file, page_size())?);
+    let (shared, private) = (object.map()?, Mapping::copy_on_write(&object.file, page_size(), Access::ReadWrite)?);
     let child = sleeper("child", || wait(private.word(3), 0))?;
     expect_eq!((wake(shared.word(3), ALL), shared.word(3).load(SeqCst)), (Ok(0), 0));
     child.expect_still_blocked()?;

@@ -187,7 +187,7 @@ fn is_taken_in_a_copy_without_the_original() -> Outcome {
 fn needs_no_timeout_where_nobody_waits() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    for bad in [Fourth::BadTimeout(Place::outside()), Fourth::Timeout(conformance::sys::futex::Time::new(-1, -1))] {
+    for bad in [Fourth::BadTimeout(Place::outside()), Fourth::Timeout(conformance::sys::time::Time::new(-1, -1))] {
         let place = Place::unaligned(words.word(1), 1);
         expect_eq!((futex(word, op::TRYLOCK_PI, 9, bad, place, 9), word.load(SeqCst)), (Ok(0), own_id()));
         expect_eq!((futex(word, op::UNLOCK_PI, 9, bad, place, 9), word.load(SeqCst)), (Ok(0), 0));

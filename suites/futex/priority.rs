@@ -5,15 +5,10 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{TID, lock_pi, unlock_pi, wait, wake};
-use conformance::sys::scheduling::{become_first_in_first_out, priority_in_effect};
+use conformance::sys::process::scheduling::{become_first_in_first_out, effective_priority};
 
 use super::fixture::{ALL, Sleeper, awake, sleeper, words};
 use super::pi::holder;
-
-/// A real-time priority as the system shows it.
-fn shown(priority: i32) -> i64 {
-    -1 - i64::from(priority)
-}
 
 /// A participant of that real-time priority that waits for the lock, and gives it back at once.
 #[track_caller]
@@ -57,15 +52,15 @@ fn is_lent_to_the_owner() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = holder("owner", word)?;
-    let own = priority_in_effect(owner.id())?;
+    let own = effective_priority(owner.id())?;
     let low = urgent(10, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
+    expect_eq!(effective_priority(owner.id()), Ok(10));
     let high = urgent(30, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
+    expect_eq!(effective_priority(owner.id()), Ok(30));
     high.kill()?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
+    expect_eq!(effective_priority(owner.id()), Ok(10));
     low.kill()?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(own));
+    expect_eq!(effective_priority(owner.id()), Ok(own));
     Ok(())
 }
 
@@ -82,7 +77,7 @@ fn is_never_lowered_by_a_waiter() -> Outcome {
     })?;
     owner.until_reached("unlock")?;
     let _low = urgent(10, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(20)));
+    expect_eq!(effective_priority(owner.id()), Ok(20));
     Ok(())
 }
 
@@ -99,12 +94,12 @@ fn is_given_back_with_the_lock() -> Outcome {
         unlocked
     })?;
     owner.until_reached("unlock")?;
-    let own = priority_in_effect(owner.id())?;
+    let own = effective_priority(owner.id())?;
     let waiter = urgent(30, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
+    expect_eq!(effective_priority(owner.id()), Ok(30));
     owner.open("unlock")?;
     owner.until_reached("end")?;
-    expect_eq!((priority_in_effect(owner.id()), waiter.join()?), (Ok(own), Ok(())));
+    expect_eq!((effective_priority(owner.id()), waiter.join()?), (Ok(own), Ok(())));
     owner.open("end")?;
     expect_eq!(owner.join()?, Ok(()));
     Ok(())
@@ -116,14 +111,14 @@ fn is_lent_along_a_chain() -> Outcome {
     let words = words()?;
     let [first, second, third] = [0, 1, 2].map(|index| words.word(index));
     let last = holder("last", first)?;
-    let own = priority_in_effect(last.id())?;
+    let own = effective_priority(last.id())?;
     let middle = sleeper("middle", || lock_pi(second).and_then(|()| lock_pi(first)))?;
     let upper = sleeper("upper", || lock_pi(third).and_then(|()| lock_pi(second)))?;
     let waiter = urgent(25, third)?;
-    let along = [&last, &middle, &upper].map(|one| priority_in_effect(one.id()));
-    expect_eq!(along, [Ok(shown(25)); 3]);
+    let along = [&last, &middle, &upper].map(|one| effective_priority(one.id()));
+    expect_eq!(along, [Ok(25); 3]);
     waiter.kill()?;
-    expect_eq!(priority_in_effect(last.id()), Ok(own));
+    expect_eq!(effective_priority(last.id()), Ok(own));
     expect_eq!(third.load(SeqCst) & TID, upper.id().as_raw().unsigned_abs());
     Ok(())
 }
@@ -146,7 +141,7 @@ fn is_lent_to_the_next_owner() -> Outcome {
     let waiter = urgent(15, word)?;
     expect_eq!(unlock_pi(word), Ok(()));
     next.until_reached("unlock")?;
-    expect_eq!(priority_in_effect(next.id()), Ok(shown(15)));
+    expect_eq!(effective_priority(next.id()), Ok(15));
     waiter.expect_still_blocked()?;
     next.open("unlock")?;
     expect_eq!((next.join()?, waiter.join()?), (Ok(()), Ok(())));

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::process::participant::Value;
-use conformance::sys::futex::{Clock, Fourth, Place, TID, Time, futex, op, own_id, wake};
+use conformance::sys::futex::{Fourth, Place, TID, futex, op, own_id, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_AWAY};
@@ -101,7 +102,7 @@ fn selects_by_bits() -> Outcome {
 #[rstest]
 #[case::interval(op::WAIT, None)]
 #[case::instant(op::WAIT_BITSET, Some(Clock::Monotonic))]
-#[case::instant_of_the_real_clock(op::WAIT_BITSET | op::CLOCK_REALTIME, Some(Clock::Real))]
+#[case::instant_of_the_real_clock(op::WAIT_BITSET | op::CLOCK_REALTIME, Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn outlasts_a_stop(#[case] operation: u32, #[case] clock: Option<Clock>) -> Outcome {
     let seen = between_threads(

@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{Clock, Place, Time, cmp_requeue, requeue, wait, wait_bitset, wake};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::futex::{Place, cmp_requeue, requeue, wait, wait_bitset, wake};
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NOBODY, awake, sleeper, sleepers, words};

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{
-    Clock, Place, TID, Time, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
+    Place, TID, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
 };
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NOBODY, Sleeper, awake, sleeper, sleepers, words};
@@ -226,7 +227,7 @@ fn refuses_a_waiter_that_owns_the_lock() -> Outcome {
 /// A waiter whose time has come is told `ETIMEDOUT`, not earlier; nobody is left to be moved.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn ends_with_its_time(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn ends_with_its_time(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let past = Time::now(clock)?.earlier();
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, past)), words.word(LOCK)), Err(ETIMEDOUT));

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
 use conformance::sys::futex::{
-    Clock, Fourth, OWNER_DIED, Place, TID, Time, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id,
-    unlock_pi, wait, wait_requeue_pi, waitv, wake,
+    Fourth, OWNER_DIED, Place, TID, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id, unlock_pi, wait,
+    wait_requeue_pi, waitv, wake,
 };
-use conformance::sys::robust_list::{Link as Entry, RobustList};
+use conformance::sys::time::{Clock, Time};
 
 use super::fixture::{ALL, awake, words};
 
@@ -174,7 +175,7 @@ fn a_lock_is_not_left_to_who_gave_up() -> Outcome {
         crowd.push(Participant::spawn(&format!("counter {number}"), (), |(), _| {
             let mut owned = 0;
             for turn in 0..60 {
-                let end = Time::now(Clock::Real)?.plus_microseconds(i64::from(turn % 7 * 20));
+                let end = Time::now(Clock::Realtime)?.plus_microseconds(i64::from(turn % 7 * 20));
                 match futex(lock, op::LOCK_PI, 0, Fourth::Timeout(end), Place::NULL, 0) {
                     Err(ETIMEDOUT) => continue,
                     other => other?,

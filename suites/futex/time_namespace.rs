@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, Place, Time, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv,
-};
+use conformance::sys::futex::{ANY, Fourth, Place, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv};
+use conformance::sys::time::{Clock, Time};
 use nix::sched::{CloneFlags, unshare};
 use rstest::rstest;
 
@@ -46,7 +45,7 @@ fn sets_off_the_instants_of_a_wait() -> Outcome {
             expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
             expect!(Time::now(Clock::Monotonic)?.has_come(end));
             expect_eq!(wait_requeue_pi(words.word(0), 0, Some((Clock::Monotonic, end)), words.word(1)), Err(ETIMEDOUT));
-            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Real, Time::now(Clock::Real)?))), Err(ETIMEDOUT));
+            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?))), Err(ETIMEDOUT));
         }
         Ok(())
     })
@@ -85,9 +84,9 @@ fn leaves_intervals_alone() -> Outcome {
 
 /// The instants of a lock are of the real-time clock, which is not set off, or of the clock that is named.
 #[rstest]
-#[case::lock(op::LOCK_PI, Clock::Real)]
+#[case::lock(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_on_a_clock(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
 fn sets_off_the_instants_of_a_lock_by_its_clock(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
     if_supported(operation)?;

@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, OWNER_DIED, Place, Time, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake,
-};
+use conformance::sys::futex::{ANY, Fourth, OWNER_DIED, Place, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_AWAY, awake, if_supported, returned, sleeper, words};
@@ -24,7 +23,7 @@ fn of_a_wait_is_an_interval() -> Outcome {
 /// A wait with a bit set ends with `ETIMEDOUT` once its clock shows the instant, and not before.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn of_a_wait_with_bits_is_an_instant(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn of_a_wait_with_bits_is_an_instant(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, end))), Err(ETIMEDOUT));
@@ -36,7 +35,7 @@ fn of_a_wait_with_bits_is_an_instant(#[values(Clock::Monotonic, Clock::Real)] cl
 /// An instant that has passed ends the wait at once with `ETIMEDOUT`, however long ago it was.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn in_the_past_has_come(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn in_the_past_has_come(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     for past in [Time::now(clock)?, Time::now(clock)?.earlier(), Time::new(0, 1), Time::new(0, 0)] {
         expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, past))), Err(ETIMEDOUT), "{past:?}");
@@ -50,7 +49,7 @@ fn of_nothing_ends_the_wait_at_once() -> Outcome {
     let words = words()?;
     expect_eq!(wait_for(words.word(0), 0, Time::new(0, 0)), Err(ETIMEDOUT));
     expect_eq!(wait_for(words.word(0), 1, Time::new(0, 0)), Err(EAGAIN));
-    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Real, Time::new(0, 0)))), Err(EAGAIN));
+    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Realtime, Time::new(0, 0)))), Err(EAGAIN));
     Ok(())
 }
 
@@ -67,7 +66,7 @@ fn far_away_does_not_come(#[case] last: bool) -> Outcome {
     let all = [
         sleeper("interval", || wait_for(word, 0, interval))?,
         sleeper("monotonic", || wait_bitset(word, 0, ANY, later(Clock::Monotonic)?))?,
-        sleeper("real", || wait_bitset(word, 0, ANY, later(Clock::Real)?))?,
+        sleeper("real", || wait_bitset(word, 0, ANY, later(Clock::Realtime)?))?,
     ];
     expect_eq!((awake(&all)?, wake(word, ALL)), (vec![], Ok(3)));
     expect_eq!(returned(all.into())?, vec![Ok(()); 3]);
@@ -145,9 +144,9 @@ fn has_no_clock_elsewhere(#[case] operation: u32) -> Outcome {
 /// The timeout of a lock is an instant of the real-time clock; the younger operation takes the clock that it is told, by default the
 /// monotonic one. A waiter whose time has come is told `ETIMEDOUT`, not earlier, and the lock is as if it had never come.
 #[rstest]
-#[case::lock(op::LOCK_PI, Clock::Real)]
+#[case::lock(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_on_a_clock(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)")]
 fn of_a_lock_is_an_instant(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
     if_supported(operation)?;

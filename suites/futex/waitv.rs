@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{
-    Clock, Place, SIZE_32, Time, WITHIN_PROCESS, Waiter, cmp_requeue, is_missing, waitv, waitv_nowhere, waitv_on, wake, wake_bitset,
+    Place, SIZE_32, WITHIN_PROCESS, Waiter, cmp_requeue, is_missing, waitv, waitv_nowhere, waitv_on, wake, wake_bitset,
 };
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, count, words};
@@ -132,7 +133,7 @@ fn refuses_an_address_without_a_word() -> Outcome {
 /// The timeout is an instant of the clock that is named: past or future, it ends the wait with `ETIMEDOUT`, and not before.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
-fn ends_with_its_time(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn ends_with_its_time(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words_if_supported()?;
     let past = Time::now(clock)?.earlier();
     expect_eq!(waitv(&at(&words, 2), 0, Some((clock, past))), Err(ETIMEDOUT));

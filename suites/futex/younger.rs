@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Place, SIZE_32, Time, Waiter, is_missing, requeue2, wait, wait_bitset, wait2, wake, wake2,
-};
+use conformance::sys::futex::{ANY, Place, SIZE_32, Waiter, is_missing, requeue2, wait, wait_bitset, wait2, wake, wake2};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NOBODY, awake, sleeper, sleepers, words};
@@ -88,7 +87,7 @@ fn refuse_what_they_do_not_understand() -> Outcome {
 /// The timeout of a wait is an instant of one of the two clocks.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = observed)]
-fn end_with_their_time(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn end_with_their_time(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words_if_supported()?;
     let wait_until = |time| wait2(words.word(0), 0, EVERY_BIT, SIZE_32, Some((clock, time)));
     expect_eq!(wait_until(Time::now(clock)?.earlier()), Err(ETIMEDOUT));

@@ -1,9 +1,10 @@
 //! Accounting: the memory that a file is said to take up, and the times that it is said to have been used, after each operation.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
-use conformance::sys::node::{set_times_through, times};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::path::attributes::set_times_through;
+use conformance::sys::path::status::times;
 use rstest::rstest;
 
 use common::memory_file::{holding, offset, sealable, size};
@@ -125,7 +126,7 @@ fn dates_a_file_that_was(
         Step::Punch => fallocate(&file, PUNCH, 0, 10)?,
         Step::Read => pread(&file, &mut [0; 10], 0).map(drop)?,
         Step::Map => drop(Mapping::new(&file, 100, Access::ReadWrite)?),
-        Step::Chmod => conformance::sys::node::fchmod(&file, 0o640)?,
+        Step::Chmod => conformance::sys::path::attributes::fchmod(&file, 0o640)?,
     }
     let [_, modified, changed] = times(&fstat(&file)?);
     let is_marked = modified != (1000, 0);
@@ -167,8 +168,9 @@ fn may_date_a_file_that_was_written_through_a_mapping() -> Outcome {
 #[conformance::test(posix = "write", man = "inode(7)", level = observed, needs(second_user))]
 fn may_end_privileges_of_a_file_that_was(#[case] how: &str, #[case] change: fn(&OwnedFd) -> Result<(), Errno>) -> Outcome {
     use conformance::sandbox::second_user;
-    use conformance::sys::identity::become_user;
-    use conformance::sys::node::{fchmod, permissions};
+    use conformance::sys::path::attributes::fchmod;
+    use conformance::sys::path::status::permissions;
+    use conformance::sys::process::identity::become_user;
     let file = holding(&pattern(100))?;
     fchmod(&file, 0o6777)?;
     let other = Participant::spawn("other", dup(&file)?, move |file, _| {

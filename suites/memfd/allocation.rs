@@ -1,7 +1,7 @@
 //! Allocating space in advance (`fallocate`): pages are there before anybody writes to them, and nothing else changes.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
@@ -123,7 +123,7 @@ fn knows_two_modes(#[case] mode: Allocate) -> Outcome {
 #[conformance::test(man = "fallocate(2)", needs(procfs))]
 fn needs_a_file_that_may_be_written() -> Outcome {
     let file = holding(b"abc")?;
-    let reader = conformance::sys::fallocate::reopen(&file, OFlag::O_RDONLY)?;
+    let reader = conformance::sys::path::open::reopen(&file, OFlag::O_RDONLY)?;
     let (_reading, writing) = pipe()?;
     for mode in [GROWING, PUNCH] {
         expect_eq!(fallocate(&reader, mode, 0, 10), Err(EBADF));

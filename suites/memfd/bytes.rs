@@ -1,7 +1,7 @@
 //! Bytes of files in memory, read, appended and copied by calls: how far each call gets, and where positions are afterwards.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::copy_range;
+use conformance::sys::fd::splice::copy_range;
 use nix::unistd::Whence;
 
 use common::memory_file::{content, holding, named, offset, size, under};

@@ -2,9 +2,10 @@
 //! any other, of whoever has them open or mapped.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{pages_of, reopen};
-use conformance::sys::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
-use conformance::sys::node::permissions;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::permissions;
 use conformance::sys::socket::{recvmsg, sendmsg, socketpair};
 use nix::sys::socket::{MsgFlags, SockType};
 use nix::sys::stat::SFlag;
@@ -80,7 +81,7 @@ fn has_no_longer_name(#[case] length: usize) -> Outcome {
 fn needs_a_name_that_can_be_read(#[case] good: usize, #[case] last: u8, #[case] expected: Result<(), Errno>) -> Outcome {
     sealable()?;
     let before = open_descriptors();
-    let mut memory = conformance::sys::memory::Guarded::new()?;
+    let mut memory = conformance::sys::memory::guarded::Guarded::new()?;
     expect_eq!(memfd_create_at_the_edge(&mut memory, good, last).map(drop), expected);
     expect_eq!(open_descriptors(), before);
     Ok(())
@@ -260,11 +261,10 @@ fn grows_by_what_is_written_behind_its_end() -> Outcome {
 #[conformance::test(man = "memfd_create(2)", needs(procfs, second_user))]
 fn is_opened_by_others_as_its_mode_says() -> Outcome {
     use conformance::sandbox::second_user;
-    use conformance::sys::identity::become_user;
-    use conformance::sys::node;
+    use conformance::sys::process::identity::become_user;
     let file = holding(b"secret")?;
     let attempts = |mode| -> Result<_, Failure> {
-        node::fchmod(&file, mode)?;
+        fchmod(&file, mode)?;
         let other = Participant::spawn("other", dup(&file)?, |file, _| {
             let (user, group) = second_user();
             become_user(user, group).expect("a second user");

@@ -2,7 +2,8 @@
 //! positions that are none.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of, reopen};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::path::open::reopen;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Whence;
 use rstest::rstest;

@@ -1,8 +1,9 @@
 //! Seals and mappings: memory that can be written cannot be sealed, and what is sealed cannot be mapped for writing.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{PUNCH, fallocate, reopen};
-use conformance::sys::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::fd::size::{PUNCH, fallocate};
+use conformance::sys::memory::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::path::open::reopen;
 use rstest::rstest;
 
 use common::memory_file::{UNSEALED, content, holding, size};
@@ -292,7 +293,7 @@ fn from_before_may_become_writable() -> Outcome {
 /// A program that somebody has mapped for writing cannot be sealed as a program.
 #[conformance::test(man = "memfd_create(2)", level = observed)]
 fn of_a_program_keep_its_seal_away() -> Outcome {
-    use conformance::sys::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
+    use conformance::sys::memory::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
     let file = common::memory_file::with_flags(EXEC | MemoryFlags::MFD_ALLOW_SEALING)?;
     ftruncate(&file, 10)?;
     let mapping = shared(&file, Access::ReadWrite)?;

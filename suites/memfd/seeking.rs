@@ -1,7 +1,7 @@
 //! Finding out where a file has memory (`SEEK_DATA`, `SEEK_HOLE`).
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
 use nix::unistd::Whence;
 
 use common::memory_file::{offset, sealable, size, sparse};

@@ -85,12 +85,12 @@ fn shows_attributes_of_the_system_s_choice() -> Outcome {
 #[conformance::test(posix = "fchmod", level = observed)]
 fn shows_changed_permissions_at_both_ends() -> Outcome {
     let (reader, writer) = pipe()?;
-    let changed = fchmod(&writer, Mode::empty());
+    let changed = fchmod(&writer, 0);
     observe!("pipe.fchmod", changed.map_or_else(|errno| format!("{errno:?}"), |()| "allowed".to_owned()));
     expect_matches!(changed, Ok(()) | Err(EINVAL));
     if changed.is_ok() {
         expect_eq!((permissions(&fstat(&reader)?), permissions(&fstat(&writer)?)), (Mode::empty(), Mode::empty()));
-        expect_eq!(fchmod(&reader, Mode::from_bits_truncate(0o640)), Ok(()));
+        expect_eq!(fchmod(&reader, 0o640), Ok(()));
         expect_eq!(permissions(&fstat(&writer)?).bits(), 0o640);
     }
     expect_eq!((write(&writer, b"x"), next(&reader)), (Ok(1), Ok(b"x".to_vec())));
@@ -143,7 +143,7 @@ const MODIFIED: Duration = Duration::from_secs(2_000_000);
 #[conformance::test(posix = "write")]
 fn is_dated_by_a_write() -> Outcome {
     let (_reader, writer) = pipe()?;
-    set_times(&writer, ACCESSED, MODIFIED)?;
+    set_times_through(&writer, 1_000_000, 2_000_000)?;
     expect_eq!(write(&writer, b"x"), Ok(1));
     let [accessed, modified, _] = times(&writer)?;
     expect_eq!((accessed == ACCESSED, modified == MODIFIED), (true, false));
@@ -155,7 +155,7 @@ fn is_dated_by_a_write() -> Outcome {
 fn is_dated_by_a_read() -> Outcome {
     let (reader, writer) = pipe()?;
     write_all(&writer, b"x")?;
-    set_times(&reader, ACCESSED, MODIFIED)?;
+    set_times_through(&reader, 1_000_000, 2_000_000)?;
     expect_eq!(next(&reader), Ok(b"x".to_vec()));
     let [accessed, modified, _] = times(&reader)?;
     expect_eq!((accessed == ACCESSED, modified == MODIFIED), (false, true));
@@ -167,7 +167,7 @@ fn is_dated_by_a_read() -> Outcome {
 fn keeps_its_dates_while_nothing_moves() -> Outcome {
     let (reader, writer) = not_waiting(Kind::Pipe)?;
     let guarded = Guarded::new()?;
-    set_times(&reader, ACCESSED, MODIFIED)?;
+    set_times_through(&reader, 1_000_000, 2_000_000)?;
     let before = times(&reader)?;
     expect_eq!((next(&reader), read(&reader, &mut [])), (Err(EAGAIN), Ok(0)));
     expect_eq!((write(&writer, b""), guarded.write_across(&writer, 0, 1)), (Ok(0), Err(EFAULT)));

@@ -267,7 +267,7 @@ fn flag_does_not_wake_a_sleeping_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: 
 #[cfg(linux)]
 #[conformance::test(man = "preadv2(2)")]
 fn flag_can_be_given_to_a_single_call() -> Outcome {
-    use conformance::sys::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
+    use conformance::sys::fd::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
     let (reader, writer) = pipe()?;
     let mut buffer = [0; 8];
     match read_flagged(&reader, &mut buffer, RWF_NOWAIT) {

@@ -3,7 +3,9 @@
 //! Signals are queued and carry the descriptor where `F_SETSIG` names a real-time one (fcntl(2)), so that they can be counted.
 
 use conformance::prelude::*;
-use conformance::sys::async_io::{IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal};
+use conformance::sys::fd::async_io::{
+    IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal,
+};
 use rstest::rstest;
 
 use common::pipe::Kind;

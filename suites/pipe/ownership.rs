@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid, setegid, seteuid};
 
 /// User and group of both ends.
@@ -107,13 +107,12 @@ fn does_not_follow_its_holder() -> Outcome {
 #[cfg(linux)]
 #[conformance::test(posix = "fchmod", man = "chmod(2)", needs(second_user))]
 fn decides_who_may_change_the_permissions() -> Outcome {
-    use nix::sys::stat::Mode;
     let ends = pipe()?;
     let holder = Participant::spawn("holder", ends, |ends, _| {
         let (user, group) = second_user();
         become_user(user, group)?;
         let theirs = pipe()?;
-        let mode = Mode::S_IRUSR;
+        let mode = 0o400;
         Ok::<_, Errno>((
             fchmod(&ends.0, mode),
             fchown(&ends.0, user, group),

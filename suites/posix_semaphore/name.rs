@@ -2,8 +2,8 @@
 //! the system's choice but for a slash at the beginning and no other.
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
-use conformance::sys::shm::SharedMemory;
 use nix::sys::stat::Mode;
 use rstest::rstest;
 

@@ -1,7 +1,7 @@
 //! Priorities: among waiters with real-time priorities a post is not anybody's.
 
 use conformance::prelude::*;
-use conformance::sys::scheduling::become_first_in_first_out;
+use conformance::sys::process::scheduling::become_first_in_first_out;
 use rstest::rstest;
 
 use super::fixture::Kind;

@@ -1,8 +1,8 @@
 //! Advice about mappings of objects: it changes no byte that others see, and is refused where it would have to.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults, SEGV_MAPERR};
-use conformance::sys::region::{MapFlags, MmapAdvise, Region};
+use conformance::sys::memory::mapping::{self, Faults, SEGV_MAPERR};
+use conformance::sys::memory::region::{MapFlags, MmapAdvise, Region};
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};

@@ -1,9 +1,9 @@
 //! The end of an object within a mapping: which page is the first that is not there, and how an access to it is answered.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, page_of, pages, sized};

@@ -2,7 +2,7 @@
 //! which everybody else can use and remove.
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
@@ -16,8 +16,8 @@ fn leave_what_the_maker_had_made() -> Outcome {
         let size = page_size() + 50;
         let victim = run.victim("maker", (), |(), _| {
             let object = name.open(CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&object, offset(size))?;
-            let mapping = conformance::sys::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
+            conformance::sys::fd::size::ftruncate(&object, offset(size))?;
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
             mapping.write(0, &[b'a'; 10]);
             mark();
             mapping.write(page_size(), &[b'b'; 10]);
@@ -49,7 +49,7 @@ fn leave_the_old_object_or_the_new() -> Outcome {
         let victim = run.victim("replacer", (), |(), _| {
             shm_unlink(old.name())?;
             let new = shm_open(old.name(), CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&new, 3)
+            conformance::sys::fd::size::ftruncate(&new, 3)
         })?;
         let found = shm_open(old.name(), OFlag::O_RDONLY, 0).and_then(size_of_object);
         let states = [Ok(page_size()), Err(ENOENT), Ok(0), Ok(3)];
@@ -66,7 +66,7 @@ fn leave_the_old_object_or_the_new() -> Outcome {
 #[conformance::test(posix = "write", man = "tmpfs(5)")]
 fn leave_what_was_written() -> Outcome {
     sweep(|run| {
-        let object = conformance::sys::shm::SharedMemory::create(&unique_name("written"))?;
+        let object = conformance::sys::memory::shm::SharedMemory::create(&unique_name("written"))?;
         let victim = run.victim("writer", dup(&object)?, |object, _| {
             write(&object, &pattern(page_size() + 10))?;
             write(&object, b"second")?;
@@ -93,7 +93,8 @@ fn leave_one_size_or_the_other(#[case] count: usize) -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
         let new = count * page_size();
-        let victim = run.victim("resizer", dup(&object)?, |object, _| conformance::sys::node::ftruncate(&object, offset(new)))?;
+        let victim =
+            run.victim("resizer", dup(&object)?, |object, _| conformance::sys::fd::size::ftruncate(&object, offset(new)))?;
         let size = size_of_object(&object)?;
         expect!(size == new || size == 2 * page_size() && victim.value.is_none(), "the size is {size}");
         let common = size.min(2 * page_size());
@@ -108,7 +109,7 @@ fn leave_nothing_of_a_mapping() -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
         run.victim("holder", dup(&object)?, |object, _| {
-            let mapping = conformance::sys::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
             mapping.write(0, b"first");
             mark();
             mapping.write(page_size(), b"second");

@@ -1,8 +1,8 @@
 //! The fixtures of this suite: names that go away with their case, and objects of so many pages that hold the pattern.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// For reading and writing, made if there is none.

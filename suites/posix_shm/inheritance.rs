@@ -1,7 +1,7 @@
 //! Relatives: what a child has of its parent's objects and mappings, and that another program has nothing of them.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 

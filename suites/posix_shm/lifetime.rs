@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{SharedMemory, shm_unlink};
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 
 /// Makes an object of one page that holds the pattern.
 fn make(name: &str) -> Result<SharedMemory, Errno> {

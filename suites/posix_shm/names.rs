@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, size_of_object};
@@ -43,7 +43,7 @@ fn may_have_name_max_characters() -> Outcome {
 }
 
 fn ftruncate_to(object: &OwnedFd, size: i64) -> Result<(), Errno> {
-    conformance::sys::node::ftruncate(object, size)
+    conformance::sys::fd::size::ftruncate(object, size)
 }
 
 /// A name that is longer by one character is refused as too long, by every call; it is not cut to one that is allowed.
@@ -181,8 +181,7 @@ fn may_have_another_beginning(#[case] what: &str, #[case] beginning: &str) -> Ou
 fn may_be_shared_with_semaphores() -> Outcome {
     let name = Name::new("semaphore");
     let _object = name.open(CREATE_NEW, 0o600)?;
-    let semaphore = std::ffi::CString::new(name.text()).map_err(|_| EINVAL)?;
-    let gone = conformance::sys::leftovers::unlink_semaphore(&semaphore);
+    let gone = conformance::sys::semaphore::sem_unlink(name.text());
     observe!("posix_shm.unlinked-by-sem-unlink", gone.is_ok());
     expect_eq!(name.visit(OFlag::O_RDONLY).is_err(), gone.is_ok());
     Ok(())

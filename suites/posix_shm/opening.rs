@@ -1,8 +1,9 @@
 //! Opening: which flags make, refuse, empty or find an object, and what the descriptor is like that comes of it.
 
 use conformance::prelude::*;
-use conformance::sys::node::{ftruncate, permissions};
-use conformance::sys::shm::shm_open;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages, size_of_object};

@@ -2,9 +2,9 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{fchmod, fchown};
-use conformance::sys::shm::shm_open;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::attributes::{fchmod, fchown};
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{getegid, geteuid, seteuid};
 use proptest::sample::select;
 use rstest::rstest;
@@ -176,9 +176,9 @@ fn is_not_asked_for_again() -> Outcome {
         let open = shm_open(object.name(), OFlag::O_RDWR, 0)?;
         link.meet("open");
         let later = shm_open(object.name(), OFlag::O_RDONLY, 0).map(drop);
-        let mapping = conformance::sys::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"after");
-        Ok::<_, Errno>((later, conformance::sys::node::ftruncate(&open, 5)))
+        Ok::<_, Errno>((later, conformance::sys::fd::size::ftruncate(&open, 5)))
     })?;
     holder.until_reached("open")?;
     fchmod(&object, 0)?;
@@ -196,7 +196,7 @@ fn to_write_is_none_to_unlink() -> Outcome {
     let (user, group) = second_user();
     let stranger = Participant::spawn("stranger", (), |(), _| {
         become_user(user, group)?;
-        Ok::<_, Errno>(conformance::sys::shm::shm_unlink(object.name()))
+        Ok::<_, Errno>(conformance::sys::memory::shm::shm_unlink(object.name()))
     })?;
     expect_eq!(stranger.join()?, Ok(Err(EACCES)));
     let found = shm_open(object.name(), OFlag::O_RDONLY, 0);

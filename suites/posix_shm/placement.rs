@@ -1,8 +1,8 @@
 //! Placement: mappings put onto parts of others, and parts taken out. What lies beside is as it was.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages};
 
@@ -100,7 +100,7 @@ fn within_a_page_is_refused() -> Outcome {
 fn that_fails_leaves_the_neighbours() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
-    let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
+    let reader = conformance::sys::memory::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
     expect_eq!(region.place(page, &reader, page, RW, SHARED | FIXED, 0), Err(EACCES));
     region.write(0, b"<");

@@ -1,8 +1,8 @@
 //! Private mappings: a copy of each page for the one who stores into it, which nobody else ever sees.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{PRIVATE, RW, contents, pages};
 

@@ -1,9 +1,9 @@
 //! Protection: what a descriptor's access allows a mapping to be, what `mprotect` makes of it, and what a forbidden access costs.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::memory::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};

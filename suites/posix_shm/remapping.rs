@@ -1,7 +1,7 @@
 //! `mremap`: a mapping that changes its length or its place stays one of the same object.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
+use conformance::sys::memory::region::{MapFlags, Region};
 
 use super::fixture::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
 
@@ -60,7 +60,7 @@ fn shrinks_in_its_place() -> Outcome {
     let (_reader, writer) = pipe()?;
     let child = Participant::spawn("process", (dup(&object)?, writer), |(object, writer), _| {
         let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
-        let watch = region.alias();
+        let watch = region.whereabouts();
         let shrunk = region.resize(page, false).map_err(|(_, errno)| errno)?;
         let at = watch.offset_of(&shrunk);
         // At once: memory that is allocated may come to lie where nothing is mapped any more.

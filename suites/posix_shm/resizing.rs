@@ -1,8 +1,8 @@
 //! Resizing under live mappings: pages behind the end of an object are gone for everybody who has them mapped.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::shm::SharedMemory;
 
 /// An object of two pages, full of the pattern.
 fn two_pages() -> Result<SharedMemory, Errno> {

@@ -1,8 +1,8 @@
 //! Shared mappings: every one shows the object itself, wherever it begins, whoever has it, and long after the descriptor is gone.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use proptest::collection::vec;
 use rstest::rstest;
 
@@ -168,7 +168,7 @@ fn comes_in_numbers() -> Outcome {
 #[conformance::test(posix = "mmap", level = observed)]
 fn may_be_executable() -> Outcome {
     let object = pages(1)?;
-    let seen = Region::map(&object, page_size(), R | conformance::sys::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
+    let seen = Region::map(&object, page_size(), R | conformance::sys::memory::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
     expect_matches!(seen, Ok(()) | Err(EPERM | EACCES | EINVAL | EOPNOTSUPP));
     observe!("posix_shm.executable", format!("{seen:?}"));
     Ok(())

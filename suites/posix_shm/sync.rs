@@ -1,7 +1,7 @@
 //! `msync`, and locking where there are no pages: what is accepted, what is refused, and that nothing changes a byte.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MsFlags, Region};
+use conformance::sys::memory::region::{MsFlags, Region};
 use rstest::rstest;
 
 use super::fixture::{R, RW, SHARED, contents, pages};
@@ -61,7 +61,7 @@ fn refuses_a_hole(#[case] hole: usize) -> Outcome {
 #[conformance::test(posix = "msync")]
 fn is_for_readers_too() -> Outcome {
     let object = pages(1)?;
-    let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
+    let reader = conformance::sys::memory::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&reader, page_size(), R, SHARED, 0)?;
     expect_eq!((region.sync(0, page_size(), MsFlags::MS_SYNC), region.read(0, 9)), (Ok(()), pattern(9)));
     Ok(())

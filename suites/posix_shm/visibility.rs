@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use conformance::prelude::*;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
 use proptest::collection::vec;
 
 use super::fixture::{contents, pages};
@@ -54,7 +54,7 @@ fn loses_no_atomic_addition() -> Outcome {
     let adders = (0..4)
         .map(|number| {
             Participant::spawn(&format!("adder {number}"), dup(&object)?, |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 for _ in 0..EACH {
                     mapping.word(3).fetch_add(1, Relaxed);
@@ -83,7 +83,7 @@ fn gives_a_word_to_one_taker() -> Outcome {
     let takers = (1..=4_u32)
         .map(|number| {
             Participant::spawn(&format!("taker {number}"), dup(&object)?, move |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 let words = u32::try_from(page_size() / 4).unwrap_or(0);
                 Ok::<_, Errno>(
@@ -117,7 +117,7 @@ fn keeps_the_order_of_stores() -> Outcome {
     const LAST: u32 = 3000;
     let object = zeroes(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |own, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
         for number in 1..=LAST {
             mapping.word(page_size() / 4).store(number, Relaxed);
             mapping.word(0).store(number, Release);
@@ -152,7 +152,8 @@ fn does_not_end_with_the_one_who_stored() -> Outcome {
             expected[*at..at + bytes.len()].copy_from_slice(bytes);
         }
         let writer = Participant::spawn("writer", dup(&object)?, |own, link| -> () {
-            let mapping = conformance::sys::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
+            let mapping =
+                conformance::sys::memory::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
             for (at, bytes) in &stores {
                 mapping.write(*at, bytes);
             }
@@ -171,11 +172,11 @@ fn does_not_end_with_the_one_who_stored() -> Outcome {
 fn is_that_of_the_object_and_not_of_the_name() -> Outcome {
     let old = pages(1)?;
     let mapping = old.map(page_size(), Access::Read)?;
-    conformance::sys::shm::shm_unlink(old.name())?;
+    conformance::sys::memory::shm::shm_unlink(old.name())?;
     let new = SharedMemory::create(old.name())?;
     new.set_size(page_size())?;
     let writer = Participant::spawn("writer", dup(&old)?, |old, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"old");
         Ok::<_, Errno>(())
     })?;

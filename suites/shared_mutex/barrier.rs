@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_meeting::{Passed, SharedBarrier};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::pthread::barrier::{Passed, SharedBarrier};
 use rstest::rstest;
 
 use super::fixture::disturb;

@@ -5,9 +5,9 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
 
 use super::condition_fixture::{GONE_ON, PERMITS, Scene, WAITING, WENT_ON};

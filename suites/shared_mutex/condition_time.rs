@@ -6,8 +6,8 @@ use std::time::Duration;
 use conformance::prelude::*;
 use conformance::process::blocked::Pause;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::pthread::condition::SharedCondition;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{FAR_AWAY, Kind, WELL, turn};
@@ -66,7 +66,7 @@ fn goes_by_the_clock_of_the_condition(#[values(Clock::Realtime, Clock::Monotonic
     while waited.is_ok() {
         waited = condition.timed_wait(&mutex, until);
     }
-    let now = clock.now()?;
+    let now = Time::now(clock)?;
     expect_eq!((waited, mutex.unlock()), (Err(ETIMEDOUT), Ok(())));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
     Ok(())
@@ -88,10 +88,10 @@ fn goes_by_the_clock_it_names(
     while waited.is_ok() {
         waited = condition.clock_wait(&mutex, named.id(), until);
     }
-    let now = named.now()?;
+    let now = Time::now(named)?;
     expect_eq!(waited, Err(ETIMEDOUT));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
-    let clocks = [conformance::sys::pthread_time::PROCESSOR_TIME, 4711];
+    let clocks = [conformance::sys::time::PROCESSOR_TIME, 4711];
     expect_eq!(clocks.map(|clock| condition.clock_wait(&mutex, clock, until)), [Err(EINVAL); 2]);
     expect_eq!([mutex.unlock(), mutex.unlock()], [Ok(()), Err(EPERM)]);
     Ok(())
@@ -140,11 +140,11 @@ fn waits_for_the_mutex_after_its_time(#[values(Kind::Normal, Kind::Inheriting)] 
         let until = Clock::Realtime.after(Duration::from_millis(milliseconds))?;
         let waiter = waiter(&mutex, &condition, until)?;
         expect_eq!(mutex.lock(), Ok(()));
-        if Clock::Realtime.now()? >= until {
+        if Time::now(Clock::Realtime)? >= until {
             // This process was not fast enough to hold the mutex in time.
             continue;
         }
-        while Clock::Realtime.now()? <= until {
+        while Time::now(Clock::Realtime)? <= until {
             Pause::default().sleep();
         }
         expect_eq!(waiter.until_settled()?, Settled::Blocked);

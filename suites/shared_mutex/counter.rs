@@ -57,7 +57,7 @@ fn counts_each_increment(
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setpshared(3)")]
 fn counts_each_increment_in_time(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;
     let count = |(), _: &Link| {

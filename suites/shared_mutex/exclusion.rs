@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::shm::SharedMemory;
 
 /// Takes and releases the mutex, and says what it found the counter to be, which it adds one to.
 fn count(mutex: &SharedMutex) -> (Result<(), Errno>, u32, Result<(), Errno>) {

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{Kind, WELL, turn};
@@ -32,7 +32,7 @@ impl Home {
                 let memory = SharedMemory::create(&unique_name("home"))?;
                 memory.set_size(page)?;
                 if matches!(self, Home::UnlinkedMemory) {
-                    conformance::sys::shm::shm_unlink(memory.name())?;
+                    conformance::sys::memory::shm::shm_unlink(memory.name())?;
                 }
                 map(&|| memory.map(page, Access::ReadWrite))
             }

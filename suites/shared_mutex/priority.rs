@@ -3,11 +3,11 @@
 
 use conformance::prelude::*;
 #[cfg(has_priority_ceilings)]
+use conformance::sys::process::scheduling::fifo_priorities;
+use conformance::sys::process::scheduling::{effective_priority, run_fifo};
+#[cfg(has_priority_ceilings)]
 use conformance::sys::pthread::MutexAttributes;
 use conformance::sys::pthread::{SharedMutex, attributes};
-#[cfg(has_priority_ceilings)]
-use conformance::sys::pthread_priority::fifo_priorities;
-use conformance::sys::pthread_priority::{effective_priority, run_fifo};
 use rstest::rstest;
 
 use super::fixture::{Kind, WELL, turn};
@@ -125,7 +125,7 @@ fn is_lent_to_the_owner() -> Outcome {
 /// A waiter that is killed, or gives up, takes back what it lent, and leaves the owner what others lend it.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn is_taken_back_by_one_that_leaves() -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     let mutex = Kind::Inheriting.mutex()?;
     let owner = holder(&mutex)?;
     let (_told, tell) = pipe()?;

@@ -181,7 +181,7 @@ fn that_is_left_out_is_told_to_a_waiter(
 fn leaves_the_turn_of_those_who_wait(
     #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
 ) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     let mutex = kind.robust()?;
     let owner = holder(&mutex)?;
     let wait = |name: &str| {

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::process::blocked::Pause;
-use conformance::sys::pthread_rwlock::{SharedLock, Wish};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::pthread::rwlock::{SharedLock, Wish};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -221,7 +221,7 @@ fn may_let_a_reader_pass_a_waiting_writer() -> Outcome {
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn holds_readers_back_where_it_prefers_writers() -> Outcome {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
+    use conformance::sys::pthread::attributes::PREFER_WRITERS;
     let lock = SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))?;
     let reader = holder(&lock, Wish::Read)?;
     expect_eq!(for_another(&lock)?, READ);
@@ -321,7 +321,7 @@ fn keeps_readers_from_half_a_change() -> Outcome {
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)", fixed_in = "glibc 2.30")]
 fn lets_all_in_who_only_try() -> Outcome {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
+    use conformance::sys::pthread::attributes::PREFER_WRITERS;
     const EACH: u32 = 30;
     let lock = SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))?;
     let work = |wish| {

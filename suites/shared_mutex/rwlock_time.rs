@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_rwlock::{SharedLock, Wish};
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::pthread::rwlock::{SharedLock, Wish};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::FAR_AWAY;
@@ -57,7 +57,7 @@ fn waits_until_its_time(#[case] held: Wish, #[case] wish: Wish) -> Outcome {
     let holder = holder(&lock, held)?;
     let until = Clock::Realtime.after(Duration::from_millis(2))?;
     let late = lock.timed_lock(wish, until);
-    let now = Clock::Realtime.now()?;
+    let now = Time::now(Clock::Realtime)?;
     expect_eq!(late, Err(ETIMEDOUT));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
     // The writer that has given up no longer holds readers back.
@@ -89,7 +89,7 @@ fn gets_the_lock_in_time(#[case] held: Wish, #[case] wish: Wish) -> Outcome {
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn lets_readers_in_after_a_writer_that_gave_up() -> Outcome {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
+    use conformance::sys::pthread::attributes::PREFER_WRITERS;
     let lock = SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))?;
     let reader = holder(&lock, Wish::Read)?;
     let until = Clock::Realtime.after(Duration::from_millis(4))?;
@@ -113,7 +113,7 @@ fn goes_by_the_clock_it_names(
     let holder = holder(&lock, Wish::Write)?;
     let until = clock.after(Duration::from_millis(2))?;
     let late = lock.clock_lock(wish, clock.id(), until);
-    let now = clock.now()?;
+    let now = Time::now(clock)?;
     expect_eq!((late, lock.clock_lock(wish, 4711, until)), (Err(ETIMEDOUT), Err(EINVAL)));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
     let later = clock.after(FAR_AWAY)?;

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_meeting::SharedSpinLock;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::pthread::spin_lock::SharedSpinLock;
 
 fn lock() -> Result<SharedSpinLock, Errno> {
     SharedSpinLock::create(Mapping::anonymous(page_size())?)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{FAR_AWAY, Kind, WELL, disturb, holder, turn};
@@ -66,7 +66,7 @@ fn waits_until_its_time(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recurs
     let holder = holder(&mutex)?;
     let until = Clock::Realtime.after(Duration::from_millis(2))?;
     let late = mutex.timed_lock(until);
-    let now = Clock::Realtime.now()?;
+    let now = Time::now(Clock::Realtime)?;
     expect_eq!(late, Err(ETIMEDOUT));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
     holder.open("unlock")?;
@@ -234,7 +234,7 @@ fn goes_by_the_clock_it_names(
     let holder = holder(&mutex)?;
     let until = clock.after(Duration::from_millis(2))?;
     let late = mutex.clock_lock(clock.id(), until);
-    let now = clock.now()?;
+    let now = Time::now(clock)?;
     expect_eq!(late, Err(ETIMEDOUT));
     expect!(now >= until, "it gave up at {now:?}, before {until:?}");
     let later = clock.after(FAR_AWAY)?;
@@ -253,7 +253,7 @@ fn of_an_inheriting_mutex_may_know_one_clock_only() -> Outcome {
     let _holder = holder(&mutex)?;
     let until = Clock::Monotonic.after(Duration::from_millis(2))?;
     let seen = mutex.clock_lock(Clock::Monotonic.id(), until);
-    let now = Clock::Monotonic.now()?;
+    let now = Time::now(Clock::Monotonic)?;
     expect_matches!(seen, Err(ETIMEDOUT | EINVAL));
     observe!("mutex.inheriting-with-monotonic-clock", format!("{seen:?}"));
     expect!(seen == Err(EINVAL) || now >= until, "it gave up at {now:?}, before {until:?}");
@@ -266,7 +266,7 @@ fn of_an_inheriting_mutex_may_know_one_clock_only() -> Outcome {
 #[conformance::test(man = "pthread_mutex_clocklock(3)")]
 fn refuses_a_clock_that_it_does_not_know() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
-    let clocks = [conformance::sys::pthread_time::PROCESSOR_TIME, 4711];
+    let clocks = [conformance::sys::time::PROCESSOR_TIME, 4711];
     expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, much_later().unwrap_or(LONG_AGO))), [Err(EINVAL); 2]);
     let holder = holder(&mutex)?;
     expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, LONG_AGO)), [Err(EINVAL); 2]);

@@ -1,7 +1,7 @@
 //! Who else is woken: readers, writers and watchers of a pipe into which, or out of which, others move bytes.
 
 use conformance::prelude::*;
-use conformance::sys::inotify::Watch;
+use conformance::sys::path::inotify::Watch;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use rstest::rstest;
 

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MessageQueue, find_queue};
+use conformance::sys::sysv::msg::{MessageQueue, find_queue};
 
 /// Removing a queue wakes those who wait for room and those who wait for a message, of any type or of a certain one; each call fails
 /// with `EIDRM`.

@@ -4,7 +4,7 @@
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MSG_NOERROR, Message, MessageQueue};
+use conformance::sys::sysv::msg::{MSG_NOERROR, Message, MessageQueue};
 use proptest::prelude::{Strategy, any, prop_oneof};
 
 /// A receiver that waits for a type sleeps on while messages of other types come, and leaves them where they are.

@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_sem::{Operation, SemaphoreSet, find_set};
+use conformance::sys::sysv::sem::{Operation, SemaphoreSet, find_set};
 
 /// Removing a set wakes whoever waits on any of its semaphores, for a greater value or for zero, and each call fails with `EIDRM`.
 #[conformance::test(posix = "semop", posix = "semctl", man = "semop(2)")]

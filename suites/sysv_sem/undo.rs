@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_sem::{Operation, SemaphoreSet};
+use conformance::sys::sysv::sem::{Operation, SemaphoreSet};
 use proptest::prelude::any;
 
 /// A process that waits for what a killed process held gets it, once.

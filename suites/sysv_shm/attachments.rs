@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::Segment;
+use conformance::sys::sysv::shm::Segment;
 use rstest::rstest;
 
 /// The count of attachments goes up by one for each attachment, of one process too, and down by one for each detachment.

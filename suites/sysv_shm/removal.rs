@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::{Segment, shmget};
+use conformance::sys::sysv::shm::{Segment, shmget};
 
 /// Processes attached to a removed segment go on sharing its memory.
 #[conformance::test(man = "shmctl(2)")]
@@ -61,7 +61,7 @@ fn of_an_unattached_segment_ends_its_id() -> Outcome {
 #[cfg(has_doomed_segments)]
 #[conformance::test(man = "shmctl(2)")]
 fn is_completed_by_the_last_holder() -> Outcome {
-    use conformance::sys::sysv_shm::SHM_DEST;
+    use conformance::sys::sysv::shm::SHM_DEST;
 
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;

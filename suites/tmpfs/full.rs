@@ -3,8 +3,9 @@
 use std::io::IoSlice;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, fallocate, pages_of, pwritev};
-use conformance::sys::mapping::{self, Faults};
+use conformance::sys::fd::io::pwritev;
+use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
+use conformance::sys::memory::mapping::{self, Faults};
 use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, offset, size};

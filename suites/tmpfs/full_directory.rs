@@ -1,11 +1,11 @@
 //! A full `/dev/shm`: what shared memory objects and those who use them meet when there is no memory left, or no name.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::names::names_in;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
+use conformance::sys::path::names::names_in;
 use conformance::sys::semaphore::Semaphore;
-use conformance::sys::shm::{SharedMemory, shm_unlink};
 
 use common::memory_file::{Small, offset};
 

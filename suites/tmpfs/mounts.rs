@@ -1,8 +1,8 @@
 //! Mount options of a file system in memory: sizes, numbers of inodes, the root directory, and changing them in use.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::tmpfs::{Space, Tmpfs};
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::path::tmpfs::{Space, Tmpfs};
 use rstest::rstest;
 
 use common::memory_file::{FILLING, Small, content, offset};
@@ -88,7 +88,7 @@ fn refuse_options_without_meaning(#[case] options: &str) -> Outcome {
 /// Mode and owner of the root directory are those of the mount options, or those that everybody may write to.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn begin_with_a_directory_as_the_options_say() -> Outcome {
-    use conformance::sys::node::permissions;
+    use conformance::sys::path::status::permissions;
     let plain = Small::with("size=1m")?;
     let chosen = Small::with("size=1m,mode=2750,uid=12,gid=34")?;
     let root = |small: &Small| stat(small.mount().path()).map(|status| (permissions(&status), status.st_uid, status.st_gid));

@@ -3,11 +3,11 @@
 //! These happen in the case's own directory, which is a tmpfs wherever the sandbox could mount one.
 
 use conformance::prelude::*;
-use conformance::sys::names::{
-    EXCHANGE, NO_REPLACE, attribute, link, link_open, mkdir, names_in, readlink, readlink_into, remove_attribute, rename_with,
-    rmdir, set_attribute, symlink,
+use conformance::sys::path::names::{
+    EXCHANGE, NO_REPLACE, link, link_open, mkdir, names_in, readlink, readlink_into, rename_with, rmdir, symlink,
 };
-use conformance::sys::node::lstat;
+use conformance::sys::path::status::lstat;
+use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use rstest::rstest;
 
 use common::memory_file::{content, holding, named, offset, under};

@@ -15,9 +15,9 @@ use crate::process::blocked::call_name;
 use crate::process::child::end_of;
 use crate::process::participant::Value;
 use crate::process::{Descriptors, End, Link, Participant};
-use crate::sys::fork::{wait, wait_with};
-use crate::sys::io::page_size;
-use crate::sys::syscall_info::SyscallStop;
+use crate::sys::memory::page_size;
+use crate::sys::process::syscall_info::SyscallStop;
+use crate::sys::process::wait::{wait, wait_with};
 use crate::sys::{Errno, symbol};
 
 /// More instructions than a short critical section has: a stretch that never ends is a mistake of the case.

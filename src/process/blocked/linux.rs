@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::{CallNumber, Look, SystemCall};
 use crate::process::context::weak_evidence;
-use crate::sys::procfs;
+use crate::sys::process::procfs;
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
     if !shown() {

@@ -10,7 +10,7 @@ use crate::process::blocked::{self, Look, Pause, SystemCall};
 use crate::process::context::{happened, scaled, weak_evidence};
 use crate::process::link::FromParticipant;
 use crate::sys::Errno;
-use crate::sys::fork::has_ended;
+use crate::sys::process::wait::has_ended;
 
 /// Where a participant has come to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
