@@ -9,6 +9,7 @@ pub mod child;
 pub mod clean_state;
 pub mod context;
 pub mod descriptors;
+mod entries;
 pub mod entry;
 pub mod link;
 pub mod participant;

@@ -196,12 +196,13 @@ impl Run<'_> {
             isolation: if isolation.is_private() { IsolationChoice::Private } else { IsolationChoice::None },
         };
         let mut parts = Some((from_runner, reports, commands));
-        let others = &self.workers;
+        let others = &mut self.workers;
         let process = sandbox::fork_worker(isolation, |sandbox| {
             let (from_runner, reports, commands) = parts.take().expect("taken once in each process");
             // The runner's ends: while a copy lives here, this worker would not notice that the runner is gone.
             drop(commands);
-            close_copies(others);
+            // So with its copies of the other workers' pipes.
+            others.clear();
             worker::serve(&job, sandbox, from_runner, &reports)
         })?;
         // What the child took, the parent still has.
@@ -368,10 +369,4 @@ impl Run<'_> {
             duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
     }
-}
-
-/// Closes, in a new worker, the copies of the other workers' pipes.
-fn close_copies(others: &[Worker]) {
-    let numbers = others.iter().flat_map(|worker| [std::os::fd::AsRawFd::as_raw_fd(&worker.commands), worker.reports.number()]);
-    crate::process::descriptors::close_copies(numbers);
 }
