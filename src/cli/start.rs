@@ -24,11 +24,9 @@ use crate::report::{self, Context, Fan, is_green, plural};
 use crate::run::event::RunEnded;
 use crate::run::{IsolationChoice, RunOptions, execute};
 use crate::sandbox::{self, journal};
-use crate::sys::process::threads;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
-    threads::count_foreign_threads();
     entry::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,

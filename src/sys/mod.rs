@@ -25,6 +25,34 @@
 //!   [`sysv::objects`];
 //! - what asks the C library about itself or for a constant: [`library`], [`symbol`], `sysconf`, [`fd::descriptor::open_descriptors`];
 //! - what an owner does when it is dropped: a victim that is killed there leaves what one leaves that is killed before.
+//!
+//! # Soundness
+//!
+//! A safe function here, and in [`crate::process`], is sound however it is called; what only a caller can see to makes it an
+//! `unsafe fn`. What this rests on:
+//! - Memory that others can change is read and written as atomics, or byte by byte and volatile where no reference is ever given
+//!   out. A reference into a mapping borrows it, and is one to an atomic.
+//! - What the kernel or a handler goes on using is not given up before: a handler forgets a mapping or a semaphore that is dropped, a
+//!   robust list is never unmapped, nor is a mutex that this process holds.
+//! - A part of a region that was unmapped is somebody else's as soon as anything is mapped there, and no call touches it then.
+//! - An id may have come to mean another object: what depends on its size asks for it first.
+//! - No number becomes an address, but those that the kernel checks.
+//!
+//! An access that the kernel refuses raises a signal. That is no way to another's memory, and what many cases are about.
+//!
+//! What no type can rule out, and no case does:
+//! - An object that holds a `pthread` lock can be written to past the lock, through another mapping, its descriptor or its file, as any
+//!   memory can through `/proc/self/mem`. C libraries follow the pointers in a mutex.
+//! - A descriptor is a number, and a participant closes those that it was not given, also where its body has captured an owner of one. Such an
+//!   owner has a number of nothing, or of something else. Nothing here rests the safety of memory on what a descriptor refers to.
+//! - Where the system does not show threads, a process is taken to have one.
+//!
+//! How that was checked: by reading every safe function against the manual pages and the sources of the kernel, glibc and musl; by unit
+//! tests of each invariant that can be tested without a kernel's help, under Miri (`ci/miri`: byte and word accesses, holes, rooms for
+//! locks, control messages, message buffers, the table of entries, taking over descriptors); by the same and those of mutexes, regions
+//! and handlers under valgrind; and by a run of all suites under `AddressSanitizer`, which reported nothing (it takes `mlock` away, so that
+//! seven cases about locked memory fail there). Miri has no shared mappings, signal handlers, forks, futexes or IPC objects: what is said
+//! about those rests on reading, on valgrind and on `AddressSanitizer`.
 
 pub mod errno;
 pub mod fd;

@@ -17,7 +17,7 @@ use crate::suite::{Ran, Suite, executable, is_root};
 const USER: u32 = 65534;
 
 /// A choice of bad cases, one for each thing that could go wrong without isolation or `/proc`.
-const CASES: [&str; 12] = [
+const CASES: [&str; 13] = [
     "bad::crash::aborts",
     "bad::dirt::of_the_umask",
     "bad::hang::in_a_participant",
@@ -28,6 +28,7 @@ const CASES: [&str; 12] = [
     "bad::left::shared_memory",
     "bad::outcome::differs",
     "bad::participant::is_killed",
+    "bad::participant::panics_after_exec",
     "bad::talk::ten_megabytes",
     "bad::zz::is_unharmed",
 ];
@@ -51,6 +52,7 @@ fn expect_the_usual(ran: &Ran) {
         Some(Cause::Leak),
         Some(Cause::Expectation),
         Some(Cause::ParticipantDied),
+        Some(Cause::Panic),
         Some(Cause::Expectation),
         None,
     ];

@@ -22,6 +22,5 @@ const NAMESPACES: [&[(&str, harness::Check)]; 3] = [private::CHECKS, kill::CHECK
 const NAMESPACES: [&[(&str, harness::Check)]; 0] = [];
 
 fn main() {
-    conformance::sys::process::threads::count_foreign_threads();
     harness::run(&[leftovers::CHECKS, &NAMESPACES.concat()].concat())
 }

@@ -3,6 +3,9 @@
 
 mod holes;
 mod pages;
+#[cfg(all(test, not(miri)))]
+mod tests;
+mod whereabouts;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::num::NonZero;
@@ -15,6 +18,7 @@ use nix::sys::mman::{mmap, mmap_anonymous, munmap};
 use nix::sys::signal::Signal;
 
 use holes::Holes;
+pub use whereabouts::Whereabouts;
 
 use super::mapping::{catch, forget, page_size};
 use crate::sys::point::around;
@@ -283,35 +287,4 @@ impl Drop for Region {
 /// Up to the end of the page.
 fn page_up(length: usize) -> usize {
     length.checked_next_multiple_of(page_size()).unwrap_or(length)
-}
-
-/// Where a region is or was. It owns nothing, and no byte is reached through it but by the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whereabouts {
-    start: usize,
-    length: usize,
-}
-
-impl Whereabouts {
-    /// Where a region begins, as an offset; `None` where that is outside.
-    pub fn offset_of(&self, region: &Region) -> Option<usize> {
-        let offset = region.at(0).addr().checked_sub(self.start)?;
-        (offset < self.length).then_some(offset)
-    }
-
-    /// `write` of bytes that lie there: the kernel reads them, so that what is not mapped is an error and no signal.
-    ///
-    /// # Errors
-    /// What the system answers.
-    ///
-    /// # Panics
-    /// The part is not inside.
-    pub fn write_out(&self, at: usize, length: usize, to: impl AsFd) -> Result<usize, Errno> {
-        let end = at.checked_add(length);
-        assert!(end.is_some_and(|end| end <= self.length), "{length} bytes at {at} of {}", self.length);
-        let place: *const libc::c_void = std::ptr::with_exposed_provenance(self.start + at);
-        // SAFETY: the kernel checks every byte that it reads, and changes none.
-        let count = around(|| unsafe { libc::write(to.as_fd().as_raw_fd(), place, length) });
-        Errno::result(count).map(|count| usize::try_from(count).unwrap_or(0))
-    }
 }

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+#[cfg(target_os = "linux")]
+use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Pid};
 
@@ -36,17 +38,29 @@ pub fn fork() -> Result<Forked, Errno> {
     }
 }
 
-/// Like [`fork`], with the child in the namespaces that the `CLONE_NEW…` flags name.
+/// The flags that ask for a namespace.
+#[cfg(target_os = "linux")]
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWCGROUP)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUSER)
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWNET);
+
+/// Like [`fork`], with the child in the namespaces that the `CLONE_NEW…` flags name; other flags are left out.
 ///
 /// The C library does not know of this child: its record of the thread's id stays the parent's until the child forks with
-/// [`fork`] in turn. So the child must not itself use mutexes that record an owner; Rust's own locks do not.
+/// [`fork`] in turn. In the child itself mutexes that record an owner record another, and signals that it sends to its own thread go
+/// astray; Rust's own locks work.
 ///
 /// # Errors
 /// The call's error number; `EDEADLK` where the process is seen to have several threads.
 #[cfg(target_os = "linux")]
-pub fn fork_into(namespaces: nix::sched::CloneFlags) -> Result<Forked, Errno> {
+pub fn fork_into(namespaces: CloneFlags) -> Result<Forked, Errno> {
     prepare()?;
-    let flags = libc::c_long::from(namespaces.bits() | libc::SIGCHLD);
+    // None of those by which the child would share its parent's memory, and so its stack.
+    let flags = libc::c_long::from((namespaces & NAMESPACES).bits() | libc::SIGCHLD);
     let none: libc::c_long = 0;
     let (first, second) = if cfg!(target_arch = "s390x") { (none, flags) } else { (flags, none) };
     // SAFETY: without CLONE_VM and with no stack given the call is a fork: the child has a copy of the memory and goes on on

@@ -1,4 +1,7 @@
 //! How many threads this process has, and what only a process with one may do.
+//!
+//! Where the system does not show it (no `/proc`, and not Linux), a process is taken to have one: nothing in the harness starts a
+//! thread, and a case forks before it starts any.
 
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +12,7 @@ use crate::sys::{Errno, errno};
 ///
 /// # Errors
 /// `EDEADLK` where the process is seen to have several threads.
-pub fn set_variable(name: &str, value: impl AsRef<OsStr>) -> Result<(), Errno> {
+pub(crate) fn set_variable(name: &str, value: impl AsRef<OsStr>) -> Result<(), Errno> {
     expect_one_thread()?;
     // SAFETY: nobody else is there to read the environment meanwhile.
     unsafe { std::env::set_var(name, value) };
@@ -24,19 +27,50 @@ pub(in crate::sys) fn expect_one_thread() -> Result<(), Errno> {
     if threads().is_some_and(|count| count > FOREIGN.load(Ordering::Relaxed) + 1) { Err(errno::EDEADLK) } else { Ok(()) }
 }
 
-/// Threads that are shown beside the process's own.
+/// Threads that are shown beside the process's own: an emulator's, which sees to its own when it forks.
 static FOREIGN: AtomicU64 = AtomicU64::new(0);
 
-/// Counts the threads of a process that has just begun and has one: what is shown beside it is an emulator's, which sees to its own
-/// when it forks.
-pub fn count_foreign_threads() {
+/// Counts the foreign threads, when this process has only one of its own.
+extern "C" fn count_foreign() {
     if let Some(count) = threads() {
         FOREIGN.store(count - 1, Ordering::Relaxed);
     }
 }
 
+// SAFETY: the functions whose addresses stand there are called before `main`, with arguments that this one does not look at. No code of
+// this process has started a thread by then.
+#[cfg(all(linux, not(miri)))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = count_foreign;
+
 /// How many threads this process has, where the system shows it: a directory's links are its subdirectories and two more.
 fn threads() -> Option<u64> {
-    let links = std::os::unix::fs::MetadataExt::nlink(&std::fs::metadata("/proc/self/task").ok()?);
+    let Ok(tasks) = std::fs::metadata("/proc/self/task") else { return several().then_some(2) };
+    let links = std::os::unix::fs::MetadataExt::nlink(&tasks);
     links.checked_sub(2).filter(|&count| count > 0)
+}
+
+/// Whether there are several threads, by what one alone may ask for: a thread group of its own, which it has, so that nothing changes
+/// (unshare(2)).
+fn several() -> bool {
+    #[cfg(linux)]
+    {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_THREAD) == Err(nix::errno::Errno::EINVAL)
+    }
+    #[cfg(not(linux))]
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(linux)]
+    #[cfg_attr(miri, ignore = "Miri does not show threads")]
+    fn several_threads_are_noticed() {
+        let look = || (several(), expect_one_thread());
+        assert_eq!(std::thread::scope(|scope| scope.spawn(look).join().unwrap()), (true, Err(errno::EDEADLK)));
+    }
 }

@@ -63,3 +63,54 @@ impl<T> Room<T> {
         self.mapping.word(index.saturating_add(WORDS / size_of::<AtomicU32>()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory::page_size;
+
+    const MARK: u32 = 7;
+
+    fn filled() -> Room<u64> {
+        let memory = Mapping::private(page_size()).unwrap();
+        Room::fill(memory, MARK, |object: *mut u64| {
+            // SAFETY: room for a number, aligned.
+            unsafe { object.write(5) };
+            Ok(())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn an_object_is_made_once() {
+        let memory = filled().mapping;
+        let again = Room::<u64>::fill(memory, MARK, |_| unreachable!("it holds an object"));
+        assert_eq!(again.map(drop), Err(errno::EEXIST));
+    }
+
+    #[test]
+    fn what_could_not_be_made_is_not_there() {
+        let memory = Mapping::private(page_size()).unwrap();
+        let failed = Room::<u64>::fill(memory, MARK, |_| Err(errno::EAGAIN));
+        assert_eq!(failed.map(drop), Err(errno::EAGAIN));
+    }
+
+    #[test]
+    fn only_an_object_of_the_kind_is_entered() {
+        let memory = filled().mapping;
+        assert_eq!(Room::<u64>::enter(memory, MARK + 1).map(drop), Err(errno::EINVAL));
+        let memory = filled().vacate();
+        assert_eq!(Room::<u64>::enter(memory, MARK).map(drop), Err(errno::EINVAL));
+    }
+
+    #[test]
+    fn no_word_is_part_of_the_object() {
+        let room = filled();
+        room.word(0).store(u32::MAX, Ordering::Relaxed);
+        // SAFETY: the number that was written there.
+        assert_eq!(unsafe { room.raw().read() }, 5);
+        for index in [usize::MAX, usize::MAX - 100, usize::MAX / 4 - 111, page_size() / 4 - 128] {
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| _ = room.word(index))).is_err());
+        }
+    }
+}

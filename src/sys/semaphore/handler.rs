@@ -101,6 +101,7 @@ mod tests {
     use crate::sys::memory::page_size;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no semaphores")]
     #[cfg(has_unnamed_semaphores)]
     fn a_forgotten_handler_posts_to_nothing_once_the_semaphore_is_gone() {
         let semaphore = Semaphore::unnamed(Mapping::private(page_size()).unwrap(), 0).unwrap();

@@ -3,11 +3,10 @@
 //! nix has these calls too, but gives nothing back of a message whose control part was cut short, and so leaks what did arrive.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::{mem, ptr};
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType};
 
-use super::control::{Control, take_descriptors};
+use super::control::Control;
 use crate::sys::Errno;
 use crate::sys::point::around;
 
@@ -39,20 +38,7 @@ pub fn sendmsg(to: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> R
     let mut control = Control::with_room_for(numbers.len())?;
     let mut buffer = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let header = control.header(&mut buffer);
-    if !numbers.is_empty() {
-        // SAFETY: `header` points at a control buffer that holds one control message with room for all numbers, so that the first
-        // header and its data lie inside; `sendmsg` reads the data, the control buffer and the descriptors' numbers only.
-        unsafe {
-            let first = libc::CMSG_FIRSTHDR(&raw const header);
-            (*first).cmsg_level = libc::SOL_SOCKET;
-            (*first).cmsg_type = libc::SCM_RIGHTS;
-            #[allow(clippy::cast_possible_truncation, reason = "narrower than `usize` on some systems, and wide enough")]
-            {
-                (*first).cmsg_len = control.length as _;
-            }
-            ptr::copy_nonoverlapping(numbers.as_ptr().cast::<u8>(), libc::CMSG_DATA(first), mem::size_of_val(&numbers[..]));
-        }
-    }
+    control.put(&header, &numbers);
     // SAFETY: `header` names the data and the control buffer, both alive and only read.
     let count = around(|| unsafe { libc::sendmsg(to.as_fd().as_raw_fd(), &raw const header, 0) });
     Errno::result(count).map(|count| usize::try_from(count).unwrap_or(0))
@@ -70,7 +56,8 @@ pub fn recvmsg(from: impl AsFd, size: usize, room: usize, flags: MsgFlags) -> Re
     // SAFETY: `header` names the data and the control buffer with their lengths, both alive and borrowed mutably for the call.
     let count = around(|| unsafe { libc::recvmsg(from.as_fd().as_raw_fd(), &raw mut header, flags.bits()) });
     bytes.truncate(usize::try_from(Errno::result(count)?).unwrap_or(0));
+    let flags = MsgFlags::from_bits_retain(header.msg_flags);
     // SAFETY: the kernel has just filled the buffers that `header` names.
-    let descriptors = unsafe { take_descriptors(&header) };
-    Ok(Message { bytes, descriptors, flags: MsgFlags::from_bits_retain(header.msg_flags) })
+    let descriptors = unsafe { control.take(header) };
+    Ok(Message { bytes, descriptors, flags })
 }

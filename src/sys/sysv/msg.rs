@@ -205,3 +205,18 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_follows_the_type() {
+        let mut buffer = Buffer::new(5);
+        buffer.0[0] = -1;
+        buffer.text(5).copy_from_slice(b"bytes");
+        assert_eq!((buffer.0[0], buffer.text(5).to_vec()), (-1, b"bytes".to_vec()));
+        assert_eq!(buffer.text(usize::MAX).len(), 5_usize.next_multiple_of(mem::size_of::<c_long>()));
+        assert_eq!(Buffer::new(0).text(1).len(), 0);
+    }
+}

@@ -59,12 +59,17 @@ pub(in crate::sys::memory) fn catch(
     holes: Vec<Range<usize>>,
     fault: Signal,
 ) -> Result<(), Errno> {
-    let watched = Watched { start: start.as_ptr().expose_provenance(), length, page: page_size(), holes };
-    WATCHED.store(Box::into_raw(Box::new(watched)), Ordering::Release);
+    watch(start, length, holes);
     let action = SigAction::new(SigHandler::SigAction(replace_page), SaFlags::SA_SIGINFO, SigSet::empty());
     // SAFETY: the handler uses atomics, memory that is never freed, and system calls only.
     around(|| unsafe { sigaction(fault, &action) })?;
     Ok(())
+}
+
+/// From now on that range is the one that the handler looks after.
+pub(super) fn watch(start: NonNull<u8>, length: usize, holes: Vec<Range<usize>>) {
+    let watched = Watched { start: start.as_ptr().expose_provenance(), length, page: page_size(), holes };
+    WATCHED.store(Box::into_raw(Box::new(watched)), Ordering::Release);
 }
 
 /// The range that begins there is not watched any more, if it was.

@@ -42,7 +42,7 @@ impl Holes {
     pub(super) fn between(&self, length: usize) -> Vec<Range<usize>> {
         let mut from = 0;
         let mut parts = Vec::new();
-        for hole in self.0.iter().cloned().chain([length..length]) {
+        for hole in self.0.iter().cloned().chain(std::iter::once(length..length)) {
             if hole.start > from {
                 parts.push(from..hole.start.min(length));
             }
@@ -57,12 +57,15 @@ impl Holes {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one hole is a list of holes")]
 mod tests {
     use super::*;
 
     fn holes(parts: &[Range<usize>]) -> Holes {
         let mut holes = Holes::default();
-        parts.iter().for_each(|part| holes.add(part.clone()));
+        for part in parts {
+            holes.add(part.clone());
+        }
         holes
     }
 
