@@ -12,5 +12,6 @@ mod killed;
 mod lacking;
 mod order;
 mod platform;
+mod stale;
 mod suite;
 mod table;
