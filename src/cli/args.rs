@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::report::Spec;
-use crate::run::IsolationChoice;
+use crate::sandbox::IsolationChoice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,8 +113,8 @@ pub(super) struct RunArgs {
     #[arg(short, long, visible_alias = "test-threads", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// private: own namespaces, or an error; none: the surroundings as they are; auto: private where the kernel allows it
-    #[arg(long, value_enum, default_value = "auto", value_name = "KIND")]
-    pub isolation: Isolation,
+    #[arg(long, default_value_t, value_name = "KIND")]
+    pub isolation: IsolationChoice,
     /// What is known about the system: a name (linux, macos, posix) or a file [default: detected]
     #[arg(long, value_name = "NAME|FILE")]
     pub platform: Option<String>,
@@ -153,23 +153,6 @@ impl RunArgs {
 pub(super) enum ListFormat {
     Pretty,
     Terse,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Isolation {
-    Auto,
-    Private,
-    None,
-}
-
-impl From<Isolation> for IsolationChoice {
-    fn from(isolation: Isolation) -> Self {
-        match isolation {
-            Isolation::Auto => IsolationChoice::Auto,
-            Isolation::Private => IsolationChoice::Private,
-            Isolation::None => IsolationChoice::None,
-        }
-    }
 }
 
 /// One of several parts of the cases, from 1.
@@ -269,7 +252,7 @@ mod tests {
     #[case::report("--report tap:x", "tap is no format; known are human, jsonl (or json), junit")]
     #[case::jobs("--jobs 0", "number would be zero for non-zero type")]
     #[case::repeat("--repeat 0", "0 is not in 1..")]
-    #[case::isolation("--isolation docker", "[possible values: auto, private, none]")]
+    #[case::isolation("--isolation docker", "docker is no isolation; known are auto, private, none")]
     #[case::unknown("--frobnicate", "unexpected argument '--frobnicate' found")]
     #[case::explain_what("explain", "<CASE>")]
     fn wrong_usage_is_explained_and_exits_with_2(#[case] line: &str, #[case] message: &str) {

@@ -15,7 +15,7 @@ pub(super) fn explain(cases: &[&Case], all: &[Case], platforms: &[Platform]) -> 
     let submission = case.submission;
     let title = if cases.len() == 1 { &case.name } else { &case.behaviour };
     let mut text = format!("{title}\n");
-    row(&mut text, "requirement", &case.requirement);
+    row(&mut text, "requirement", case.requirement);
     row(&mut text, "clauses", &join(submission.clauses));
     row(&mut text, "level", &level(case));
     row(&mut text, "needs", &if submission.needs.is_empty() { "nothing".to_owned() } else { join(submission.needs) });
@@ -125,7 +125,7 @@ pub(super) mod tests {
     pub(in crate::cli) fn case(name: &str) -> Case {
         let behaviour = name.split("::").take(3).collect::<Vec<_>>().join("::");
         let requirement = "A read returns the bytes that are still buffered, and then 0, once every write end is closed.";
-        Case { name: name.to_owned(), behaviour, requirement: requirement.to_owned(), submission: &SUBMISSION }
+        Case { name: name.to_owned(), behaviour, requirement, submission: &SUBMISSION }
     }
 
     const FILE: &str = r#"name = "Odd"

@@ -19,17 +19,17 @@ use super::facts::facts;
 use super::select;
 use crate::case::{Case, Registry};
 use crate::platform::{Platform, System};
-use crate::process::entry;
-use crate::report::{self, Context, Fan, is_green, plural};
-use crate::run::event::RunEnded;
-use crate::run::{IsolationChoice, RunOptions, execute};
-use crate::sandbox::{self, journal};
+use crate::process::exec;
+use crate::record::RunEnded;
+use crate::report::{self, Context, Fan, plural};
+use crate::run::{RunOptions, execute};
+use crate::sandbox::{self, IsolationChoice, journal};
 use crate::sys::fork;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
     fork::count_foreign_threads();
-    entry::run_if_asked();
+    exec::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,
         Err(error) => error.report(io::stderr()),
@@ -92,7 +92,7 @@ fn run(registry: &Registry, args: &RunArgs) -> Result<ExitCode, CliError> {
 
 /// 0 for a good run, 2 for one in which nothing ran, 1 for any other.
 fn code(end: &RunEnded) -> u8 {
-    match (is_green(end), end.decided()) {
+    match (end.is_green(), end.decided()) {
         (true, _) => 0,
         (false, 0) => 2,
         (false, _) => 1,
@@ -121,7 +121,7 @@ fn options<'r>(cases: Vec<&'r Case>, args: &RunArgs) -> RunOptions<'r> {
     RunOptions {
         cases,
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
-        isolation: args.isolation.into(),
+        isolation: args.isolation,
         time_scale: args.time_scale,
         seed: args.seed.unwrap_or_else(random_seed),
         property_cases: args.property_cases,
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
     use crate::cli::explain::tests::case;
-    use crate::run::event::Verdict;
+    use crate::record::Verdict;
 
     #[test]
     fn a_list_is_aligned_and_counted() {

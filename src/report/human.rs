@@ -8,9 +8,8 @@ use std::io::Write;
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 
-use super::reporter::{ReportError, Reporter, is_green};
 use super::text::{self, grouped, needed, plural};
-use crate::run::event::{Decided, Event, EventKind, RunEnded, RunStarted, Verdict};
+use crate::record::{Decided, Event, EventKind, ReportError, Reporter, RunEnded, RunStarted, Verdict};
 
 /// Variants of one behaviour that are reported in full.
 const IN_FULL: usize = 3;
@@ -143,7 +142,7 @@ impl<W: Write> Human<W> {
 
     /// libtest's last line.
     fn closing(&self, end: &RunEnded) -> String {
-        let word = if is_green(end) { "ok".green().to_string() } else { "FAILED".red().to_string() };
+        let word = if end.is_green() { "ok".green().to_string() } else { "FAILED".red().to_string() };
         let ignored = end.totals.get(&Verdict::Untested).copied().unwrap_or_default();
         let passed = end.decided() - end.bad() - ignored;
         let (seconds, hundredths) = (end.duration_us / 1_000_000, end.duration_us / 10_000 % 100);

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::reporter::{ReportError, Reporter};
 use super::text;
 use crate::outcome::CaseResult;
-use crate::run::event::{Decided, Event, EventKind, Verdict};
+use crate::record::{Decided, Event, EventKind, ReportError, Reporter, Verdict};
 
 /// Collects what is decided, and writes the report at the end of the run.
 pub struct Junit<W> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
+use crate::record::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 
 /// A failed expectation, as in the design's example.
 pub(super) fn failed_expectation() -> Finding {

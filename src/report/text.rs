@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::Options;
 
 use crate::outcome::{Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Verdict};
+use crate::record::{Decided, Verdict};
 
 /// Columns of everything that is wrapped.
 pub const WIDTH: usize = 120;

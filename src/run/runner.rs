@@ -10,16 +10,15 @@ use nix::unistd::Pid;
 
 use super::case_process::{self, Report};
 use super::error::RunError;
-use super::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 use super::worker::{self, Command, Job, readable};
-use super::{IsolationChoice, RunOptions, seeds, time_scale};
+use super::{RunOptions, seeds, time_scale};
 use crate::outcome::{CaseResult, Cause, Finding};
 use crate::platform::{Platform, System};
-use crate::process::blocked::Pause;
+use crate::process::Pause;
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::end_of;
 use crate::process::wake::Wake;
-use crate::report::Reporter;
+use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted, Verdict};
 use crate::sandbox::{self, Isolation, journal};
 use crate::sys::fork::{wait, wait_with};
 
@@ -190,11 +189,7 @@ impl Run<'_> {
         let ((from_runner, commands), (from_worker, reports)) =
             pipes().map_err(|errno| RunError::System("make pipes for a worker", errno))?;
         let isolation = if ambient { &self.ambient } else { &self.isolation };
-        let job = Job {
-            options: self.options,
-            time_scale: self.time_scale,
-            isolation: if isolation.is_private() { IsolationChoice::Private } else { IsolationChoice::None },
-        };
+        let job = Job { options: self.options, time_scale: self.time_scale };
         let mut parts = Some((from_runner, reports, commands));
         let others = &self.workers;
         let process = sandbox::fork_worker(isolation, |sandbox| {
@@ -250,9 +245,10 @@ impl Run<'_> {
     fn hear(&mut self, index: usize) -> Result<(), RunError> {
         loop {
             let worker = &mut self.workers[index];
-            match worker.reports.receive::<(Command, Report)>() {
-                Ok(Received::Frame((command, report))) => {
-                    (worker.running, worker.due) = (None, None);
+            match worker.reports.receive::<Report>() {
+                Ok(Received::Frame(report)) => {
+                    worker.due = None;
+                    let Some(command) = worker.running.take() else { return self.replace(index, "the worker spoke unasked") };
                     self.lost_in_a_row = 0;
                     self.decide(command, report)?;
                 }
@@ -307,7 +303,7 @@ impl Run<'_> {
             result: report.result,
             verdict: judgement.verdict,
             duration_us: report.duration_us,
-            requirement: case.requirement.clone(),
+            requirement: case.requirement.to_owned(),
             clauses: case.submission.clauses.iter().map(ToString::to_string).collect(),
             fixed_in: case.submission.fixed_in.map(str::to_owned),
             finding,

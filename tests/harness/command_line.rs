@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
-use conformance::run::event::Verdict;
+use conformance::record::Verdict;
 use rstest::rstest;
 
 use crate::suite::Suite;
@@ -72,7 +72,7 @@ fn nextest_lists_and_runs_one_case() {
     assert_eq!((listed.code(), listed.error.as_str()), (Some(0), ""));
     assert!(listed.out.lines().count() > 80);
     assert!(listed.out.lines().all(|line| line.ends_with(": test")), "{}", listed.out);
-    assert!(listed.out.contains("\noutcome::differs: test\n"));
+    assert!(listed.out.contains("\nbad::outcome::differs: test\n"));
     let ignored = Suite::command(["--list", "--format", "terse", "--ignored"]).wait();
     assert_eq!((ignored.code(), ignored.out.as_str()), (Some(0), ""));
     let ran = Suite::run(["--exact", "bad::zz::is_unharmed", "--nocapture"]).wait();

@@ -2,7 +2,7 @@
 //! worker is unharmed.
 
 use conformance::outcome::{CaseResult, Cause};
-use conformance::run::event::Verdict;
+use conformance::record::Verdict;
 use rstest::rstest;
 
 use crate::suite::{Suite, unwrapped};
