@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::case::Level;
 use crate::report::Spec;
 use crate::sandbox::IsolationChoice;
 
@@ -15,6 +16,7 @@ Examples:
   conformance run --exact 'pipe::eof::follows::page'   this case only
   conformance run --report junit:out.xml --report jsonl:record.jsonl
   conformance run --shard 2/4 --require all            a quarter of the cases; red if a need is not met here
+  conformance run --level required,documented          what is written in POSIX or a manual, without what is only customary
   conformance run --until-fail --exact NAME            repeat a case until it fails
   conformance explain pipe::eof::follows::page         what a case requires, and where that is written
 
@@ -46,6 +48,9 @@ pub(super) enum Command {
     List {
         /// Only cases whose name contains this
         filter: Option<String>,
+        /// Only cases of these levels: required, documented, customary, observed
+        #[arg(long = "level", value_name = "LEVEL,…", value_delimiter = ',')]
+        levels: Vec<Level>,
     },
     /// Say what a case requires, where that is written, and which platforms are known to differ
     #[command(after_help = "Example:\n  conformance explain pipe::eof::follows::page")]
@@ -77,6 +82,10 @@ pub(super) struct RunArgs {
     /// Leave out cases whose name contains this (repeatable)
     #[arg(long, value_name = "PATTERN")]
     pub skip: Vec<String>,
+    /// Only cases of these levels: required (POSIX says shall), documented (in the platform's manual), customary (in no document, but
+    /// relied on), observed (a choice, which is recorded) [default: all]
+    #[arg(long = "level", value_name = "LEVEL,…", value_delimiter = ',')]
+    pub levels: Vec<Level>,
     /// Only every Nth case, from the Ith on (from 1)
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
@@ -253,6 +262,8 @@ mod tests {
     #[case::jobs("--jobs 0", "number would be zero for non-zero type")]
     #[case::repeat("--repeat 0", "0 is not in 1..")]
     #[case::isolation("--isolation docker", "docker is no isolation; known are auto, private, none")]
+    #[case::level("--level required,optional", "optional is no level; known are required, documented, customary, observed")]
+    #[case::no_level("--level required,", " is no level; known are required, documented, customary, observed")]
     #[case::unknown("--frobnicate", "unexpected argument '--frobnicate' found")]
     #[case::explain_what("explain", "<CASE>")]
     fn wrong_usage_is_explained_and_exits_with_2(#[case] line: &str, #[case] message: &str) {

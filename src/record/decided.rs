@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
+use crate::case::Level;
 use crate::outcome::{CaseResult, Finding};
 
 /// A case and its verdict.
@@ -16,6 +17,8 @@ pub struct Decided {
     pub behaviour: String,
     /// Repetition, from 0.
     pub iteration: u32,
+    /// How binding the requirement is.
+    pub level: Level,
     /// What the case itself said.
     pub result: CaseResult,
     /// The result held against the platform file.

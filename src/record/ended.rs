@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::decided::Decided;
 use super::verdict::Verdict;
+use crate::case::Level;
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunEnded {
     /// Number of each verdict.
     pub totals: BTreeMap<Verdict, usize>,
+    /// What was decided at each level.
+    pub levels: BTreeMap<Level, Count>,
     /// Number of untested cases by the need that is not met.
     pub untested: BTreeMap<String, usize>,
     /// Needs that `--require` asked for and that are not met.
@@ -21,7 +25,27 @@ pub struct RunEnded {
     pub duration_us: u64,
 }
 
+/// How many cases were decided, and how many of these turn the run red.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Decided in all.
+    pub decided: usize,
+    /// Those whose verdict turns the run red.
+    pub bad: usize,
+}
+
 impl RunEnded {
+    /// Counts a case.
+    pub fn count(&mut self, decided: &Decided) {
+        *self.totals.entry(decided.verdict).or_default() += 1;
+        let level = self.levels.entry(decided.level).or_default();
+        level.decided += 1;
+        level.bad += usize::from(!decided.verdict.is_good());
+        if let Some(need) = &decided.need {
+            *self.untested.entry(need.clone()).or_default() += 1;
+        }
+    }
+
     /// Number of decided cases.
     pub fn decided(&self) -> usize {
         self.totals.values().sum()

@@ -68,6 +68,7 @@ fn test_case(mechanism: &str, decided: &Decided) -> TestCase {
     case.set_time(Duration::from_micros(decided.duration_us));
     case.add_property(("requirement", decided.requirement.as_str()));
     case.add_property(("clauses", decided.clauses.join("; ").as_str()));
+    case.add_property(("level", decided.level.to_string().as_str()));
     if let Some(listed) = &decided.listed {
         let reason = format!("listed as {}, because {} ({})", listed.result, listed.because, listed.source);
         case.add_property(("listed", reason.as_str()));

@@ -29,4 +29,4 @@ pub use junit::Junit;
 pub use ordered::Ordered;
 pub use progress::Progress;
 pub use spec::{Context, Format, Spec, console, open};
-pub use text::{WIDTH, finding, plural, wrapped};
+pub use text::{WIDTH, finding, grouped, plural, wrapped};

@@ -18,7 +18,7 @@ use crate::process::Pause;
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::end_of;
 use crate::process::wake::Wake;
-use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted, Verdict};
+use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted};
 use crate::sandbox::{self, Isolation, journal};
 use crate::sys::fork::{wait, wait_with};
 
@@ -63,18 +63,14 @@ pub fn execute(options: &RunOptions<'_>, platform: &Platform, reporter: &mut dyn
         queue: VecDeque::new(),
         ambient_queue: VecDeque::new(),
         workers: Vec::new(),
-        totals: BTreeMap::new(),
-        untested: BTreeMap::new(),
-        interrupted: None,
+        ended: RunEnded::default(),
         lost_in_a_row: 0,
         next_iteration: 0,
     };
     let result = run.go_on_to_the_end(&wake);
     run.end_workers();
     result?;
-    let ended = run.ended();
-    run.emit(EventKind::RunEnded(ended.clone()))?;
-    Ok(ended)
+    run.finish()
 }
 
 struct Run<'r> {
@@ -88,9 +84,7 @@ struct Run<'r> {
     queue: VecDeque<Command>,
     ambient_queue: VecDeque<Command>,
     workers: Vec<Worker>,
-    totals: BTreeMap<Verdict, usize>,
-    untested: BTreeMap<String, usize>,
-    interrupted: Option<String>,
+    ended: RunEnded,
     lost_in_a_row: usize,
     next_iteration: u32,
 }
@@ -102,7 +96,7 @@ impl Run<'_> {
         self.start_workers()?;
         loop {
             self.hand_out()?;
-            if self.interrupted.is_some() || (self.workers.iter().all(|worker| worker.running.is_none()) && self.idle()) {
+            if self.ended.interrupted.is_some() || (self.workers.iter().all(|worker| worker.running.is_none()) && self.idle()) {
                 return Ok(());
             }
             let mut descriptors = vec![wake.as_fd()];
@@ -111,7 +105,7 @@ impl Run<'_> {
             let ready = readable(&descriptors, due).map_err(|errno| RunError::System("wait for workers", errno))?;
             if let Some(signal) = wake.take().first() {
                 let name = Signal::try_from(*signal).map_or("a signal", Signal::as_str);
-                self.interrupted = Some(format!("interrupted by {name}"));
+                self.ended.interrupted = Some(format!("interrupted by {name}"));
                 return Ok(());
             }
             // From the back, as a worker that has ended is taken out and another put at the end.
@@ -275,7 +269,7 @@ impl Run<'_> {
             return Err(RunError::Workers(self.lost_in_a_row, how));
         }
         let work = if worker.ambient { !self.ambient_queue.is_empty() } else { !self.queue.is_empty() };
-        if work && self.interrupted.is_none() { self.start_worker(worker.ambient) } else { Ok(()) }
+        if work && self.ended.interrupted.is_none() { self.start_worker(worker.ambient) } else { Ok(()) }
     }
 
     fn decide(&mut self, command: Command, report: Report) -> Result<(), RunError> {
@@ -286,13 +280,8 @@ impl Run<'_> {
         });
         let observations: BTreeMap<String, serde_json::Value> = observations.collect();
         let judgement = self.platform.judge(&case.name, report.result, report.finding.as_ref(), &observations);
-        let need = report.need;
-        if let Some(need) = &need {
-            *self.untested.entry(need.clone()).or_default() += 1;
-        }
-        *self.totals.entry(judgement.verdict).or_default() += 1;
         if self.options.until_fail && !judgement.verdict.is_good() {
-            self.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
+            self.ended.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
         }
         let seed = seeds::of_iteration(self.options.seed, command.iteration);
         let finding: Option<Finding> = judgement.finding.or(report.finding);
@@ -300,6 +289,7 @@ impl Run<'_> {
             case: case.name.clone(),
             behaviour: case.behaviour.clone(),
             iteration: command.iteration,
+            level: case.submission.level,
             result: report.result,
             verdict: judgement.verdict,
             duration_us: report.duration_us,
@@ -310,9 +300,10 @@ impl Run<'_> {
             listed: judgement.listed,
             observations,
             weak: report.weak,
-            need,
+            need: report.need,
             again: format!("{} --seed {seed}", case.command()),
         };
+        self.ended.count(&decided);
         self.emit(EventKind::Decided(Box::new(decided)))
     }
 
@@ -325,7 +316,7 @@ impl Run<'_> {
     }
 
     fn emit(&mut self, kind: EventKind) -> Result<(), RunError> {
-        let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let at_us = self.elapsed_us();
         Ok(self.reporter.event(&Event { at_us, kind })?)
     }
 
@@ -352,17 +343,17 @@ impl Run<'_> {
         }
     }
 
-    fn ended(&self) -> RunEnded {
+    fn finish(mut self) -> Result<RunEnded, RunError> {
         let wanted = &self.options.require;
-        let required =
-            self.untested.keys().filter(|need| wanted.iter().any(|name| name == "all" || name == *need)).cloned().collect();
-        RunEnded {
-            totals: self.totals.clone(),
-            untested: self.untested.clone(),
-            required,
-            interrupted: self.interrupted.clone(),
-            duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        }
+        let is_required = |need: &&String| wanted.iter().any(|name| name == "all" || name == *need);
+        self.ended.required = self.ended.untested.keys().filter(is_required).cloned().collect();
+        self.ended.duration_us = self.elapsed_us();
+        self.emit(EventKind::RunEnded(self.ended.clone()))?;
+        Ok(self.ended)
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

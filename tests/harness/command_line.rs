@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
+use conformance::case::Level;
 use conformance::record::Verdict;
 use rstest::rstest;
 
@@ -19,6 +20,8 @@ use crate::suite::Suite;
 #[case::unknown_platform(&["--platform", "beos"], "error: cannot use the platform: no platform is called beos; ")]
 #[case::no_platform_file(&["--platform", "/nowhere/x.toml"], "/nowhere/x.toml cannot be read")]
 #[case::unknown_need(&["--require", "luck"], "no case needs luck")]
+#[case::unknown_level(&["--level", "required,optional"], "optional is no level; known are required, documented, customary, observed")]
+#[case::level_of_no_match(&["--level", "customary", "bad::zz::"], "none of 1 matching case(s) is customary; give --level others")]
 #[case::unknown_option(&["--frobnicate"], "unexpected argument '--frobnicate'")]
 fn what_cannot_be_done_is_said_in_a_sentence(#[case] arguments: &[&str], #[case] sentence: &str) {
     let suite = Suite::command(["run"]);
@@ -64,6 +67,36 @@ fn needs_can_be_required() {
 fn the_exit_code_tells(#[case] cases: &[&str], #[case] code: i32) {
     let suite = cases.iter().fold(Suite::run(["--exact"]), Suite::arg);
     assert_eq!(suite.wait().code(), Some(code));
+}
+
+/// Two cases fail, one of what POSIX requires and one of what is only customary.
+#[rstest]
+#[case::all("required,documented,customary,observed", &["customary", "differs", "observes"], 1)]
+#[case::without_the_required("customary,observed", &["customary", "observes"], 1)]
+#[case::observed_alone("observed", &["observes"], 0)]
+fn levels_select_what_decides_the_exit_code(#[case] levels: &str, #[case] cases: &[&str], #[case] code: i32) {
+    let names = ["bad::outcome::customary", "bad::outcome::differs", "bad::outcome::observes"];
+    let ran = names.iter().fold(Suite::run(["--jobs", "1", "--level", levels, "--exact"]), Suite::arg).wait();
+    let decided: Vec<&str> = ran.decided().iter().map(|it| it.case.rsplit("::").next().unwrap()).collect();
+    assert_eq!((decided.as_slice(), ran.code()), (cases, Some(code)), "{}", ran.out);
+}
+
+#[test]
+fn every_report_shows_levels() {
+    let ran = Suite::run(["--exact", "bad::outcome::customary", "bad::outcome::observes"]).wait();
+    assert_eq!(ran.case("bad::outcome::customary").level, Level::Customary);
+    assert_eq!(ran.end().levels.values().map(|count| (count.decided, count.bad)).collect::<Vec<_>>(), [(1, 1), (1, 0)]);
+    assert!(ran.out.contains("\n  level        customary: no document promises it"), "{}", ran.out);
+    assert!(ran.out.ends_with("\ncustomary 1 (1 red), observed 1\n"), "{}", ran.out);
+    for level in ["customary", "observed"] {
+        assert!(ran.junit.contains(&format!("<property name=\"level\" value=\"{level}\"/>")), "{}", ran.junit);
+    }
+    let listed = Suite::command(["list", "bad::outcome", "--level", "observed,customary"]).wait();
+    let names: Vec<Vec<&str>> = listed.out.lines().take(3).map(|line| line.split_whitespace().take(2).collect()).collect();
+    let expected = [("customary", "customary"), ("observes", "observed"), ("observes_nothing", "observed")];
+    assert_eq!(names, expected.map(|(name, level)| vec![format!("bad::outcome::{name}"), level.to_owned()]), "{}", listed.out);
+    let explained = Suite::command(["explain", "bad::outcome::customary"]).wait();
+    assert!(explained.out.contains("\n  level        customary: no document promises it"), "{}", explained.out);
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_run_can_be_cut_short(
     assert_eq!((status.code(), error.as_str()), (Some(1), ""));
     assert!(text.contains("\ntest bad::outcome::differs ... FAILED\ntest bad::outcome::observes ... ok\n"), "{text}");
     assert!(text.contains(&format!("\ncut short: interrupted by {signal}; 2 of 3 executions were run\n")), "{text}");
-    assert!(text.ends_with("\n2 behaviours in 2 variants: 1 ok, 1 unexpected fail\n"), "{text}");
+    assert!(text.ends_with("\n2 behaviours in 2 variants: 1 ok, 1 unexpected fail\nrequired 1 (1 red), observed 1\n"), "{text}");
     let events = suite::events(&fs::read_to_string(started.suite.record()).unwrap());
     assert_eq!(suite::decided(&events).len(), 2);
     assert_eq!(started.living(), Vec::<Pid>::new());
