@@ -20,8 +20,7 @@ use steps::Until;
 
 use super::storm::Nemesis;
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::participant::Value;
-use crate::process::{Descriptors, End, Link, Participant, context};
+use crate::process::{Descriptors, End, Link, Participant, Value, context};
 
 /// More points than any scenario has: a victim that never finishes is a mistake of the case.
 const MOST_POINTS: u32 = 5_000;

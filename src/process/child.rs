@@ -2,7 +2,7 @@
 //!
 //! Apart from [`super::Participant`] so that none of this is compiled anew for each type of value.
 
-mod state;
+pub mod state;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -13,11 +13,9 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
-pub use state::Settled;
-
 use super::channel::{self, Received, Receiver};
 use super::context::happened;
-use super::die_with;
+use super::lifetime::die_with;
 use super::link::{FromParticipant, Link, Open};
 use crate::outcome::{CaseResult, Cause, Failure};
 use crate::sys::Errno;

@@ -88,7 +88,16 @@ pub fn note(what: impl Into<String>) {
     happened("case", what);
 }
 
-/// Records which choice the system made; see [`crate::observe!`].
+/// Records which choice the system made where a standard leaves one: `observe!("pipe.capacity", bytes)`.
+#[macro_export]
+macro_rules! observe {
+    ($key:expr, $value:expr $(,)?) => {
+        $crate::process::context::observe($key, &$crate::serde_json::json!($value))
+    };
+}
+
+/// What [`crate::observe!`] expands to; not for direct use.
+#[doc(hidden)]
 pub fn observe(key: &str, value: &serde_json::Value) {
     send(&CaseMessage::Observation(key.to_owned(), value.to_string()));
 }

@@ -5,20 +5,13 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::child::{Child, End};
 use super::descriptors::{Descriptors, close_all_but};
-use super::entry;
+use super::exec;
 use super::link::Link;
+use super::value::Value;
 use crate::outcome::Failure;
 use crate::sys::Errno;
-
-/// A value that can travel from a participant to its case.
-pub trait Value: Serialize + DeserializeOwned + Debug {}
-
-impl<T: Serialize + DeserializeOwned + Debug> Value for T {}
 
 /// A process forked by a case, whose body returns a `T`. What can be done to it is told of at [`Child`].
 pub struct Participant<T> {
@@ -102,7 +95,7 @@ impl<T: Value> Participant<T> {
             if alone {
                 close_all_but(&[link.numbers().to_vec(), handed.clone()].concat());
             }
-            let errno = entry::restart(link, &handed, argument, body);
+            let errno = exec::restart(link, &handed, argument, body);
             panic!("cannot start this executable afresh: {errno:?} ({errno})");
         })?;
         drop(descriptors);

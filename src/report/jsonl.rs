@@ -1,10 +1,8 @@
 //! The record of a run: one event a line, as JSON, in the order in which things happened.
 
+use crate::record::{Event, ReportError, Reporter};
 use std::fs::File;
 use std::io::{self, Write as _};
-
-use super::reporter::{ReportError, Reporter};
-use crate::run::event::Event;
 
 /// Writes each event to the disk before it takes the next: what was decided survives the runner, and the start of a case that
 /// takes the machine down tells which one it was.
@@ -42,8 +40,8 @@ mod tests {
     use std::io::{Read as _, Seek as _};
 
     use super::*;
+    use crate::record::Verdict;
     use crate::report::samples;
-    use crate::run::event::Verdict;
 
     #[test]
     fn each_event_is_a_line_that_reads_back() {

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::reporter::{ReportError, Reporter};
 use super::text;
 use crate::outcome::CaseResult;
-use crate::run::event::{Decided, Event, EventKind, Verdict};
+use crate::record::{Decided, Event, EventKind, ReportError, Reporter, Verdict};
 
 /// Collects what is decided, and writes the report at the end of the run.
 pub struct Junit<W> {
@@ -69,6 +68,7 @@ fn test_case(mechanism: &str, decided: &Decided) -> TestCase {
     case.set_time(Duration::from_micros(decided.duration_us));
     case.add_property(("requirement", decided.requirement.as_str()));
     case.add_property(("clauses", decided.clauses.join("; ").as_str()));
+    case.add_property(("level", decided.level.to_string().as_str()));
     if let Some(listed) = &decided.listed {
         let reason = format!("listed as {}, because {} ({})", listed.result, listed.because, listed.source);
         case.add_property(("listed", reason.as_str()));

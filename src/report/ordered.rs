@@ -1,10 +1,8 @@
 //! Events in the cases' order, whatever the order in which the workers finish. What is decided is held back until everything
 //! before it is decided; at the end of the run the rest follows.
 
+use crate::record::{Event, EventKind, ReportError, Reporter};
 use std::collections::{BTreeMap, HashMap};
-
-use super::reporter::{ReportError, Reporter};
-use crate::run::event::{Event, EventKind};
 
 /// Where a case execution stands in the order: index of the case and repetition, or the other way round in an endless run.
 type Turn = (u64, u64);
@@ -89,8 +87,8 @@ impl<R: Reporter> Reporter for Ordered<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Decided, Verdict};
     use crate::report::samples;
-    use crate::run::event::{Decided, Verdict};
 
     /// Notes what it is given: `+a0` for a start, `a0` for an end.
     #[derive(Default)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::case::Level;
 use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
+use crate::record::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 
 /// A failed expectation, as in the design's example.
 pub(super) fn failed_expectation() -> Finding {
@@ -51,6 +52,7 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         case: case.to_owned(),
         behaviour: case.split("::").take(3).collect::<Vec<_>>().join("::"),
         iteration: 0,
+        level: Level::Required,
         result,
         verdict,
         duration_us: 900,
@@ -103,19 +105,8 @@ pub(super) fn ended_case(decided: Decided) -> Event {
 
 /// The end of a run with these cases.
 pub(super) fn run_ended(cases: &[Decided]) -> Event {
-    let mut end = RunEnded {
-        totals: BTreeMap::new(),
-        untested: BTreeMap::new(),
-        required: Vec::new(),
-        interrupted: None,
-        duration_us: 1_234_567,
-    };
-    for case in cases {
-        *end.totals.entry(case.verdict).or_default() += 1;
-        if let Some(need) = &case.need {
-            *end.untested.entry(need.clone()).or_default() += 1;
-        }
-    }
+    let mut end = RunEnded { duration_us: 1_234_567, ..RunEnded::default() };
+    cases.iter().for_each(|case| end.count(case));
     event(3, EventKind::RunEnded(end))
 }
 

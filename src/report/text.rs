@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::Options;
 
 use crate::outcome::{Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Verdict};
+use crate::record::{Decided, Verdict};
 
 /// Columns of everything that is wrapped.
 pub const WIDTH: usize = 120;
@@ -69,7 +69,8 @@ impl Value {
 
 fn rows(decided: &Decided) -> Vec<(&str, Value)> {
     let requirement = format!("{}   [{}]", decided.requirement, decided.clauses.join("; "));
-    let mut rows = vec![("requirement", Value::Words(requirement))];
+    let level = format!("{}: {}", decided.level, decided.level.meaning());
+    let mut rows = vec![("requirement", Value::Words(requirement)), ("level", Value::Words(level))];
     if let Some(release) = &decided.fixed_in {
         rows.push(("fixed in", Value::Words(release.clone())));
     }
@@ -184,7 +185,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 }
 
 /// `6590` → `6,590`.
-pub(super) fn grouped(count: usize) -> String {
+pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -223,6 +224,7 @@ mod tests {
         let expected = "\
 FAIL pipe::eof::takes_the_last_writer::kind=Fifo                                                                  0.9 ms
   requirement  A reader sees the end.   [POSIX read; pipe(7)]
+  level        required: POSIX says shall
   fixed in     Linux 5.10.4
   at           suites/pipe/eof.rs:41  reader.join()? == Ok(0)
   expected     Ok(0)          seen  Err(EAGAIN)
@@ -242,6 +244,7 @@ FAIL pipe::eof::takes_the_last_writer::kind=Fifo                                
         let expected = "\
 FAIL pipe::eof::x                                                                                                 10.0 s
   requirement      A reader sees the end.   [POSIX read; pipe(7)]
+  level            required: POSIX says shall
   cause            still running after 10 s
   injection point  killed after write #2 returned
   input            [
@@ -261,6 +264,7 @@ FAIL pipe::eof::x                                                               
         let expected = "\
 XPASS pipe::eof::x                                                                                                0.9 ms
   requirement  A reader sees the end.   [POSIX read; pipe(7)]
+  level        required: POSIX says shall
   listed       fail, because it is broken (x.c); came out as pass: if that is over, remove the entry from the platform
                file
   again        cargo conformance run --exact 'pipe::eof::x'

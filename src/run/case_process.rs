@@ -11,14 +11,13 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::IsolationChoice;
 use crate::case::{Case, Level};
 use crate::outcome::{CaseResult, Cause, Failure, Finding, Outcome, TimelineEntry};
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::{End, end_of};
 use crate::process::context::{self, CaseMessage, Parameters};
 use crate::process::wake::Wake;
-use crate::process::{clean_state, link, snapshot};
+use crate::process::{clean_state, panics, snapshot};
 use crate::sys::Errno;
 use crate::sys::fork::{Forked, exit_now, flush, fork, set_variable, wait, wait_with};
 
@@ -118,7 +117,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) case: &'a Case,
     pub(crate) directory: &'a Path,
     pub(crate) parameters: Parameters,
-    pub(crate) isolation: IsolationChoice,
+    /// Whether the temporary directory of the case is its own one.
+    pub(crate) own_temporary: bool,
     pub(crate) nocapture: bool,
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
 /// The child: takes the known state, runs the body, sends how it ended.
 fn become_case(setup: &Setup<'_>, to_worker: OwnedFd, output: Option<OwnedFd>) -> ! {
     let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    link::remember_panics();
+    panics::remember();
     let prepared = prepare(setup, &to_worker, output);
     context::enter(to_worker, setup.parameters);
     let outcome = match prepared {
@@ -186,7 +186,7 @@ fn become_case(setup: &Setup<'_>, to_worker: OwnedFd, output: Option<OwnedFd>) -
             let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
             Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
         }
-        Ok(()) => link::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
+        Ok(()) => panics::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
             let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
             failure.finding.location = place;
             Err(failure)
@@ -206,7 +206,7 @@ fn prepare(setup: &Setup<'_>, to_worker: &OwnedFd, output: Option<OwnedFd>) -> R
     }
     clean_state::establish(&[to_worker])?;
     nix::unistd::chdir(setup.directory)?;
-    if setup.isolation != IsolationChoice::None {
+    if setup.own_temporary {
         set_variable("TMPDIR", setup.directory)?;
     }
     Ok(())

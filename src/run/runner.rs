@@ -10,16 +10,15 @@ use nix::unistd::Pid;
 
 use super::case_process::{self, Report};
 use super::error::RunError;
-use super::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 use super::worker::{self, Command, Job, readable};
-use super::{IsolationChoice, RunOptions, seeds, time_scale};
+use super::{RunOptions, seeds, time_scale};
 use crate::outcome::{CaseResult, Cause, Finding};
 use crate::platform::{Platform, System};
-use crate::process::blocked::Pause;
+use crate::process::Pause;
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::end_of;
 use crate::process::wake::Wake;
-use crate::report::Reporter;
+use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted};
 use crate::sandbox::{self, Isolation, journal};
 use crate::sys::fork::{wait, wait_with};
 
@@ -64,18 +63,14 @@ pub fn execute(options: &RunOptions<'_>, platform: &Platform, reporter: &mut dyn
         queue: VecDeque::new(),
         ambient_queue: VecDeque::new(),
         workers: Vec::new(),
-        totals: BTreeMap::new(),
-        untested: BTreeMap::new(),
-        interrupted: None,
+        ended: RunEnded::default(),
         lost_in_a_row: 0,
         next_iteration: 0,
     };
     let result = run.go_on_to_the_end(&wake);
     run.end_workers();
     result?;
-    let ended = run.ended();
-    run.emit(EventKind::RunEnded(ended.clone()))?;
-    Ok(ended)
+    run.finish()
 }
 
 struct Run<'r> {
@@ -89,9 +84,7 @@ struct Run<'r> {
     queue: VecDeque<Command>,
     ambient_queue: VecDeque<Command>,
     workers: Vec<Worker>,
-    totals: BTreeMap<Verdict, usize>,
-    untested: BTreeMap<String, usize>,
-    interrupted: Option<String>,
+    ended: RunEnded,
     lost_in_a_row: usize,
     next_iteration: u32,
 }
@@ -103,7 +96,7 @@ impl Run<'_> {
         self.start_workers()?;
         loop {
             self.hand_out()?;
-            if self.interrupted.is_some() || (self.workers.iter().all(|worker| worker.running.is_none()) && self.idle()) {
+            if self.ended.interrupted.is_some() || (self.workers.iter().all(|worker| worker.running.is_none()) && self.idle()) {
                 return Ok(());
             }
             let mut descriptors = vec![wake.as_fd()];
@@ -112,7 +105,7 @@ impl Run<'_> {
             let ready = readable(&descriptors, due).map_err(|errno| RunError::System("wait for workers", errno))?;
             if let Some(signal) = wake.take().first() {
                 let name = Signal::try_from(*signal).map_or("a signal", Signal::as_str);
-                self.interrupted = Some(format!("interrupted by {name}"));
+                self.ended.interrupted = Some(format!("interrupted by {name}"));
                 return Ok(());
             }
             // From the back, as a worker that has ended is taken out and another put at the end.
@@ -190,11 +183,7 @@ impl Run<'_> {
         let ((from_runner, commands), (from_worker, reports)) =
             pipes().map_err(|errno| RunError::System("make pipes for a worker", errno))?;
         let isolation = if ambient { &self.ambient } else { &self.isolation };
-        let job = Job {
-            options: self.options,
-            time_scale: self.time_scale,
-            isolation: if isolation.is_private() { IsolationChoice::Private } else { IsolationChoice::None },
-        };
+        let job = Job { options: self.options, time_scale: self.time_scale };
         let mut parts = Some((from_runner, reports, commands));
         let others = &self.workers;
         let process = sandbox::fork_worker(isolation, |sandbox| {
@@ -250,9 +239,10 @@ impl Run<'_> {
     fn hear(&mut self, index: usize) -> Result<(), RunError> {
         loop {
             let worker = &mut self.workers[index];
-            match worker.reports.receive::<(Command, Report)>() {
-                Ok(Received::Frame((command, report))) => {
-                    (worker.running, worker.due) = (None, None);
+            match worker.reports.receive::<Report>() {
+                Ok(Received::Frame(report)) => {
+                    worker.due = None;
+                    let Some(command) = worker.running.take() else { return self.replace(index, "the worker spoke unasked") };
                     self.lost_in_a_row = 0;
                     self.decide(command, report)?;
                 }
@@ -279,7 +269,7 @@ impl Run<'_> {
             return Err(RunError::Workers(self.lost_in_a_row, how));
         }
         let work = if worker.ambient { !self.ambient_queue.is_empty() } else { !self.queue.is_empty() };
-        if work && self.interrupted.is_none() { self.start_worker(worker.ambient) } else { Ok(()) }
+        if work && self.ended.interrupted.is_none() { self.start_worker(worker.ambient) } else { Ok(()) }
     }
 
     fn decide(&mut self, command: Command, report: Report) -> Result<(), RunError> {
@@ -290,13 +280,8 @@ impl Run<'_> {
         });
         let observations: BTreeMap<String, serde_json::Value> = observations.collect();
         let judgement = self.platform.judge(&case.name, report.result, report.finding.as_ref(), &observations);
-        let need = report.need;
-        if let Some(need) = &need {
-            *self.untested.entry(need.clone()).or_default() += 1;
-        }
-        *self.totals.entry(judgement.verdict).or_default() += 1;
         if self.options.until_fail && !judgement.verdict.is_good() {
-            self.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
+            self.ended.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
         }
         let seed = seeds::of_iteration(self.options.seed, command.iteration);
         let finding: Option<Finding> = judgement.finding.or(report.finding);
@@ -304,19 +289,21 @@ impl Run<'_> {
             case: case.name.clone(),
             behaviour: case.behaviour.clone(),
             iteration: command.iteration,
+            level: case.submission.level,
             result: report.result,
             verdict: judgement.verdict,
             duration_us: report.duration_us,
-            requirement: case.requirement.clone(),
+            requirement: case.requirement.to_owned(),
             clauses: case.submission.clauses.iter().map(ToString::to_string).collect(),
             fixed_in: case.submission.fixed_in.map(str::to_owned),
             finding,
             listed: judgement.listed,
             observations,
             weak: report.weak,
-            need,
+            need: report.need,
             again: format!("{} --seed {seed}", case.command()),
         };
+        self.ended.count(&decided);
         self.emit(EventKind::Decided(Box::new(decided)))
     }
 
@@ -329,7 +316,7 @@ impl Run<'_> {
     }
 
     fn emit(&mut self, kind: EventKind) -> Result<(), RunError> {
-        let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let at_us = self.elapsed_us();
         Ok(self.reporter.event(&Event { at_us, kind })?)
     }
 
@@ -356,17 +343,17 @@ impl Run<'_> {
         }
     }
 
-    fn ended(&self) -> RunEnded {
+    fn finish(mut self) -> Result<RunEnded, RunError> {
         let wanted = &self.options.require;
-        let required =
-            self.untested.keys().filter(|need| wanted.iter().any(|name| name == "all" || name == *need)).cloned().collect();
-        RunEnded {
-            totals: self.totals.clone(),
-            untested: self.untested.clone(),
-            required,
-            interrupted: self.interrupted.clone(),
-            duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        }
+        let is_required = |need: &&String| wanted.iter().any(|name| name == "all" || name == *need);
+        self.ended.required = self.ended.untested.keys().filter(is_required).cloned().collect();
+        self.ended.duration_us = self.elapsed_us();
+        self.emit(EventKind::RunEnded(self.ended.clone()))?;
+        Ok(self.ended)
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::case_process::{self, Report, Setup};
-use super::{IsolationChoice, RunOptions, seeds};
+use super::{RunOptions, seeds};
 use crate::case::Case;
 use crate::outcome::{CaseResult, Cause};
 use crate::process::channel::{self, Received, Receiver};
@@ -31,7 +31,6 @@ pub(crate) struct Command {
 pub(crate) struct Job<'r> {
     pub(crate) options: &'r RunOptions<'r>,
     pub(crate) time_scale: f64,
-    pub(crate) isolation: IsolationChoice,
 }
 
 /// The worker's process: reads commands until the runner is gone.
@@ -50,7 +49,7 @@ pub(crate) fn serve(job: &Job<'_>, sandbox: Sandbox, commands: OwnedFd, reports:
             break;
         };
         report.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if channel::send(reports.as_fd(), &(command, report)).is_err() {
+        if channel::send(reports.as_fd(), &report).is_err() {
             break;
         }
     }
@@ -107,7 +106,7 @@ impl Worker<'_> {
                 time_scale: self.job.time_scale,
                 property_cases: options.property_cases,
             },
-            isolation: self.job.isolation,
+            own_temporary: self.sandbox.is_private(),
             nocapture: options.nocapture,
         };
         case_process::run(&setup, &self.wake, &self.commands, |leader| self.sandbox.case_started(leader))

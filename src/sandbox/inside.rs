@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::audit::directory::{self, Listing};
 use super::audit::processes::{self, Scope};
 use super::audit::system_v::Tables;
-use super::choose::SandboxError;
+use super::error::SandboxError;
 use super::journal::{self, Journal};
 use super::leak::{Leak, LeakKind};
 use super::names;
@@ -92,6 +92,11 @@ impl Sandbox {
     fn new(surroundings: Surroundings, kind: Kind, scope: Scope) -> Self {
         names::begin_worker();
         Sandbox { surroundings, kind, owner: std::process::id(), cases: 0, directory: None, group: None, scope }
+    }
+
+    /// Whether it is a set of namespaces of its own.
+    pub fn is_private(&self) -> bool {
+        matches!(self.kind, Kind::Private(_))
     }
 
     pub(super) fn surroundings(&self) -> &Surroundings {

@@ -13,7 +13,9 @@ pub mod scratch;
 
 mod audit;
 mod choose;
+mod error;
 mod inside;
+mod isolation;
 mod leak;
 mod object;
 #[cfg_attr(target_os = "linux", path = "private/linux.rs")]
@@ -22,8 +24,10 @@ mod private;
 mod surroundings;
 mod worker;
 
-pub use choose::{Isolation, SandboxError, choose};
+pub use choose::choose;
+pub use error::SandboxError;
 pub use inside::Sandbox;
+pub use isolation::{Isolation, IsolationChoice};
 pub use kernel_log::KernelWatch;
 pub use leak::{Leak, LeakKind};
 pub use needs::{Probes, second_user};

@@ -94,7 +94,7 @@ fn descriptors(wanted: u64) -> Result<(), String> {
 
 fn procfs() -> Result<(), String> {
     let seen = shown_id().map_err(|error| format!("procfs: /proc/self/stat: {error}"))?;
-    let own = std::process::id().to_string();
+    let own = nix::unistd::getpid().as_raw();
     if seen == own { Ok(()) } else { Err(format!("procfs: /proc shows process {own} as {seen}")) }
 }
 

@@ -2,6 +2,7 @@
 
 use nix::unistd::Pid;
 
+use super::procfs::Stat;
 use super::{Errno, errno};
 
 /// Schedules the calling thread first-in-first-out (`SCHED_FIFO`) with that priority.
@@ -20,8 +21,6 @@ pub fn become_first_in_first_out(priority: i32) -> Result<(), Errno> {
 /// # Errors
 /// The file cannot be read (`ESRCH`), or is not as the manual says (`EIO`).
 pub fn priority_in_effect(process: Pid) -> Result<i64, Errno> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).map_err(|_| errno::ESRCH)?;
-    // Fields are counted from 1; what follows the command's parenthesis is the third.
-    let mut words = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).ok_or(errno::EIO)?;
-    words.nth(15).and_then(|word| word.parse().ok()).ok_or(errno::EIO)
+    let stat = Stat::of(process).map_err(|_| errno::ESRCH)?;
+    stat.priority.map(i64::from).ok_or(errno::EIO)
 }

@@ -1,7 +1,7 @@
 //! The times of a FIFO: what making, reading and writing mark, and what must not.
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::node::{data_times, set_times, times};
 
 use super::fixture::Named;

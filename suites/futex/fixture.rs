@@ -74,7 +74,7 @@ pub fn count(participants: usize) -> u32 {
 
 /// What each of them returned. They have ended, or are about to.
 #[track_caller]
-pub fn returned<T: conformance::process::participant::Value>(all: Vec<Participant<T>>) -> Result<Vec<T>, Failure> {
+pub fn returned<T: conformance::process::Value>(all: Vec<Participant<T>>) -> Result<Vec<T>, Failure> {
     let mut values = Vec::new();
     for one in all {
         values.push(one.join()?);

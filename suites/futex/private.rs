@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::participant::Value;
+use conformance::process::Value;
 use conformance::sys::futex::{Clock, Fourth, Place, TID, Time, futex, op, own_id, wake};
 use rstest::rstest;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread_condition::SharedCondition;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread_condition::SharedCondition;
 use conformance::sys::pthread_time::{Clock, Time};

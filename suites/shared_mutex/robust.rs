@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! The command that a finding prints brings the same finding again.
 
-use conformance::run::event::Decided;
+use conformance::record::Decided;
 use rstest::rstest;
 
 use crate::suite::Suite;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
 use conformance::outcome::Cause;
-use conformance::run::event::{EventKind, Verdict};
+use conformance::record::{EventKind, Verdict};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use conformance::run::event::{Decided, Event, EventKind, RunEnded};
+use conformance::record::{Decided, Event, EventKind, RunEnded};
 use tempfile::TempDir;
 
 /// The executable of bad cases: cargo puts examples beside the directory of test executables.

@@ -2,7 +2,7 @@
 //! worker is unharmed.
 
 use conformance::outcome::{CaseResult, Cause};
-use conformance::run::event::Verdict;
+use conformance::record::Verdict;
 use rstest::rstest;
 
 use crate::suite::{Suite, unwrapped};
@@ -83,6 +83,7 @@ const SEMAPHORE_LEFT: &str =
 #[case::long_values("bad::outcome::differs_in_one_of_many", Cause::Expectation, "item 501 of 1000 seen and 1000 expected")]
 #[case::because("bad::outcome::does_not_hold", Cause::Expectation, "1 is the larger one")]
 #[case::pattern("bad::outcome::does_not_match", Cause::Expectation, "Some(0..=2)")]
+#[case::no_observation("bad::outcome::observes_nothing", Cause::Observation, "recorded no observation: record one")]
 #[case::panic("bad::outcome::panics", Cause::Panic, "the case panicked: at the disco")]
 #[case::panic_place("bad::outcome::panics", Cause::Panic, "tests/bad/outcome.rs")]
 #[case::assertion("bad::outcome::asserts", Cause::Panic, "failed: sums")]

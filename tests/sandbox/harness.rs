@@ -3,8 +3,7 @@
 use std::io::{Read, Write, pipe};
 use std::time::Duration;
 
-use conformance::run::IsolationChoice;
-use conformance::sandbox::{Isolation, Leak, Sandbox, choose, fork_worker};
+use conformance::sandbox::{Isolation, IsolationChoice, Leak, Sandbox, choose, fork_worker};
 use conformance::sys::fork::{Forked, exit_now, fork, in_child, wait};
 
 /// A check panics where it fails, and returns why it cannot be made here.

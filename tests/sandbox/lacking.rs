@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use conformance::case::Need;
-use conformance::run::IsolationChoice;
-use conformance::sandbox::{Isolation, Probes, choose};
+use conformance::sandbox::{Isolation, IsolationChoice, Probes, choose};
 use conformance::sys::fork::in_child;
 use conformance::sys::identity::become_user;
 use nix::mount::{MsFlags, mount};

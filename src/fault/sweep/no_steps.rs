@@ -3,7 +3,7 @@
 
 use super::{Report, Victim};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::participant::Value;
+use crate::process::Value;
 use crate::process::{Descriptors, Link};
 
 /// How far a victim would be let go.

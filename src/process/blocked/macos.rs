@@ -5,7 +5,7 @@ use std::mem::{MaybeUninit, size_of};
 
 use nix::unistd::Pid;
 
-use super::{CallNumber, Look, SystemCall};
+use super::look::{CallNumber, Look, SystemCall};
 use crate::sys::fork::has_ended;
 
 pub(super) fn look(process: Pid, _thread: Pid) -> Look {

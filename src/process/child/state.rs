@@ -6,9 +6,10 @@ use nix::unistd::Pid;
 
 use super::Child;
 use crate::outcome::{Cause, Failure};
-use crate::process::blocked::{self, Look, Pause, SystemCall};
+use crate::process::blocked::{self, Look, SystemCall};
 use crate::process::context::{happened, scaled, weak_evidence};
 use crate::process::link::FromParticipant;
+use crate::process::pause::Pause;
 use crate::sys::Errno;
 use crate::sys::fork::has_ended;
 

@@ -1,59 +1,6 @@
-//! What a report is to the runner: something that takes events, one after the other.
+//! Several reports of one run: [`Fan`] passes each event to all of them.
 
-use std::io;
-use std::path::PathBuf;
-
-use crate::run::event::{Event, RunEnded};
-
-/// Takes the events of a run.
-pub trait Reporter {
-    /// Takes one event.
-    ///
-    /// # Errors
-    /// The report cannot be written.
-    fn event(&mut self, event: &Event) -> Result<(), ReportError>;
-}
-
-/// Why a report cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The reader has gone (`… | head`): no reason to complain, and none to go on.
-    #[error("write the report: nobody reads it any more")]
-    Closed,
-    /// The file cannot be made.
-    #[error("write the report {}; give the path of a file that can be written", path.display())]
-    Open {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Writing failed later on.
-    #[error("write the {report} report; make room, or leave it out")]
-    Write {
-        /// Its format.
-        report: &'static str,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl ReportError {
-    /// The error of a report of that format for a failed write.
-    pub(super) fn writing(report: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::BrokenPipe => ReportError::Closed,
-            _ => ReportError::Write { report, source },
-        }
-    }
-}
-
-/// Whether a run may exit with 0: everything planned was decided, as expected, and what was required is there.
-pub fn is_green(end: &RunEnded) -> bool {
-    end.bad() == 0 && end.required.is_empty() && end.interrupted.is_none() && end.decided() > 0
-}
+use crate::record::{Event, ReportError, Reporter};
 
 /// Feeds several reporters. One whose reader has gone is dropped; when the last one goes, the run has no reader.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Starting this executable afresh: how a closure gets across `exec`.
+//! Exec: a participant that starts this executable from its beginning, and how its body gets across `execve`.
 //!
 //! A body that captures nothing is nothing but an address, and the same executable has the same code, if at another place. So
 //! the distance of the body's entry function from a fixed one names it; a check value refuses an executable that was rebuilt
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::descriptors::{Descriptors, take};
 use super::link::Link;
-use super::participant::Value;
-use super::{clean_state, context, link};
+use super::value::Value;
+use super::{clean_state, context, panics};
 use crate::sys::Errno;
 
 /// Name of the environment variable that makes `main` a participant.
@@ -112,7 +112,7 @@ pub fn run_if_asked() {
     match call {
         Some(call) if call.check == check() => {
             clean_state::default_signals();
-            link::remember_panics();
+            panics::remember();
             context::enter_participant(call.parameters);
             let address = (anchor as *const () as isize).wrapping_add(call.distance);
             // SAFETY: the check value says that this is the executable which computed the distance, from an `Entry`.
