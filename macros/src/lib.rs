@@ -163,7 +163,12 @@ fn level(word: &Ident) -> syn::Result<Ident> {
         "documented" => "Documented",
         "customary" => "Customary",
         "observed" => "Observed",
-        other => return Err(Error::new(word.span(), format!("unknown level {other}; known are required, documented, customary, observed"))),
+        other => {
+            return Err(Error::new(
+                word.span(),
+                format!("unknown level {other}; known are required, documented, customary, observed"),
+            ));
+        }
     };
     Ok(Ident::new(variant, word.span()))
 }
