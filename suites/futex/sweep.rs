@@ -81,18 +81,12 @@ fn an_owner_hands_its_lock_over() -> Outcome {
             waiter = Some(new);
             Ok(())
         };
-        let victim = run.prepared_victim(
-            "owner",
-            (),
-            |()| lock_pi(word),
-            blocked,
-            |(), locked, _| {
-                mark();
-                let unlocked = unlock_pi(word);
-                mark();
-                (locked, unlocked)
-            },
-        )?;
+        let victim = run.scene("owner", ()).prepare(|()| lock_pi(word)).meanwhile(blocked).victim(|(), locked, _| {
+            mark();
+            let unlocked = unlock_pi(word);
+            mark();
+            (locked, unlocked)
+        })?;
         expect_matches!(victim.value, None | Some((Ok(()), Ok(()))));
         let died = if victim.returned("futex").is_empty() { OWNER_DIED } else { 0 };
         let Some(waiter) = waiter else { return Err(ESRCH)? };
@@ -144,7 +138,11 @@ fn a_robust_lock_is_not_left_to_the_dead() -> Outcome {
             lock(&list, word);
             registered
         };
-        let victim = run.prepared_victim("owner", (), locks, blocked, |(), registered, _| (registered, unlock(&list, word)))?;
+        let victim = run
+            .scene("owner", ())
+            .prepare(locks)
+            .meanwhile(blocked)
+            .victim(|(), registered, _| (registered, unlock(&list, word)))?;
         expect_matches!(victim.value, None | Some((Ok(()), Ok(1))));
         // Marks begun: one when announced, one when off the list, one when the word is free.
         let begun = victim.returned("getppid").len() + usize::from(victim.entered.as_deref() == Some("getppid"));
@@ -164,16 +162,10 @@ fn a_robust_lock_is_not_taken_by_the_dead() -> Outcome {
     sweep(|run| {
         let list = RobustList::new(1)?;
         let word = list.word(0);
-        let victim = run.prepared_victim(
-            "owner",
-            (),
-            |()| list.register(),
-            || Ok(()),
-            |(), registered, _| {
-                lock(&list, word);
-                registered
-            },
-        )?;
+        let victim = run.scene("owner", ()).prepare(|()| list.register()).victim(|(), registered, _| {
+            lock(&list, word);
+            registered
+        })?;
         let begun = victim.returned("getppid").len() + usize::from(victim.entered.as_deref() == Some("getppid"));
         let taken = begun >= 2 || victim.value.is_some();
         expect_eq!(word.load(SeqCst), if taken { WAITERS | OWNER_DIED } else { 0 });

@@ -133,8 +133,11 @@ fn leaves_nobody_asleep(
             Ok(())
         };
         // Owned already: the lock of the section is none.
-        let victim =
-            run.prepared_victim("owner", (), |()| mutex.lock(), block, |(), locked, _| (locked, section(&mutex, |_| Ok(()))))?;
+        let victim = run
+            .scene("owner", ())
+            .prepare(|()| mutex.lock())
+            .meanwhile(block)
+            .victim(|(), locked, _| (locked, section(&mutex, |_| Ok(()))))?;
         expect_matches!(victim.value, None | Some((Ok(()), [Ok(()), Ok(())])));
         let mut seen = blocked.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
         seen.sort_unstable();
@@ -159,7 +162,7 @@ fn forgets_no_other_mutex(
         let [mutex, held @ ..] = &mutexes;
         let lock_both = |(): &()| [held[0].lock(), held[1].lock()];
         let body = |(), locked, _: &Link| (locked, section(mutex, SharedMutex::lock));
-        let victim = run.prepared_victim("owner", (), lock_both, || Ok(()), body)?;
+        let victim = run.scene("owner", ()).prepare(lock_both).victim(body)?;
         expect_matches!(victim.value, None | Some(([Ok(()), Ok(())], [Ok(()), Ok(())])));
         expect_eq!([held[0].try_lock(), held[1].try_lock()], [Err(EOWNERDEAD); 2]);
         let (told, repaired) = take(mutex);
@@ -177,7 +180,7 @@ fn takes_one_out_of_several(#[values(0, 1, 2)] which: usize) -> Outcome {
         let mutexes = [Kind::Normal.robust()?, Kind::Normal.robust()?, Kind::Normal.robust()?];
         let prepare = |(): &()| mutexes.iter().map(SharedMutex::lock).collect::<Vec<_>>();
         let body = |(), locked, _: &Link| (locked, section(&mutexes[which], |_| Ok(())));
-        let victim = run.prepared_victim("owner", (), prepare, || Ok(()), body)?;
+        let victim = run.scene("owner", ()).prepare(prepare).victim(body)?;
         if let Some(value) = &victim.value {
             expect_eq!(*value, (vec![Ok(()); 3], [Ok(()), Ok(())]));
         }
@@ -232,18 +235,12 @@ fn loses_a_mutex_once_and_for_all(#[values(Kind::Normal, Kind::Inheriting)] kind
         let mutex = kind.robust()?;
         super::fixture::holder(&mutex)?.kill()?;
         let prepare = |(): &()| mutex.lock();
-        let victim = run.prepared_victim(
-            "heir",
-            (),
-            prepare,
-            || Ok(()),
-            |(), inherited, _| {
-                mark();
-                let unlocked = mutex.unlock();
-                mark();
-                [inherited, unlocked]
-            },
-        )?;
+        let victim = run.scene("heir", ()).prepare(prepare).victim(|(), inherited, _| {
+            mark();
+            let unlocked = mutex.unlock();
+            mark();
+            [inherited, unlocked]
+        })?;
         expect_matches!(victim.value, None | Some([Err(EOWNERDEAD), Ok(())]));
         let next = Participant::spawn("next", (), |(), _| (mutex.lock(), mutex.consistent(), mutex.unlock()))?;
         match next.join()? {
@@ -263,19 +260,13 @@ fn loses_a_mutex_once_and_for_all(#[values(Kind::Normal, Kind::Inheriting)] kind
 fn tells_of_an_owner_that_locks_once_more() -> Outcome {
     instruction_sweep(|run| {
         let mutex = Kind::Recursive.robust()?;
-        let victim = run.prepared_victim(
-            "owner",
-            (),
-            |()| mutex.lock(),
-            || Ok(()),
-            |(), first, _| {
-                mark();
-                let second = mutex.lock();
-                let unlocked = mutex.unlock();
-                mark();
-                [first, second, unlocked]
-            },
-        )?;
+        let victim = run.scene("owner", ()).prepare(|()| mutex.lock()).victim(|(), first, _| {
+            mark();
+            let second = mutex.lock();
+            let unlocked = mutex.unlock();
+            mark();
+            [first, second, unlocked]
+        })?;
         expect_matches!(victim.value, None | Some([Ok(()), Ok(()), Ok(())]));
         expect_eq!((mutex.try_lock(), mutex.consistent()), (Err(EOWNERDEAD), Ok(())));
         expect_eq!([mutex.unlock(), mutex.unlock()], [Ok(()), Err(EPERM)]);

@@ -90,8 +90,11 @@ fn wake_everybody_who_waits_for_a_killed_owner() -> Outcome {
             }
             waiters.iter().try_for_each(|participant| participant.until_blocked())
         };
-        let victim =
-            run.prepared_victim("owner", (), |()| mutex.lock(), blocked, |(), locked, _| (locked, write_and_unlock(&mutex)))?;
+        let victim = run
+            .scene("owner", ())
+            .prepare(|()| mutex.lock())
+            .meanwhile(blocked)
+            .victim(|(), locked, _| (locked, write_and_unlock(&mutex)))?;
         expect_matches!(victim.value, None | Some((Ok(()), Ok(()))));
         let begun = |call: &str| victim.returned(call).len() + usize::from(victim.entered.as_deref() == Some(call));
         // Unlocking with waiters ends in a futex call that wakes one of them: by then the mutex is given up.
