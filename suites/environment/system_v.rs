@@ -9,7 +9,7 @@ use common::sysv::Kind;
 /// An object of each mechanism can be made and asked about.
 #[rstest]
 #[conformance::test(posix = "sys/ipc.h", man = "sysvipc(7)", ambient)]
-fn objects_can_be_made(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn objects_can_be_made(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
     let object = kind.create(unique_key());
     if let Err(errno @ (ENOSYS | EPERM | EACCES)) = object {
         let what = format!("System V IPC ({kind:?}), by the kernel's configuration or by a filter of system calls,");

@@ -4,7 +4,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Drain, PLAIN, Supply, content, drain, file, holding, position};
+use common::transfer::{Drain, NO_FLAGS, Supply, content, drain, file, holding, position};
 
 fn bytes() -> Vec<u8> {
     pattern(3 * page_size() + 5)
@@ -25,21 +25,21 @@ fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)", needs(fault_injection))]
 fn is_answered_with_what_arrived(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, writer) = pipe()?;
-        let source = way.source(&bytes)?;
-        let result = faults.during(|| way.once(&source, &bytes, &writer))?;
+        let source = call.source(&bytes)?;
+        let result = faults.during(|| call.once(&source, &bytes, &writer))?;
         expect!(faults.struck() || result == Ok(bytes.len()), "{result:?} although no allocation failed");
         let count = moved(result)?;
-        let kept = if matches!(way, Supply::Tee | Supply::Vmsplice) { bytes.len() } else { bytes.len() - count };
-        expect_eq!((unread(&reader), way.left(&source, &bytes)), (Ok(count), Ok(kept)));
+        let kept = if matches!(call, Supply::Tee | Supply::Vmsplice) { bytes.len() } else { bytes.len() - count };
+        expect_eq!((unread(&reader), call.left(&source, &bytes)), (Ok(count), Ok(kept)));
         expect!(drain(&reader)? == bytes[..count], "other bytes came than were sent");
         let from = bytes.len() - kept;
         if kept > 0 {
-            expect_eq!(way.once(&source, &bytes[from..], &writer), Ok(kept));
+            expect_eq!(call.once(&source, &bytes[from..], &writer), Ok(kept));
             expect!(drain(&reader)? == bytes[from..], "the rest is not what followed");
         }
         Ok(())
@@ -50,22 +50,22 @@ fn is_answered_with_what_arrived(
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", needs(fault_injection))]
 fn leaves_the_rest_in_the_pipe(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, _writer) = holding(&bytes)?;
-        let sink = way.sink()?;
-        let count = moved(faults.during(|| way.once(&reader, &sink, bytes.len()))?)?;
+        let sink = call.sink()?;
+        let count = moved(faults.during(|| call.once(&reader, &sink, bytes.len()))?)?;
         expect!(faults.struck() || count == bytes.len(), "{count} bytes moved although no allocation failed");
         expect_eq!(unread(&reader), Ok(bytes.len() - count));
-        match way {
-            Drain::SpliceFile => {
+        match call {
+            Drain::SpliceToFile => {
                 expect_eq!(position(&sink[0]), Ok(count));
                 expect!(content(&sink[0])? == bytes[..count], "the file holds something else");
             }
-            Drain::SplicePipe => expect!(drain(&sink[1])? == bytes[..count], "the other pipe holds something else"),
-            Drain::SpliceNull | Drain::Vmsplice => {}
+            Drain::SpliceToPipe => expect!(drain(&sink[1])? == bytes[..count], "the other pipe holds something else"),
+            Drain::SpliceToDevNull | Drain::Vmsplice => {}
         }
         expect!(drain(&reader)? == bytes[count..], "the rest is something else");
         Ok(())
@@ -88,7 +88,7 @@ fn moves_an_offset_by_what_arrived(#[case] by_sendfile: bool) -> Outcome {
             if by_sendfile {
                 sendfile(&writer, &source, Some(&mut offset), wanted)
             } else {
-                splice_at((&source, Some(&mut offset)), (&writer, None), wanted, PLAIN)
+                splice_at((&source, Some(&mut offset)), (&writer, None), wanted, NO_FLAGS)
             }
         })?;
         let count = moved(result)?;

@@ -3,17 +3,17 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, full, holding, letters, null};
+use common::transfer::{Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, full, holding, letters, null};
 
 /// A transfer out of an empty pipe waits for a write, and takes what the first one brings.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", fixed_in = "Linux 5.10 (472e5b056f00)")]
 fn for_bytes_ends_with_a_write(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (source, feed) = pipe()?;
     let kept = dup(&source)?;
-    let mover = Participant::spawn("mover", (source, way.sink()?), move |(source, sink), _| way.once(&source, &sink, 9))?;
+    let mover = Participant::spawn("mover", (source, call.sink()?), move |(source, sink), _| call.once(&source, &sink, 9))?;
     mover.until_blocked()?;
     write_all(&feed, b"hi")?;
     expect_eq!(mover.join()?, Ok(2));
@@ -25,11 +25,11 @@ fn for_bytes_ends_with_a_write(
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", fixed_in = "Linux 5.10 (472e5b056f00)")]
 fn for_bytes_ends_with_the_last_writer(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (source, feed) = pipe()?;
     let second = dup(&feed)?;
-    let mover = Participant::spawn("mover", (source, way.sink()?), move |(source, sink), _| way.once(&source, &sink, 9))?;
+    let mover = Participant::spawn("mover", (source, call.sink()?), move |(source, sink), _| call.once(&source, &sink, 9))?;
     mover.until_blocked()?;
     drop(feed);
     mover.expect_still_blocked()?;
@@ -44,7 +44,7 @@ fn for_bytes_ends_when_the_last_writer_is_killed() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let writer = Participant::spawn("writer", feed, |_feed, link| -> () { link.park() })?;
-    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, NO_FLAGS))?;
     mover.until_blocked()?;
     writer.kill()?;
     expect_eq!(mover.join()?, Ok(0));
@@ -61,7 +61,7 @@ fn of_a_copy_for_bytes_is_ended(#[case] by_write: bool) -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let kept = dup(&source)?;
-    let copier = Participant::spawn("copier", (source, target), |(source, target), _| tee(&source, &target, 9, PLAIN))?;
+    let copier = Participant::spawn("copier", (source, target), |(source, target), _| tee(&source, &target, 9, NO_FLAGS))?;
     copier.until_blocked()?;
     if by_write {
         write_all(&feed, b"hi")?;
@@ -77,14 +77,14 @@ fn of_a_copy_for_bytes_is_ended(#[case] by_write: bool) -> Outcome {
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn for_room_ends_with_a_read(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let source = way.source(letters())?;
+    let source = call.source(letters())?;
     let kept = source.first().map(dup).transpose()?.into_iter().collect::<Vec<_>>();
-    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, letters(), &writer))?;
+    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| call.once(&source, letters(), &writer))?;
     mover.until_blocked()?;
-    expect_eq!((way.left(&kept, letters())?, unread(&reader)?), (5, count));
+    expect_eq!((call.left(&kept, letters())?, unread(&reader)?), (5, count));
     read_exactly(&reader, page_size())?;
     expect_eq!(mover.join()?, Ok(5));
     let after = drain(&reader)?;
@@ -97,7 +97,7 @@ fn for_room_ends_with_a_read(
 fn for_room_goes_on_until_a_whole_page_is_read() -> Outcome {
     let ((reader, writer), _) = full()?;
     let (source, _feed) = holding(b"abc")?;
-    let mover = Participant::spawn("mover", (source, writer), |(source, writer), _| splice(&source, &writer, 3, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, writer), |(source, writer), _| splice(&source, &writer, 3, NO_FLAGS))?;
     mover.until_blocked()?;
     read_exactly(&reader, page_size() - 1)?;
     mover.expect_still_blocked()?;
@@ -110,13 +110,13 @@ fn for_room_goes_on_until_a_whole_page_is_read() -> Outcome {
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
 fn for_room_ends_with_a_larger_capacity(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     set_pipe_size(&writer, i32::try_from(page_size()).map_err(|_| ERANGE)?)?;
     let count = fill(&writer)?;
-    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
-        way.once(&source, letters(), &writer)
+    let mover = Participant::spawn("mover", (writer, call.source(letters())?), move |(writer, source), _| {
+        call.once(&source, letters(), &writer)
     })?;
     mover.until_blocked()?;
     set_pipe_size(&reader, i32::try_from(2 * page_size()).map_err(|_| ERANGE)?)?;
@@ -131,7 +131,7 @@ fn for_bytes_survives_new_capacities() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let ends = (dup(&source)?, dup(&target)?);
-    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 1 << 20, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 1 << 20, NO_FLAGS))?;
     mover.until_blocked()?;
     for size in [1, 64, 2, 32] {
         let size = i32::try_from(size * page_size()).map_err(|_| ERANGE)?;
@@ -151,7 +151,7 @@ fn for_bytes_goes_on_when_somebody_else_takes_them() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let other = dup(&source)?;
-    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, NO_FLAGS))?;
     mover.until_blocked()?;
     mover.stop()?;
     write_all(&feed, b"abc")?;
@@ -171,7 +171,7 @@ fn of_two_for_bytes_is_ended_for_both() -> Outcome {
     let (sink, target) = pipe()?;
     let spawn = |name| {
         let ends = (dup(&source)?, dup(&target)?);
-        Participant::spawn(name, ends, |(source, target), _| splice(&source, &target, 2, PLAIN))
+        Participant::spawn(name, ends, |(source, target), _| splice(&source, &target, 2, NO_FLAGS))
     };
     let movers = [spawn("first")?, spawn("second")?];
     for mover in &movers {
@@ -191,7 +191,7 @@ fn in_both_directions_at_once_is_no_deadlock() -> Outcome {
     const TURNS: usize = 100;
     let ((left, into_left), (right, into_right)) = (holding(b"ab")?, pipe()?);
     let ends = |from: &OwnedFd, to: &OwnedFd| -> Result<_, Errno> { Ok((dup(from)?, dup(to)?)) };
-    let pump = |(from, to): (OwnedFd, OwnedFd), _: &Link| (0..TURNS).map(|_| splice(&from, &to, 1, PLAIN)).collect::<Vec<_>>();
+    let pump = |(from, to): (OwnedFd, OwnedFd), _: &Link| (0..TURNS).map(|_| splice(&from, &to, 1, NO_FLAGS)).collect::<Vec<_>>();
     let there = Participant::spawn("there", ends(&left, &into_right)?, pump)?;
     let back = Participant::spawn("back", ends(&right, &into_left)?, pump)?;
     expect_eq!(there.join()?, vec![Ok(1); TURNS]);
@@ -207,18 +207,18 @@ fn in_both_directions_at_once_is_no_deadlock() -> Outcome {
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn for_room_is_cut_short_by_a_kill_without_a_trace(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let source = way.source(letters())?;
+    let source = call.source(letters())?;
     let kept = source.iter().map(dup).collect::<Result<Vec<_>, _>>()?;
     let own_writer = dup(&writer)?;
-    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| way.once(&source, letters(), &writer))?;
+    let mover = Participant::spawn("mover", (writer, source), move |(writer, source), _| call.once(&source, letters(), &writer))?;
     mover.until_blocked()?;
     mover.kill()?;
-    expect_eq!((way.left(&kept, letters())?, unread(&reader)?), (5, count));
+    expect_eq!((call.left(&kept, letters())?, unread(&reader)?), (5, count));
     drain(&reader)?;
-    expect_eq!(way.once(&kept, letters(), &own_writer), Ok(5));
+    expect_eq!(call.once(&kept, letters(), &own_writer), Ok(5));
     drop(own_writer);
     expect_eq!(read_to_end(&reader)?.as_slice(), letters());
     Ok(())
@@ -230,11 +230,11 @@ fn for_bytes_leaves_the_target_to_others() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let own_target = dup(&target)?;
-    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, target), |(source, target), _| splice(&source, &target, 9, NO_FLAGS))?;
     mover.until_blocked()?;
     write_all(&own_target, b"other")?;
     expect_eq!(drain(&sink)?, b"other");
-    expect_eq!(splice(&sink, null()?, 9, NONBLOCK), Err(EAGAIN));
+    expect_eq!(splice(&sink, null()?, 9, SPLICE_F_NONBLOCK), Err(EAGAIN));
     mover.expect_still_blocked()?;
     write_all(&feed, b"x")?;
     expect_eq!((mover.join()?, drain(&sink)?), (Ok(1), b"x".to_vec()));

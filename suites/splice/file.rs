@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::transfer::{Backing, NONBLOCK, PLAIN, content, drain, file, full, holding, null, pages, position};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, full, holding, null, pages, position};
 
 /// A connected pair of stream sockets.
 pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
@@ -16,7 +16,7 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// Without an offset the bytes come from the file's position, which moves on by exactly as many as were moved.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn takes_from_the_position_of_a_file(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn takes_from_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let bytes = pattern(2 * page_size() + 9);
     let source = backing.file(&bytes)?;
     let (reader, writer) = pipe()?;
@@ -24,7 +24,7 @@ fn takes_from_the_position_of_a_file(#[values(Backing::Directory, Backing::Memor
     for (length, expected, position_after) in
         [(3, 3, 8), (page_size(), page_size(), 8 + page_size()), (bytes.len(), page_size() + 1, bytes.len())]
     {
-        expect_eq!(splice(&source, &writer, length, PLAIN), Ok(expected));
+        expect_eq!(splice(&source, &writer, length, NO_FLAGS), Ok(expected));
         expect_eq!(position(&source)?, position_after);
     }
     expect_eq!(drain(&reader)?, bytes[5..].to_vec());
@@ -39,11 +39,11 @@ fn takes_from_an_offset_and_leaves_the_position() -> Outcome {
     let (reader, writer) = pipe()?;
     lseek(&source, 3, Whence::SeekSet)?;
     let mut offset = 90;
-    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 4, PLAIN), Ok(4));
+    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 4, NO_FLAGS), Ok(4));
     expect_eq!((offset, position(&source)?), (94, 3));
-    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 50, PLAIN), Ok(6));
+    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 50, NO_FLAGS), Ok(6));
     expect_eq!((offset, position(&source)?), (100, 3));
-    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 50, PLAIN), Ok(0));
+    expect_eq!(splice_at((&source, Some(&mut offset)), (&writer, None), 50, NO_FLAGS), Ok(0));
     expect_eq!((offset, drain(&reader)?), (100, bytes[90..].to_vec()));
     Ok(())
 }
@@ -58,7 +58,7 @@ fn returns_zero_at_the_end_of_a_file(#[case] bytes: &[u8], #[case] at: i64) -> O
     let source = file(bytes)?;
     let (reader, writer) = pipe()?;
     lseek(&source, at, Whence::SeekSet)?;
-    expect_eq!(splice(&source, &writer, 5, PLAIN), Ok(0));
+    expect_eq!(splice(&source, &writer, 5, NO_FLAGS), Ok(0));
     expect_eq!((i64::try_from(position(&source)?), unread(&reader)?), (Ok(at), 0));
     expect_eq!(ready(&reader, PollFlags::POLLIN)?, PollFlags::empty());
     Ok(())
@@ -67,7 +67,7 @@ fn returns_zero_at_the_end_of_a_file(#[case] bytes: &[u8], #[case] at: i64) -> O
 /// Holes of a file are moved as zeros, and the bytes behind them in their places.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn takes_holes_as_zeros(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn takes_holes_as_zeros(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let hole = 2 * page_size() + 1;
     let source = backing.file(b"ab")?;
     lseek(&source, i64::try_from(hole).map_err(|_| ERANGE)?, Whence::SeekSet)?;
@@ -75,7 +75,7 @@ fn takes_holes_as_zeros(#[values(Backing::Directory, Backing::Memory)] backing: 
     lseek(&source, 0, Whence::SeekSet)?;
     let (reader, writer) = pipe()?;
     while position(&source)? < hole + 2 {
-        expect_matches!(splice(&source, &writer, hole + 2, PLAIN), Ok(1..));
+        expect_matches!(splice(&source, &writer, hole + 2, NO_FLAGS), Ok(1..));
     }
     let mut expected = vec![0; hole + 2];
     expected[..2].copy_from_slice(b"ab");
@@ -91,9 +91,9 @@ fn takes_from_a_file_what_fits_into_the_pipe() -> Outcome {
     let capacity = pipe_size(&writer)?;
     let bytes = pattern(2 * capacity);
     let source = file(&bytes)?;
-    expect_eq!(splice(&source, &writer, 2 * capacity, PLAIN), Ok(capacity));
+    expect_eq!(splice(&source, &writer, 2 * capacity, NO_FLAGS), Ok(capacity));
     expect_eq!((position(&source)?, unread(&reader)?), (capacity, capacity));
-    expect_eq!(splice(&source, &writer, 1, NONBLOCK), Err(EAGAIN));
+    expect_eq!(splice(&source, &writer, 1, SPLICE_F_NONBLOCK), Err(EAGAIN));
     expect_eq!((position(&source)?, drain(&reader)?), (capacity, bytes[..capacity].to_vec()));
     Ok(())
 }
@@ -106,9 +106,9 @@ fn takes_pieces_of_a_file_that_need_a_buffer_each() -> Outcome {
     let bytes = pattern(room + 1);
     let source = file(&bytes)?;
     for _ in 0..room {
-        expect_eq!(splice(&source, &writer, 1, NONBLOCK), Ok(1));
+        expect_eq!(splice(&source, &writer, 1, SPLICE_F_NONBLOCK), Ok(1));
     }
-    expect_eq!((splice(&source, &writer, 1, NONBLOCK), position(&source)?), (Err(EAGAIN), room));
+    expect_eq!((splice(&source, &writer, 1, SPLICE_F_NONBLOCK), position(&source)?), (Err(EAGAIN), room));
     expect_eq!(drain(&reader)?, bytes[..room].to_vec());
     Ok(())
 }
@@ -122,10 +122,10 @@ fn passes_through_a_terminal() -> Outcome {
     cfmakeraw(&mut modes);
     tcsetattr(&terminal.slave, SetArg::TCSANOW, &modes)?;
     let (reader, writer) = holding(b"abcde")?;
-    expect_eq!(splice(&reader, &terminal.slave, 3, PLAIN), Ok(3));
+    expect_eq!(splice(&reader, &terminal.slave, 3, NO_FLAGS), Ok(3));
     expect_eq!(read_exactly(&terminal.master, 3)?, b"abc");
     write_all(&terminal.master, b"xyz")?;
-    expect_eq!(splice(&terminal.slave, &writer, 3, PLAIN), Ok(3));
+    expect_eq!(splice(&terminal.slave, &writer, 3, NO_FLAGS), Ok(3));
     expect_eq!(drain(&reader)?, b"dexyz");
     Ok(())
 }
@@ -136,7 +136,7 @@ fn from_a_file_does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
     let source = file(b"abc")?;
     let ((reader, writer), count) = full()?;
     set_nonblocking(&writer, true)?;
-    expect_eq!(splice(&source, &writer, 3, PLAIN), Err(EAGAIN));
+    expect_eq!(splice(&source, &writer, 3, NO_FLAGS), Err(EAGAIN));
     expect_eq!((position(&source)?, unread(&reader)?), (0, count));
     Ok(())
 }
@@ -144,11 +144,11 @@ fn from_a_file_does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
 /// A file given as target is overwritten from its position on, which moves; what comes before and after stays.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_the_position_of_a_file(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn writes_at_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let target = backing.file(b"0123456789")?;
     let (reader, _writer) = holding(b"abcdef")?;
     lseek(&target, 2, Whence::SeekSet)?;
-    expect_eq!(splice(&reader, &target, 4, PLAIN), Ok(4));
+    expect_eq!(splice(&reader, &target, 4, NO_FLAGS), Ok(4));
     expect_eq!((position(&target)?, content(&target)?, unread(&reader)?), (6, b"01abcd6789".to_vec(), 2));
     Ok(())
 }
@@ -156,11 +156,11 @@ fn writes_at_the_position_of_a_file(#[values(Backing::Directory, Backing::Memory
 /// Offsets of a target beyond its end leave a hole of zeros, and the position stays.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_an_offset_beyond_the_end(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let target = backing.file(b"ab")?;
     let (reader, _writer) = holding(b"xyz")?;
     let mut offset = 7;
-    expect_eq!(splice_at((&reader, None), (&target, Some(&mut offset)), 100, PLAIN), Ok(3));
+    expect_eq!(splice_at((&reader, None), (&target, Some(&mut offset)), 100, NO_FLAGS), Ok(3));
     expect_eq!((offset, position(&target)?, unread(&reader)?), (10, 0, 0));
     expect_eq!(content(&target)?, b"ab\0\0\0\0\0xyz");
     Ok(())
@@ -169,12 +169,12 @@ fn writes_at_an_offset_beyond_the_end(#[values(Backing::Directory, Backing::Memo
 /// A full pipe goes into a file in one call.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
-fn writes_a_full_pipe_into_a_file(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn writes_a_full_pipe_into_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let (reader, writer) = pipe()?;
     let bytes = pattern(pipe_size(&writer)?);
     write_all(&writer, &bytes)?;
     let target = backing.file(b"")?;
-    expect_eq!(splice(&reader, &target, bytes.len(), PLAIN), Ok(bytes.len()));
+    expect_eq!(splice(&reader, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!((unread(&reader)?, position(&target)?), (0, bytes.len()));
     expect!(content(&target)? == bytes);
     Ok(())
@@ -187,7 +187,7 @@ fn into_a_file_changes_its_modification_time() -> Outcome {
     let target = file(b"abc")?;
     let (reader, _writer) = holding(b"x")?;
     nix::sys::stat::futimens(&target, &TimeSpec::new(1, 0), &TimeSpec::new(1, 0))?;
-    expect_eq!(splice(&reader, &target, 1, PLAIN), Ok(1));
+    expect_eq!(splice(&reader, &target, 1, NO_FLAGS), Ok(1));
     expect!(fstat(&target)?.st_mtime > 1);
     Ok(())
 }
@@ -205,7 +205,7 @@ fn into_a_file_takes_off_the_bits_that_a_write_takes_off() -> Outcome {
     // Who has this capability keeps the bits; who does not have it has nothing to give up.
     let _ = caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_FSETID);
     write_all(&written, b"x")?;
-    expect_eq!(splice(&reader, &spliced, 1, PLAIN), Ok(1));
+    expect_eq!(splice(&reader, &spliced, 1, NO_FLAGS), Ok(1));
     expect_eq!((fstat(&written)?.st_mode & 0o7777, fstat(&spliced)?.st_mode & 0o7777), (0o777, 0o777));
     Ok(())
 }
@@ -219,9 +219,9 @@ fn into_a_file_stops_at_the_size_limit() -> Outcome {
     signal::catch(Signal::SIGXFSZ, Restart::No)?;
     let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE)?;
     setrlimit(Resource::RLIMIT_FSIZE, 10, hard)?;
-    expect_eq!(splice(&reader, &target, 30, PLAIN), Ok(10));
+    expect_eq!(splice(&reader, &target, 30, NO_FLAGS), Ok(10));
     let before = signal::caught(Signal::SIGXFSZ);
-    expect_eq!(splice(&reader, &target, 30, PLAIN), Err(EFBIG));
+    expect_eq!(splice(&reader, &target, 30, NO_FLAGS), Err(EFBIG));
     expect_eq!(signal::caught(Signal::SIGXFSZ) - before, 1);
     expect_eq!((content(&target)?, drain(&reader)?), (pattern(10), pattern(100)[10..].to_vec()));
     Ok(())
@@ -237,8 +237,8 @@ fn into_a_device_takes_the_count_out(#[case] device: &str) -> Outcome {
     let page = page_size();
     let bytes = pattern(3 * page);
     let (reader, _writer) = holding(&bytes)?;
-    expect_eq!(splice(&reader, &device, page + 1, PLAIN), Ok(page + 1));
-    expect_eq!(splice(&reader, &device, 1, PLAIN), Ok(1));
+    expect_eq!(splice(&reader, &device, page + 1, NO_FLAGS), Ok(page + 1));
+    expect_eq!(splice(&reader, &device, 1, NO_FLAGS), Ok(1));
     expect_eq!(drain(&reader)?, bytes[page + 2..].to_vec());
     Ok(())
 }
@@ -251,7 +251,7 @@ fn into_a_device_takes_the_count_out(#[case] device: &str) -> Outcome {
 fn into_a_device_does_not_wait_for_bytes(#[case] by_flag: bool) -> Outcome {
     let (reader, _writer) = pipe()?;
     set_nonblocking(&reader, !by_flag)?;
-    expect_eq!(splice(&reader, null()?, 5, if by_flag { NONBLOCK } else { PLAIN }), Err(EAGAIN));
+    expect_eq!(splice(&reader, null()?, 5, if by_flag { SPLICE_F_NONBLOCK } else { NO_FLAGS }), Err(EAGAIN));
     Ok(())
 }
 
@@ -264,7 +264,7 @@ fn into_a_device_does_not_wait_for_bytes(#[case] by_flag: bool) -> Outcome {
 fn takes_from_a_device(#[case] device: &str) -> Outcome {
     let source = open(Path::new(device), OFlag::O_RDONLY)?;
     let (reader, writer) = pipe()?;
-    expect_eq!(splice(&source, &writer, 100, PLAIN), Ok(100));
+    expect_eq!(splice(&source, &writer, 100, NO_FLAGS), Ok(100));
     let bytes = drain(&reader)?;
     expect_eq!((bytes.len(), bytes.iter().all(|&byte| byte == 0)), (100, device != "/dev/urandom"));
     Ok(())
@@ -279,8 +279,8 @@ fn takes_from_a_file_of_the_kernel(#[case] name: &str) -> Outcome {
     let read_back = std::fs::read(name)?;
     let source = open(Path::new(name), OFlag::O_RDONLY)?;
     let (reader, writer) = pipe()?;
-    expect_eq!(splice(&source, &writer, page_size(), PLAIN), Ok(read_back.len()));
-    expect_eq!(splice(&source, &writer, page_size(), PLAIN), Ok(0));
+    expect_eq!(splice(&source, &writer, page_size(), NO_FLAGS), Ok(read_back.len()));
+    expect_eq!(splice(&source, &writer, page_size(), NO_FLAGS), Ok(0));
     expect_eq!(drain(&reader)?, read_back);
     Ok(())
 }
@@ -292,15 +292,15 @@ fn takes_from_a_socket() -> Outcome {
     let (reader, writer) = pipe()?;
     write_all(&peer, b"abc")?;
     write_all(&peer, b"def")?;
-    expect_eq!(splice(&source, &writer, 2, PLAIN), Ok(2));
+    expect_eq!(splice(&source, &writer, 2, NO_FLAGS), Ok(2));
     expect_eq!((unread(&source)?, unread(&reader)?), (4, 2));
     while unread(&source)? > 0 {
-        expect_matches!(splice(&source, &writer, 9, PLAIN), Ok(1..));
+        expect_matches!(splice(&source, &writer, 9, NO_FLAGS), Ok(1..));
     }
     set_nonblocking(&source, true)?;
-    expect_eq!(splice(&source, &writer, 9, PLAIN), Err(EAGAIN));
+    expect_eq!(splice(&source, &writer, 9, NO_FLAGS), Err(EAGAIN));
     drop(peer);
-    expect_eq!(splice(&source, &writer, 9, PLAIN), Ok(0));
+    expect_eq!(splice(&source, &writer, 9, NO_FLAGS), Ok(0));
     expect_eq!(drain(&reader)?, b"abcdef");
     Ok(())
 }
@@ -310,11 +310,11 @@ fn takes_from_a_socket() -> Outcome {
 fn into_a_full_nonblocking_socket_keeps_the_byte() -> Outcome {
     let (socket, peer) = socket_pair()?;
     let (reader, writer) = holding(b"abc")?;
-    expect_eq!(splice(&reader, &socket, 2, PLAIN), Ok(2));
+    expect_eq!(splice(&reader, &socket, 2, NO_FLAGS), Ok(2));
     expect_eq!((read_some(&peer, 9)?, unread(&reader)?), (b"ab".to_vec(), 1));
     fill(&socket)?;
     set_nonblocking(&socket, true)?;
-    expect_eq!(splice(&reader, &socket, 1, PLAIN), Err(EAGAIN));
+    expect_eq!(splice(&reader, &socket, 1, NO_FLAGS), Err(EAGAIN));
     write_all(&writer, b"d")?;
     expect_eq!(drain(&reader)?, b"cd");
     Ok(())

@@ -7,7 +7,7 @@ use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Backing, NONBLOCK, PLAIN, content, drain, file, null, position};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, null, position};
 
 /// One step of a walk.
 #[derive(Clone, Copy, Debug)]
@@ -63,20 +63,20 @@ impl Walk<'_> {
                 let bytes = &self.coming[..size.min(self.coming.len())];
                 let mapped = matches!(step, Step::Map(_));
                 let into = &self.source.1;
-                let seen = if mapped { vmsplice(into, &[IoSlice::new(bytes)], NONBLOCK) } else { write(into, bytes) };
+                let seen = if mapped { vmsplice(into, &[IoSlice::new(bytes)], SPLICE_F_NONBLOCK) } else { write(into, bytes) };
                 let (taken, rest) = self.coming.split_at(seen.unwrap_or(0).min(bytes.len()));
                 self.in_source.extend(taken);
                 self.coming = rest;
                 (seen, bytes.len())
             }
             Step::Move(size) => {
-                let seen = splice(&self.source.0, &self.sink.1, size, PLAIN);
+                let seen = splice(&self.source.0, &self.sink.1, size, NO_FLAGS);
                 let most = size.min(self.in_source.len());
                 self.in_sink.extend(self.in_source.drain(..seen.unwrap_or(0).min(most)));
                 (seen, most)
             }
             Step::Copy(size) => {
-                let seen = tee(&self.source.0, &self.sink.1, size, PLAIN);
+                let seen = tee(&self.source.0, &self.sink.1, size, NO_FLAGS);
                 let most = size.min(self.in_source.len());
                 self.in_sink.extend(self.in_source.range(..seen.unwrap_or(0).min(most)));
                 (seen, most)
@@ -143,7 +143,7 @@ fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
 /// positions and the pipes' contents account for every byte.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn a_chain_of_transfers_is_a_copy(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn a_chain_of_transfers_is_a_copy(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let all = pattern(9 * page_size());
     let sizes = || prop::collection::vec(size(), 1..6);
     property(&(size(), 0_usize..4, sizes(), sizes(), sizes()), |(rest, whole, first, second, third)| {
@@ -154,7 +154,7 @@ fn a_chain_of_transfers_is_a_copy(#[values(Backing::Directory, Backing::Memory)]
         let mut turn = 0;
         while position(&kept)? < bytes.len() {
             for (from, to, sizes) in &hops {
-                expect_matches!(splice(from, to, sizes[turn % sizes.len()].max(page_size() / 8), PLAIN), Ok(_) | Err(EAGAIN));
+                expect_matches!(splice(from, to, sizes[turn % sizes.len()].max(page_size() / 8), NO_FLAGS), Ok(_) | Err(EAGAIN));
                 expect_eq!(position(&source)?, position(&kept)? + unread(&near.0)? + unread(&far.0)?);
             }
             turn += 1;
@@ -201,9 +201,9 @@ fn a_tap_gives_both_sides_everything() -> Outcome {
             write_all(&feed, &all[written..written + size])?;
             written += size;
             while unread(&source)? > 0 {
-                let copied = tee(&source, &tap, pieces[turn % pieces.len()].max(page_size() / 8), PLAIN);
+                let copied = tee(&source, &tap, pieces[turn % pieces.len()].max(page_size() / 8), NO_FLAGS);
                 expect_matches!(copied, Ok(1..));
-                expect_eq!(splice(&source, &kept, copied.unwrap_or(0), PLAIN), copied);
+                expect_eq!(splice(&source, &kept, copied.unwrap_or(0), NO_FLAGS), copied);
                 heard.extend(drain(&tapped)?);
             }
         }
@@ -233,15 +233,15 @@ fn a_blocked_writer_is_served_by_everybody_in_turn() -> Outcome {
         match turn % 3 {
             0 => seen.extend(read_some(&reader, piece)?),
             1 => {
-                let moved = splice(&reader, &kept, piece, PLAIN);
+                let moved = splice(&reader, &kept, piece, NO_FLAGS);
                 expect_matches!(moved, Ok(1..));
                 seen.extend(&content(&kept)?[kept_before..]);
                 expect_eq!(Ok(seen.len() - before), moved);
             }
             _ => {
-                let count = tee(&reader, &copy, piece, PLAIN);
+                let count = tee(&reader, &copy, piece, NO_FLAGS);
                 expect_matches!(count, Ok(1..));
-                expect_eq!(splice(&reader, &forgotten, count.unwrap_or(0), PLAIN), count);
+                expect_eq!(splice(&reader, &forgotten, count.unwrap_or(0), NO_FLAGS), count);
                 seen.extend(drain(&copied)?);
             }
         }

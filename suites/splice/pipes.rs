@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use rstest::rstest;
 
 use common::pipe::Kind;
-use common::transfer::{NONBLOCK, PLAIN, drain, full, holding, null, pages};
+use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, full, holding, null, pages};
 
 /// The oldest bytes move, in order and at most as many as asked for; those that remain are the source's next ones. Nothing
 /// is waited for beyond what is there.
@@ -20,7 +20,7 @@ fn moves_the_oldest_bytes(#[case] length: usize, #[case] moved: &[u8], #[case] l
     let (source, feed) = holding(b"abcdef")?;
     let (sink, target) = pipe()?;
     write_all(&feed, b"ghij")?;
-    expect_eq!(splice(&source, &target, length, PLAIN), Ok(moved.len()));
+    expect_eq!(splice(&source, &target, length, NO_FLAGS), Ok(moved.len()));
     expect_eq!((unread(&source)?, unread(&sink)?), (left.len(), moved.len()));
     expect_eq!((drain(&source)?, drain(&sink)?), (left.to_vec(), moved.to_vec()));
     Ok(())
@@ -35,7 +35,7 @@ fn goes_on_where_a_read_left_off(#[case] length: usize) -> Outcome {
     let (source, _feed) = holding(b"abcde")?;
     let (sink, target) = holding(b"<")?;
     expect_eq!(read_some(&source, 2)?, b"ab");
-    expect_eq!(splice(&source, &target, length, PLAIN), Ok(length));
+    expect_eq!(splice(&source, &target, length, NO_FLAGS), Ok(length));
     expect_eq!(drain(&sink)?, [b"<", &b"cde"[..length]].concat());
     expect_eq!(drain(&source)?, b"cde"[length..].to_vec());
     Ok(())
@@ -51,7 +51,7 @@ fn keeps_the_order_over_pieces_that_cross_pages() -> Outcome {
     let mut moved = 0;
     for length in [1, page, page - 1, 7, 3 * page] {
         let expected = length.min(bytes.len() - moved);
-        expect_eq!(splice(&source, &target, length, PLAIN), Ok(expected));
+        expect_eq!(splice(&source, &target, length, NO_FLAGS), Ok(expected));
         moved += expected;
     }
     expect_eq!((unread(&source)?, drain(&sink)?), (0, bytes));
@@ -69,7 +69,7 @@ fn of_no_bytes_returns_zero(#[case] bytes: bool, #[case] reader: bool) -> Outcom
     let (sink, target) = pipe()?;
     let sink = reader.then_some(sink);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!(splice(&source, &target, 0, PLAIN), Ok(0));
+    expect_eq!(splice(&source, &target, 0, NO_FLAGS), Ok(0));
     expect_eq!((signal::caught(Signal::SIGPIPE), unread(&source)?), (0, if bytes { 3 } else { 0 }));
     expect_eq!(unread(sink.as_ref().unwrap_or(&target))?, 0);
     Ok(())
@@ -80,7 +80,7 @@ fn of_no_bytes_returns_zero(#[case] bytes: bool, #[case] reader: bool) -> Outcom
 fn of_no_bytes_does_not_wait_for_room() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let ((sink, target), count) = full()?;
-    expect_eq!(splice(&source, &target, 0, PLAIN), Ok(0));
+    expect_eq!(splice(&source, &target, 0, NO_FLAGS), Ok(0));
     expect_eq!((unread(&source)?, unread(&sink)?), (3, count));
     Ok(())
 }
@@ -94,11 +94,11 @@ fn returns_zero_after_the_last_bytes_of_a_source_without_writers(#[values(Kind::
     let (sink, target) = pipe()?;
     let second = dup(&feed)?;
     drop(feed);
-    expect_eq!(splice(&source, &target, 9, PLAIN), Ok(3));
-    expect_eq!(splice(&source, &target, 9, NONBLOCK), Err(EAGAIN));
+    expect_eq!(splice(&source, &target, 9, NO_FLAGS), Ok(3));
+    expect_eq!(splice(&source, &target, 9, SPLICE_F_NONBLOCK), Err(EAGAIN));
     drop(second);
-    expect_eq!(splice(&source, &target, 9, PLAIN), Ok(0));
-    expect_eq!(splice(&source, null()?, 9, PLAIN), Ok(0));
+    expect_eq!(splice(&source, &target, 9, NO_FLAGS), Ok(0));
+    expect_eq!(splice(&source, null()?, 9, NO_FLAGS), Ok(0));
     expect_eq!(drain(&sink)?, b"abc");
     Ok(())
 }
@@ -118,11 +118,11 @@ impl Impatience {
     /// Sets the descriptors' flags, and gives those for the call.
     pub fn apply(self, source: &OwnedFd, target: &OwnedFd) -> Result<SpliceFlags, Errno> {
         match self {
-            Impatience::Flag => return Ok(NONBLOCK),
+            Impatience::Flag => return Ok(SPLICE_F_NONBLOCK),
             Impatience::Source => set_nonblocking(source, true)?,
             Impatience::Target => set_nonblocking(target, true)?,
         }
-        Ok(PLAIN)
+        Ok(NO_FLAGS)
     }
 }
 
@@ -160,11 +160,11 @@ fn moves_what_fits_into_a_smaller_target(#[values(Kind::Pipe, Kind::Fifo, Kind::
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = kind.open()?;
     expect_eq!(set_pipe_size(&target, i32::try_from(2 * page).map_err(|_| ERANGE)?)?, 2 * page);
-    expect_eq!(splice(&source, &target, 3 * page, PLAIN), Ok(2 * page));
+    expect_eq!(splice(&source, &target, 3 * page, NO_FLAGS), Ok(2 * page));
     expect_eq!((unread(&source)?, unread(&sink)?), (page, 2 * page));
-    expect_eq!(splice(&source, &target, page, NONBLOCK), Err(EAGAIN));
+    expect_eq!(splice(&source, &target, page, SPLICE_F_NONBLOCK), Err(EAGAIN));
     expect_eq!(read_exactly(&sink, page)?, bytes[..page].to_vec());
-    expect_eq!(splice(&source, &target, page, NONBLOCK), Ok(page));
+    expect_eq!(splice(&source, &target, page, SPLICE_F_NONBLOCK), Ok(page));
     expect_eq!(read_exactly(&sink, 2 * page)?, bytes[page..].to_vec());
     Ok(())
 }
@@ -174,7 +174,7 @@ fn moves_what_fits_into_a_smaller_target(#[values(Kind::Pipe, Kind::Fifo, Kind::
 fn empties_a_full_source_into_an_empty_target() -> Outcome {
     let ((source, feed), count) = full()?;
     let (sink, target) = pipe()?;
-    expect_eq!(splice(&source, &target, count, PLAIN), Ok(count));
+    expect_eq!(splice(&source, &target, count, NO_FLAGS), Ok(count));
     expect_eq!((unread(&source)?, unread(&sink)?), (0, count));
     set_nonblocking(&target, true)?;
     expect_eq!(write(&target, b"x"), Err(EAGAIN));
@@ -191,7 +191,7 @@ fn fills_a_target_by_pieces_and_not_by_bytes() -> Outcome {
     let bytes = pattern(room + 1);
     let (source, _feed) = holding(&bytes)?;
     let mut pieces = 0;
-    while splice(&source, &target, 1, NONBLOCK) == Ok(1) {
+    while splice(&source, &target, 1, SPLICE_F_NONBLOCK) == Ok(1) {
         pieces += 1;
     }
     observe!("pipe.pieces_for_each_page", pieces / room);
@@ -224,7 +224,7 @@ fn leaves_the_capacities_alone() -> Outcome {
     let (_sink, target) = pipe()?;
     let size = i32::try_from(4 * page_size()).map_err(|_| ERANGE)?;
     let before = (set_pipe_size(&source, size)?, pipe_size(&target)?);
-    expect_eq!(splice(&source, &target, 2 * page_size(), PLAIN), Ok(2 * page_size()));
+    expect_eq!(splice(&source, &target, 2 * page_size(), NO_FLAGS), Ok(2 * page_size()));
     expect_eq!((pipe_size(&source)?, pipe_size(&target)?), before);
     Ok(())
 }
@@ -241,7 +241,7 @@ fn changes_the_readiness_of_both_pipes() -> Outcome {
     };
     let (readable, writable, neither) = (PollFlags::POLLIN, PollFlags::POLLOUT, PollFlags::empty());
     expect_eq!(states()?, (readable, neither, neither, writable));
-    expect_eq!(splice(&source, &target, count, PLAIN), Ok(count));
+    expect_eq!(splice(&source, &target, count, NO_FLAGS), Ok(count));
     expect_eq!(states()?, (neither, writable, readable, neither));
     Ok(())
 }

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::transfer::{PLAIN, content, drain, file, file_with, holding, position};
+use common::transfer::{NO_FLAGS, content, drain, file, file_with, holding, position};
 
 /// A flag that means nothing.
 const UNKNOWN: u32 = 0x10;
@@ -19,7 +19,7 @@ fn of_an_end_in_the_wrong_direction(#[case] writing_source: bool, #[case] readin
     let (sink, target) = pipe()?;
     let from = if writing_source { &feed } else { &source };
     let to = if reading_target { &sink } else { &target };
-    expect_eq!(splice(from, to, 3, PLAIN), Err(EBADF));
+    expect_eq!(splice(from, to, 3, NO_FLAGS), Err(EBADF));
     expect_eq!((unread(&source)?, unread(&sink)?), (3, 0));
     Ok(())
 }
@@ -34,7 +34,7 @@ fn of_an_end_in_the_wrong_direction(#[case] writing_source: bool, #[case] readin
 fn of_a_file_opened_otherwise(#[case] flags: OFlag, #[case] as_source: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file_with(b"xyz", flags)?;
-    let seen = if as_source { splice(&file, &writer, 3, PLAIN) } else { splice(&reader, &file, 3, PLAIN) };
+    let seen = if as_source { splice(&file, &writer, 3, NO_FLAGS) } else { splice(&reader, &file, 3, NO_FLAGS) };
     expect_eq!(seen, Err(EBADF));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
@@ -44,7 +44,7 @@ fn of_a_file_opened_otherwise(#[case] flags: OFlag, #[case] as_source: bool) -> 
 #[conformance::test(man = "splice(2)")]
 fn of_two_files() -> Outcome {
     let (from, to) = (file(b"abc")?, file(b"")?);
-    expect_eq!(splice(&from, &to, 3, PLAIN), Err(EINVAL));
+    expect_eq!(splice(&from, &to, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!((position(&from)?, content(&to)?), (0, Vec::new()));
     Ok(())
 }
@@ -67,7 +67,7 @@ fn of_a_pipe_into_itself(#[values(Alias::OtherEnd, Alias::Duplicate, Alias::Reop
         Alias::Duplicate => dup(&writer)?,
         Alias::Reopened => open(&PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd())), OFlag::O_WRONLY)?,
     };
-    expect_eq!(splice(&reader, &to, 3, PLAIN), Err(EINVAL));
+    expect_eq!(splice(&reader, &to, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
 }
@@ -82,7 +82,7 @@ fn of_a_fifo_into_itself_by_another_name() -> Outcome {
     let reader = open(&first, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
     let writer = open(&second, OFlag::O_WRONLY)?;
     write_all(&writer, b"abc")?;
-    expect_eq!(splice(&reader, &writer, 3, PLAIN), Err(EINVAL));
+    expect_eq!(splice(&reader, &writer, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
 }
@@ -98,7 +98,7 @@ fn of_an_offset_into_a_pipe(#[case] at_source: bool, #[case] at_target: bool) ->
     let (sink, target) = pipe()?;
     let (mut from, mut to) = (1, 1);
     let offsets = (at_source.then_some(&mut from), at_target.then_some(&mut to));
-    expect_eq!(splice_at((&source, offsets.0), (&target, offsets.1), 3, PLAIN), Err(ESPIPE));
+    expect_eq!(splice_at((&source, offsets.0), (&target, offsets.1), 3, NO_FLAGS), Err(ESPIPE));
     expect_eq!((from, to, unread(&source)?, unread(&sink)?), (1, 1, 3, 0));
     Ok(())
 }
@@ -109,8 +109,8 @@ fn of_an_offset_into_a_pipe_beside_a_file() -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     let (mut pipe_offset, mut file_offset) = (0, 1);
-    let into_file = splice_at((&reader, Some(&mut pipe_offset)), (&file, Some(&mut file_offset)), 2, PLAIN);
-    let into_pipe = splice_at((&file, Some(&mut file_offset)), (&writer, Some(&mut pipe_offset)), 2, PLAIN);
+    let into_file = splice_at((&reader, Some(&mut pipe_offset)), (&file, Some(&mut file_offset)), 2, NO_FLAGS);
+    let into_pipe = splice_at((&file, Some(&mut file_offset)), (&writer, Some(&mut pipe_offset)), 2, NO_FLAGS);
     expect_eq!((into_file, into_pipe), (Err(ESPIPE), Err(ESPIPE)));
     expect_eq!((file_offset, unread(&reader)?, content(&file)?), (1, 3, b"xyz".to_vec()));
     Ok(())
@@ -127,9 +127,9 @@ fn of_an_offset_into_a_socket(#[case] as_source: bool) -> Outcome {
     write_all(&peer, b"xyz")?;
     let mut offset = 0;
     let seen = if as_source {
-        splice_at((&socket, Some(&mut offset)), (&writer, None), 3, PLAIN)
+        splice_at((&socket, Some(&mut offset)), (&writer, None), 3, NO_FLAGS)
     } else {
-        splice_at((&reader, None), (&socket, Some(&mut offset)), 3, PLAIN)
+        splice_at((&reader, None), (&socket, Some(&mut offset)), 3, NO_FLAGS)
     };
     expect_eq!(seen, Err(EINVAL));
     expect_eq!((drain(&reader)?, unread(&socket)?, unread(&peer)?), (b"abc".to_vec(), 3, 0));
@@ -144,7 +144,7 @@ fn of_an_offset_into_a_socket(#[case] as_source: bool) -> Outcome {
 fn of_a_target_open_for_appending(#[case] mut offset: Option<i64>) -> Outcome {
     let (reader, _writer) = holding(b"abc")?;
     let file = file_with(b"xyz", OFlag::O_RDWR | OFlag::O_APPEND)?;
-    expect_eq!(splice_at((&reader, None), (&file, offset.as_mut()), 3, PLAIN), Err(EINVAL));
+    expect_eq!(splice_at((&reader, None), (&file, offset.as_mut()), 3, NO_FLAGS), Err(EINVAL));
     expect_eq!((drain(&reader)?, content(&file)?), (b"abc".to_vec(), b"xyz".to_vec()));
     Ok(())
 }
@@ -158,7 +158,7 @@ fn of_an_offset_that_no_file_has(#[case] offset: i64) -> Outcome {
     let (reader, _writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     let mut given = offset;
-    expect_eq!(splice_at((&reader, None), (&file, Some(&mut given)), 2, PLAIN), Err(EINVAL));
+    expect_eq!(splice_at((&reader, None), (&file, Some(&mut given)), 2, NO_FLAGS), Err(EINVAL));
     expect_eq!((given, drain(&reader)?, content(&file)?), (offset, b"abc".to_vec(), b"xyz".to_vec()));
     Ok(())
 }
@@ -169,7 +169,7 @@ fn of_a_negative_offset_at_the_source() -> Outcome {
     let (reader, writer) = pipe()?;
     let file = file(b"xyz")?;
     let mut given = -1;
-    expect_eq!(splice_at((&file, Some(&mut given)), (&writer, None), 2, PLAIN), Err(EINVAL));
+    expect_eq!(splice_at((&file, Some(&mut given)), (&writer, None), 2, NO_FLAGS), Err(EINVAL));
     expect_eq!((given, unread(&reader)?, position(&file)?), (-1, 0, 0));
     Ok(())
 }

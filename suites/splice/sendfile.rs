@@ -9,7 +9,7 @@ use common::transfer::{Backing, content, drain, file, file_with, full, holding, 
 /// Without an offset the bytes come from the source's position, which moves on by exactly as many as were moved.
 #[rstest]
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn takes_from_the_position(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn takes_from_the_position(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let bytes = pattern(page_size() + 900);
     let source = backing.file(&bytes)?;
     let (reader, writer) = pipe()?;

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Backing, MOVE, NONBLOCK, PLAIN, content, drain, file, holding, null, pages};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, content, drain, file, holding, null, pages};
 
 /// How a file's page gets into the pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ enum Way {
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
 fn a_write_after_a_page_of_a_file_leaves_the_file_alone(
-    #[values(Backing::Directory, Backing::Memory)] backing: Backing,
+    #[values(Backing::RegularFile, Backing::Memfd)] backing: Backing,
     #[values(Way::Splice, Way::Sendfile)] way: Way,
 ) -> Outcome {
     let bytes = pattern(100);
@@ -31,7 +31,7 @@ fn a_write_after_a_page_of_a_file_leaves_the_file_alone(
     for turn in 0..pages(&writer)? {
         let mut offset = 3;
         let moved = match way {
-            Way::Splice => splice_at((&source, Some(&mut offset)), (&writer, None), 1, PLAIN),
+            Way::Splice => splice_at((&source, Some(&mut offset)), (&writer, None), 1, NO_FLAGS),
             Way::Sendfile => sendfile(&writer, &source, Some(&mut offset), 1),
         };
         expect_eq!((moved, write(&writer, b"XXXX")), (Ok(1), Ok(4)), "turn {turn}");
@@ -52,7 +52,7 @@ fn a_write_after_the_end_of_a_file_leaves_the_file_alone() -> Outcome {
     let (reader, writer) = holding(b"")?;
     fill(&writer)?;
     drain(&reader)?;
-    expect_eq!(splice(&source, &writer, bytes.len(), PLAIN), Ok(bytes.len()));
+    expect_eq!(splice(&source, &writer, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!(write(&writer, b"XXXX"), Ok(4));
     expect_eq!(content(&source)?, bytes);
     expect_eq!(drain(&reader)?, [&bytes[..], b"XXXX"].concat());
@@ -67,7 +67,7 @@ fn a_write_after_the_end_of_a_file_leaves_the_file_alone() -> Outcome {
 fn writes_after_a_copy_stay_in_their_own_pipe(#[case] length: usize) -> Outcome {
     let (source, feed) = holding(b"hello")?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, length, PLAIN), Ok(length));
+    expect_eq!(tee(&source, &target, length, NO_FLAGS), Ok(length));
     write_all(&feed, b"AAAA")?;
     write_all(&target, b"BBBB")?;
     expect_eq!(drain(&source)?, b"helloAAAA");
@@ -83,7 +83,7 @@ fn writes_after_a_copy_stay_in_their_own_pipe(#[case] length: usize) -> Outcome 
 fn writes_after_a_divided_buffer_stay_in_their_own_pipe(#[case] target_first: bool) -> Outcome {
     let (source, feed) = holding(b"helloworld")?;
     let (sink, target) = pipe()?;
-    expect_eq!(splice(&source, &target, 5, PLAIN), Ok(5));
+    expect_eq!(splice(&source, &target, 5, NO_FLAGS), Ok(5));
     let mut writes = [(&target, b"XXXXX"), (&feed, b"YYYYY")];
     if !target_first {
         writes.reverse();
@@ -100,7 +100,7 @@ fn writes_after_a_divided_buffer_stay_in_their_own_pipe(#[case] target_first: bo
 fn writes_after_a_moved_buffer_follow_it() -> Outcome {
     let (source, feed) = holding(b"helloworld")?;
     let (sink, target) = pipe()?;
-    expect_eq!(splice(&source, &target, 10, PLAIN), Ok(10));
+    expect_eq!(splice(&source, &target, 10, NO_FLAGS), Ok(10));
     write_all(&target, b"XXXXX")?;
     write_all(&feed, b"YYYYY")?;
     expect_eq!((drain(&sink)?, drain(&source)?), (b"helloworldXXXXX".to_vec(), b"YYYYY".to_vec()));
@@ -129,10 +129,10 @@ fn a_page_of_a_copy_is_not_used_again(
     for turn in 0..3_u8 {
         let (old, new) = (vec![b'a' + turn; size], vec![b'A' + turn; size]);
         write_all(&feed, &old)?;
-        expect_eq!(tee(&source, &target, size, PLAIN), Ok(size));
+        expect_eq!(tee(&source, &target, size, NO_FLAGS), Ok(size));
         match emptied {
             Emptied::Read => expect_eq!(drain(&source)?, old),
-            Emptied::Forgotten => expect_eq!(splice(&source, null()?, size, PLAIN), Ok(size)),
+            Emptied::Forgotten => expect_eq!(splice(&source, null()?, size, NO_FLAGS), Ok(size)),
         }
         write_all(&feed, &new)?;
         expect_eq!((drain(&sink)?, drain(&source)?), (old, new), "turn {turn}");
@@ -144,8 +144,8 @@ fn a_page_of_a_copy_is_not_used_again(
 #[rstest]
 #[conformance::test(man = "splice(2)")]
 fn a_page_moved_into_a_file_is_not_used_again(
-    #[values(Backing::Directory, Backing::Memory)] backing: Backing,
-    #[values(PLAIN, MOVE)] flags: SpliceFlags,
+    #[values(Backing::RegularFile, Backing::Memfd)] backing: Backing,
+    #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags,
 ) -> Outcome {
     let page = page_size();
     let target = backing.file(b"")?;
@@ -166,13 +166,13 @@ fn a_page_moved_into_a_file_is_not_used_again(
 /// A copy goes into a file while the original goes on through its pipe, and a later change of the file is not seen in the pipe.
 #[rstest]
 #[conformance::test(man = "tee(2)")]
-fn a_copy_in_a_file_and_its_original_are_independent(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn a_copy_in_a_file_and_its_original_are_independent(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
     let bytes = pattern(page_size());
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
     let kept = backing.file(b"")?;
-    expect_eq!(tee(&source, &target, bytes.len(), PLAIN), Ok(bytes.len()));
-    expect_eq!(splice(&sink, &kept, bytes.len(), MOVE), Ok(bytes.len()));
+    expect_eq!(tee(&source, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
+    expect_eq!(splice(&sink, &kept, bytes.len(), SPLICE_F_MOVE), Ok(bytes.len()));
     expect_eq!(nix::sys::uio::pwrite(&kept, b"XXXX", 0)?, 4);
     expect_eq!((drain(&source)?, unread(&sink)?), (bytes, 0));
     Ok(())
@@ -183,7 +183,7 @@ fn a_copy_in_a_file_and_its_original_are_independent(#[values(Backing::Directory
 fn a_write_after_mapped_memory_leaves_the_memory_alone() -> Outcome {
     let memory = b"HELLO\0\0\0\0".to_vec();
     let (reader, writer) = pipe()?;
-    expect_eq!(vmsplice(&writer, &[IoSlice::new(&memory[..5])], PLAIN), Ok(5));
+    expect_eq!(vmsplice(&writer, &[IoSlice::new(&memory[..5])], NO_FLAGS), Ok(5));
     expect_eq!(write(&writer, b"ZZ"), Ok(2));
     expect_eq!((memory, drain(&reader)?), (b"HELLO\0\0\0\0".to_vec(), b"HELLOZZ".to_vec()));
     Ok(())
@@ -196,10 +196,10 @@ fn mapped_memory_can_be_copied_and_moved() -> Outcome {
     let (first, feed) = pipe()?;
     let (second, target) = pipe()?;
     let kept = file(b"")?;
-    expect_eq!(vmsplice(&feed, &[IoSlice::new(&memory)], PLAIN), Ok(memory.len()));
-    expect_eq!(tee(&first, &target, 10, PLAIN), Ok(10));
+    expect_eq!(vmsplice(&feed, &[IoSlice::new(&memory)], NO_FLAGS), Ok(memory.len()));
+    expect_eq!(tee(&first, &target, 10, NO_FLAGS), Ok(10));
     write_all(&target, b"+")?;
-    expect_eq!(splice(&first, &kept, memory.len(), PLAIN), Ok(memory.len()));
+    expect_eq!(splice(&first, &kept, memory.len(), NO_FLAGS), Ok(memory.len()));
     expect_eq!((content(&kept)?, drain(&second)?), (memory.clone(), [&memory[..10], b"+"].concat()));
     expect_eq!(memory, pattern(page_size()));
     Ok(())
@@ -211,7 +211,7 @@ fn a_failed_write_counts_nothing_where_buffers_moved_away() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let full = fill(&feed)?;
-    expect_eq!(splice(&source, &target, full, NONBLOCK), Ok(full));
+    expect_eq!(splice(&source, &target, full, SPLICE_F_NONBLOCK), Ok(full));
     let memory = Guarded::new()?;
     expect_eq!(memory.write_across(&feed, 0, 1), Err(EFAULT));
     expect_eq!((unread(&source), unread(&sink)), (Ok(0), Ok(full)));
@@ -228,10 +228,10 @@ fn a_failed_write_is_not_the_end_of_the_file() -> Outcome {
     let (sink, target) = pipe()?;
     let memory = Guarded::new()?;
     expect_eq!(memory.write_across(&feed, 0, 1), Err(EFAULT));
-    expect_eq!(tee(&source, &target, 10, NONBLOCK), Err(EAGAIN));
-    expect_eq!(splice(&source, &target, 10, NONBLOCK), Err(EAGAIN));
+    expect_eq!(tee(&source, &target, 10, SPLICE_F_NONBLOCK), Err(EAGAIN));
+    expect_eq!(splice(&source, &target, 10, SPLICE_F_NONBLOCK), Err(EAGAIN));
     write_all(&feed, b"abc")?;
-    expect_eq!(splice(&source, &target, 10, NONBLOCK), Ok(3));
+    expect_eq!(splice(&source, &target, 10, SPLICE_F_NONBLOCK), Ok(3));
     expect_eq!((unread(&source)?, drain(&sink)?), (0, b"abc".to_vec()));
     Ok(())
 }

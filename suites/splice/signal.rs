@@ -3,21 +3,21 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Drain, NONBLOCK, PLAIN, Supply, drain, file, full, holding, letters, position};
+use common::transfer::{Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, file, full, holding, letters, position};
 
 /// A transfer into a pipe without readers fails with EPIPE and raises one SIGPIPE; its source loses nothing.
 #[rstest]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", fixed_in = "Linux 4.10 (52bce91165e5)")]
 fn into_a_pipe_without_readers_is_a_broken_pipe(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
-    let source = way.source(letters())?;
+    let source = call.source(letters())?;
     drop(reader);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!((way.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
-    expect_eq!((way.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 2));
-    expect_eq!((way.left(&source, letters())?, unread(&writer)?), (5, 0));
+    expect_eq!((call.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
+    expect_eq!((call.once(&source, letters(), &writer), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 2));
+    expect_eq!((call.left(&source, letters())?, unread(&writer)?), (5, 0));
     Ok(())
 }
 
@@ -25,12 +25,12 @@ fn into_a_pipe_without_readers_is_a_broken_pipe(
 #[rstest]
 #[conformance::test(man = "pipe(7)", man = "splice(2)")]
 fn into_a_pipe_without_readers_ends_the_process(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     drop(reader);
-    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
-        way.once(&source, letters(), &writer)
+    let mover = Participant::spawn("mover", (writer, call.source(letters())?), move |(writer, source), _| {
+        call.once(&source, letters(), &writer)
     })?;
     expect_eq!(mover.end()?, End::Killed(Signal::SIGPIPE));
     Ok(())
@@ -43,7 +43,7 @@ fn into_a_pipe_without_readers_fails_while_the_signal_is_ignored() -> Outcome {
     let (reader, writer) = pipe()?;
     drop(reader);
     signal::ignore(Signal::SIGPIPE)?;
-    expect_eq!((splice(&source, &writer, 3, PLAIN), tee(&source, &writer, 3, PLAIN)), (Err(EPIPE), Err(EPIPE)));
+    expect_eq!((splice(&source, &writer, 3, NO_FLAGS), tee(&source, &writer, 3, NO_FLAGS)), (Err(EPIPE), Err(EPIPE)));
     expect_eq!(drain(&source)?, b"abc");
     Ok(())
 }
@@ -55,7 +55,10 @@ fn of_nothing_into_a_pipe_without_readers_raises_none() -> Outcome {
     let (reader, writer) = pipe()?;
     drop(reader);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!((splice(&source, &writer, 3, NONBLOCK), tee(&source, &writer, 3, NONBLOCK)), (Err(EAGAIN), Err(EAGAIN)));
+    expect_eq!(
+        (splice(&source, &writer, 3, SPLICE_F_NONBLOCK), tee(&source, &writer, 3, SPLICE_F_NONBLOCK)),
+        (Err(EAGAIN), Err(EAGAIN))
+    );
     expect_eq!(signal::caught(Signal::SIGPIPE), 0);
     Ok(())
 }
@@ -64,14 +67,14 @@ fn of_nothing_into_a_pipe_without_readers_raises_none() -> Outcome {
 #[rstest]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", fixed_in = "Linux 4.10 (52bce91165e5)")]
 fn into_a_full_pipe_ends_when_the_last_reader_closes(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer), _) = full()?;
     let second = dup(&reader)?;
-    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
+    let mover = Participant::spawn("mover", (writer, call.source(letters())?), move |(writer, source), _| {
         let caught = signal::catch(Signal::SIGPIPE, Restart::No);
-        let moved = way.once(&source, letters(), &writer);
-        (caught, moved, signal::caught(Signal::SIGPIPE), way.left(&source, letters()))
+        let moved = call.once(&source, letters(), &writer);
+        (caught, moved, signal::caught(Signal::SIGPIPE), call.left(&source, letters()))
     })?;
     mover.until_blocked()?;
     drop(reader);
@@ -88,7 +91,7 @@ fn into_a_full_pipe_ends_when_the_last_reader_is_killed() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let kept = dup(&source)?;
     let holder = Participant::spawn("reader", reader, |_reader, link| -> () { link.park() })?;
-    let mover = Participant::spawn("mover", (source, writer), |(source, writer), _| splice(&source, &writer, 3, PLAIN))?;
+    let mover = Participant::spawn("mover", (source, writer), |(source, writer), _| splice(&source, &writer, 3, NO_FLAGS))?;
     mover.until_blocked()?;
     holder.kill()?;
     expect_eq!(mover.end()?, End::Killed(Signal::SIGPIPE));
@@ -100,12 +103,12 @@ fn into_a_full_pipe_ends_when_the_last_reader_is_killed() -> Outcome {
 #[rstest]
 #[conformance::test(man = "signal(7)", level = observed)]
 fn for_bytes_is_interrupted_by_a_handler(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (source, _feed) = pipe()?;
-    let mover = Participant::spawn("mover", (source, way.sink()?), move |(source, sink), _| {
+    let mover = Participant::spawn("mover", (source, call.sink()?), move |(source, sink), _| {
         let set = signal::catch(Signal::SIGUSR1, Restart::No);
-        let moved = way.once(&source, &sink, 9);
+        let moved = call.once(&source, &sink, 9);
         (set, moved, signal::caught(Signal::SIGUSR1))
     })?;
     mover.until_blocked()?;
@@ -118,13 +121,13 @@ fn for_bytes_is_interrupted_by_a_handler(
 #[rstest]
 #[conformance::test(man = "signal(7)", level = observed)]
 fn for_room_is_interrupted_by_a_handler(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
+    let mover = Participant::spawn("mover", (writer, call.source(letters())?), move |(writer, source), _| {
         let set = signal::catch(Signal::SIGUSR1, Restart::No);
-        let moved = way.once(&source, letters(), &writer);
-        (set, moved, signal::caught(Signal::SIGUSR1), way.left(&source, letters()))
+        let moved = call.once(&source, letters(), &writer);
+        (set, moved, signal::caught(Signal::SIGUSR1), call.left(&source, letters()))
     })?;
     mover.until_blocked()?;
     mover.signal(Signal::SIGUSR1)?;
@@ -145,7 +148,7 @@ fn starts_again_after_a_handler_that_asks_for_it(#[case] for_room: bool) -> Outc
     let mover = Participant::spawn("mover", (source, target), |(source, target), link| {
         let set = signal::catch(Signal::SIGUSR1, Restart::Yes);
         link.reached("ready");
-        let moved = splice(&source, &target, 3, PLAIN);
+        let moved = splice(&source, &target, 3, NO_FLAGS);
         (set, moved, signal::caught(Signal::SIGUSR1))
     })?;
     mover.until_reached("ready")?;
@@ -166,11 +169,11 @@ fn starts_again_after_a_handler_that_asks_for_it(#[case] for_room: bool) -> Outc
 #[rstest]
 #[conformance::test(man = "signal(7)", level = observed)]
 fn for_room_goes_on_after_a_stop(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer), count) = full()?;
-    let mover = Participant::spawn("mover", (writer, way.source(letters())?), move |(writer, source), _| {
-        way.once(&source, letters(), &writer)
+    let mover = Participant::spawn("mover", (writer, call.source(letters())?), move |(writer, source), _| {
+        call.once(&source, letters(), &writer)
     })?;
     mover.until_blocked()?;
     mover.stop()?;

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Backing, NONBLOCK, PLAIN, content, drain, position};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, position};
 
 /// The way from a file into the pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +19,20 @@ enum Way {
 fn from_file_to_file_loses_nothing(#[values(Way::Splice, Way::Sendfile)] way: Way) -> Outcome {
     sweep(|run| {
         let bytes = pattern(250);
-        let (source, sink) = (Backing::Memory.file(&bytes)?, Backing::Memory.file(b"")?);
+        let (source, sink) = (Backing::Memfd.file(&bytes)?, Backing::Memfd.file(b"")?);
         let (reader, writer) = pipe()?;
         let ends = [dup(&source)?, dup(&writer)?, dup(&reader)?, dup(&sink)?];
         let victim = run.victim("pump", ends, move |[source, writer, reader, sink], _| {
             let piece = 130;
             loop {
                 let taken = match way {
-                    Way::Splice => splice(&source, &writer, piece, PLAIN),
+                    Way::Splice => splice(&source, &writer, piece, NO_FLAGS),
                     Way::Sendfile => sendfile(&writer, &source, None, piece),
                 };
                 if taken? == 0 {
                     return Ok::<_, Errno>(());
                 }
-                while splice(&reader, &sink, piece / 2, NONBLOCK).is_ok() {}
+                while splice(&reader, &sink, piece / 2, SPLICE_F_NONBLOCK).is_ok() {}
             }
         })?;
         let in_pipe = drain(&reader)?;
@@ -54,7 +54,7 @@ fn from_pipe_to_pipe_loses_nothing() -> Outcome {
         let ((source, feed), (sink, target)) = (pipe()?, pipe()?);
         write_all(&feed, &bytes)?;
         let victim = run.victim("pump", (dup(&source)?, dup(&target)?), |(source, target), _| {
-            (0..4).map(|_| splice(&source, &target, page_size() - 100, NONBLOCK)).collect::<Vec<_>>()
+            (0..4).map(|_| splice(&source, &target, page_size() - 100, SPLICE_F_NONBLOCK)).collect::<Vec<_>>()
         })?;
         let moved: i64 = victim.returned("splice").into_iter().filter(|&count| count > 0).sum();
         expect_eq!(i64::try_from(unread(&sink)?), Ok(moved));
@@ -75,7 +75,9 @@ fn of_a_tap_leaves_the_copy_at_most_one_piece_ahead() -> Outcome {
         write_all(&feed, &bytes)?;
         let ends = [dup(&source)?, dup(&tap)?, dup(&target)?];
         run.victim("tap", ends, move |[source, tap, target], _| {
-            (0..3).map(|_| (tee(&source, &tap, piece, NONBLOCK), splice(&source, &target, piece, NONBLOCK))).collect::<Vec<_>>()
+            (0..3)
+                .map(|_| (tee(&source, &tap, piece, SPLICE_F_NONBLOCK), splice(&source, &target, piece, SPLICE_F_NONBLOCK)))
+                .collect::<Vec<_>>()
         })?;
         let (heard, moved) = (drain(&tapped)?, drain(&sink)?);
         expect!(heard.len() == moved.len() || heard.len() == moved.len() + piece, "{} and {}", heard.len(), moved.len());

@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use rstest::rstest;
 
 use super::pipes::Impatience;
-use common::transfer::{NONBLOCK, PLAIN, drain, file, full, holding, pages};
+use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, file, full, holding, pages};
 
 /// The copy has the oldest bytes, at most as many as asked for; the source has lost none, and nothing more is waited for.
 #[rstest]
@@ -18,7 +18,7 @@ fn copies_the_oldest_bytes_and_takes_none(#[case] length: usize, #[case] copied:
     let (source, feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     write_all(&feed, b"def")?;
-    expect_eq!(tee(&source, &target, length, PLAIN), Ok(copied.len()));
+    expect_eq!(tee(&source, &target, length, NO_FLAGS), Ok(copied.len()));
     expect_eq!((unread(&source)?, unread(&sink)?), (6, copied.len()));
     expect_eq!((drain(&source)?, drain(&sink)?), (b"abcdef".to_vec(), copied.to_vec()));
     Ok(())
@@ -30,7 +30,7 @@ fn begins_at_the_first_unread_byte() -> Outcome {
     let (source, _feed) = holding(b"abcdef")?;
     let (sink, target) = pipe()?;
     expect_eq!(read_some(&source, 2)?, b"ab");
-    expect_eq!(tee(&source, &target, 3, PLAIN), Ok(3));
+    expect_eq!(tee(&source, &target, 3, NO_FLAGS), Ok(3));
     expect_eq!((drain(&sink)?, drain(&source)?), (b"cde".to_vec(), b"cdef".to_vec()));
     Ok(())
 }
@@ -42,7 +42,7 @@ fn copies_over_several_pages() -> Outcome {
     let length = 2 * page_size() + 50;
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, length, PLAIN), Ok(length));
+    expect_eq!(tee(&source, &target, length, NO_FLAGS), Ok(length));
     expect_eq!((unread(&source)?, drain(&sink)?), (bytes.len(), bytes[..length].to_vec()));
     expect_eq!(drain(&source)?, bytes);
     Ok(())
@@ -53,8 +53,8 @@ fn copies_over_several_pages() -> Outcome {
 fn copies_the_same_bytes_again() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, 3, PLAIN), Ok(3));
-    expect_eq!(tee(&source, &target, 2, PLAIN), Ok(2));
+    expect_eq!(tee(&source, &target, 3, NO_FLAGS), Ok(3));
+    expect_eq!(tee(&source, &target, 2, NO_FLAGS), Ok(2));
     expect_eq!((drain(&sink)?, drain(&source)?), (b"abcab".to_vec(), b"abc".to_vec()));
     Ok(())
 }
@@ -65,7 +65,7 @@ fn leaves_a_copy_that_outlives_the_source() -> Outcome {
     let bytes = pattern(page_size() + 10);
     let (source, feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, bytes.len(), PLAIN), Ok(bytes.len()));
+    expect_eq!(tee(&source, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!(read_exactly(&source, 7)?, bytes[..7].to_vec());
     expect_eq!(unread(&sink)?, bytes.len());
     drop((source, feed));
@@ -79,7 +79,7 @@ fn leaves_a_source_that_outlives_the_copy() -> Outcome {
     let bytes = pattern(page_size() + 10);
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, bytes.len(), PLAIN), Ok(bytes.len()));
+    expect_eq!(tee(&source, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!(read_exactly(&sink, 7)?, bytes[..7].to_vec());
     expect_eq!(unread(&source)?, bytes.len());
     drop((sink, target));
@@ -95,7 +95,7 @@ fn leaves_a_source_that_outlives_the_copy() -> Outcome {
 fn of_no_bytes_returns_zero(#[case] bytes: &[u8]) -> Outcome {
     let (source, _feed) = holding(bytes)?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, 0, PLAIN), Ok(0));
+    expect_eq!(tee(&source, &target, 0, NO_FLAGS), Ok(0));
     expect_eq!((unread(&source)?, unread(&sink)?), (bytes.len(), 0));
     Ok(())
 }
@@ -106,10 +106,10 @@ fn returns_zero_only_when_the_last_writer_is_gone() -> Outcome {
     let (source, feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     expect_eq!(drain(&source)?, b"abc");
-    expect_eq!(tee(&source, &target, 5, NONBLOCK), Err(EAGAIN));
+    expect_eq!(tee(&source, &target, 5, SPLICE_F_NONBLOCK), Err(EAGAIN));
     drop(feed);
-    expect_eq!(tee(&source, &target, 5, NONBLOCK), Ok(0));
-    expect_eq!(tee(&source, &target, 5, PLAIN), Ok(0));
+    expect_eq!(tee(&source, &target, 5, SPLICE_F_NONBLOCK), Ok(0));
+    expect_eq!(tee(&source, &target, 5, NO_FLAGS), Ok(0));
     expect_eq!(unread(&sink)?, 0);
     Ok(())
 }
@@ -120,9 +120,9 @@ fn copies_what_the_last_writer_left() -> Outcome {
     let (source, feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     drop(feed);
-    expect_eq!((tee(&source, &target, 9, PLAIN), tee(&source, &target, 9, PLAIN)), (Ok(3), Ok(3)));
+    expect_eq!((tee(&source, &target, 9, NO_FLAGS), tee(&source, &target, 9, NO_FLAGS)), (Ok(3), Ok(3)));
     expect_eq!((read_to_end(&source)?, drain(&sink)?), (b"abc".to_vec(), b"abcabc".to_vec()));
-    expect_eq!(tee(&source, &target, 9, PLAIN), Ok(0));
+    expect_eq!(tee(&source, &target, 9, NO_FLAGS), Ok(0));
     Ok(())
 }
 
@@ -163,8 +163,8 @@ fn copies_what_fits(#[case] used: usize) -> Outcome {
     expect_eq!(set_pipe_size(&target, i32::try_from(2 * page).map_err(|_| ERANGE)?)?, 2 * page);
     write_all(&target, &vec![b'.'; used * page])?;
     let fits = (2 - used) * page;
-    expect_eq!(tee(&source, &target, 3 * page, PLAIN), Ok(fits));
-    expect_eq!(tee(&source, &target, 3 * page, NONBLOCK), Err(EAGAIN));
+    expect_eq!(tee(&source, &target, 3 * page, NO_FLAGS), Ok(fits));
+    expect_eq!(tee(&source, &target, 3 * page, SPLICE_F_NONBLOCK), Err(EAGAIN));
     expect_eq!((unread(&source)?, unread(&sink)?), (3 * page, 2 * page));
     expect_eq!(drain(&sink)?[used * page..].to_vec(), bytes[..fits].to_vec());
     Ok(())
@@ -177,7 +177,7 @@ fn fills_the_target_by_pieces_and_not_by_bytes() -> Outcome {
     let (sink, target) = pipe()?;
     let room = pages(&target)?;
     let mut pieces = 0;
-    while tee(&source, &target, 1, NONBLOCK) == Ok(1) {
+    while tee(&source, &target, 1, SPLICE_F_NONBLOCK) == Ok(1) {
         pieces += 1;
     }
     expect_eq!((pieces, ready(&target, PollFlags::POLLOUT)?), (room, PollFlags::empty()));
@@ -192,7 +192,7 @@ fn makes_no_room_in_the_source() -> Outcome {
     let (sink, target) = pipe()?;
     let writer = Participant::spawn("writer", feed, |feed, _| write(&feed, b"x"))?;
     writer.until_blocked()?;
-    expect_eq!(tee(&source, &target, count, PLAIN), Ok(count));
+    expect_eq!(tee(&source, &target, count, NO_FLAGS), Ok(count));
     writer.expect_still_blocked()?;
     expect_eq!((unread(&source)?, unread(&sink)?), (count, count));
     read_exactly(&source, page_size())?;
@@ -205,7 +205,7 @@ fn makes_no_room_in_the_source() -> Outcome {
 fn leaves_room_in_the_source_to_readers_of_the_source() -> Outcome {
     let ((source, feed), count) = full()?;
     let (sink, target) = pipe()?;
-    expect_eq!(tee(&source, &target, count, PLAIN), Ok(count));
+    expect_eq!(tee(&source, &target, count, NO_FLAGS), Ok(count));
     read_exactly(&sink, count)?;
     set_nonblocking(&feed, true)?;
     expect_eq!(write(&feed, b"x"), Err(EAGAIN));
@@ -222,7 +222,7 @@ fn leaves_room_in_the_source_to_readers_of_the_source() -> Outcome {
 fn refuses_a_pipe_twice(#[case] duplicate: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let target = if duplicate { dup(&writer)? } else { writer };
-    expect_eq!(tee(&reader, &target, 3, PLAIN), Err(EINVAL));
+    expect_eq!(tee(&reader, &target, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
 }
@@ -235,7 +235,7 @@ fn refuses_a_pipe_twice(#[case] duplicate: bool) -> Outcome {
 fn refuses_a_file(#[case] as_source: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
-    let seen = if as_source { tee(&file, &writer, 3, PLAIN) } else { tee(&reader, &file, 3, PLAIN) };
+    let seen = if as_source { tee(&file, &writer, 3, NO_FLAGS) } else { tee(&reader, &file, 3, NO_FLAGS) };
     expect_eq!(seen, Err(EINVAL));
     expect_eq!((drain(&reader)?, common::transfer::content(&file)?), (b"abc".to_vec(), b"xyz".to_vec()));
     Ok(())
@@ -249,7 +249,7 @@ fn refuses_a_file(#[case] as_source: bool) -> Outcome {
 fn refuses_an_end_in_the_wrong_direction(#[case] as_source: bool) -> Outcome {
     let (source, feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
-    let seen = if as_source { tee(&feed, &target, 3, PLAIN) } else { tee(&source, &sink, 3, PLAIN) };
+    let seen = if as_source { tee(&feed, &target, 3, NO_FLAGS) } else { tee(&source, &sink, 3, NO_FLAGS) };
     expect_eq!(seen, Err(EBADF));
     expect_eq!((drain(&source)?, unread(&sink)?), (b"abc".to_vec(), 0));
     Ok(())

@@ -5,7 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{NONBLOCK, PLAIN, drain, file, full, holding, null, pages};
+use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, file, full, holding, null, pages};
 
 /// All segments go in, in their order; those of no bytes contribute none and end nothing.
 #[rstest]
@@ -18,7 +18,7 @@ use common::transfer::{NONBLOCK, PLAIN, drain, file, full, holding, null, pages}
 fn puts_segments_in_order(#[case] segments: &[&str], #[case] bytes: &str) -> Outcome {
     let (reader, writer) = pipe()?;
     let segments: Vec<IoSlice<'_>> = segments.iter().map(|segment| IoSlice::new(segment.as_bytes())).collect();
-    expect_eq!(vmsplice(&writer, &segments, PLAIN), Ok(bytes.len()));
+    expect_eq!(vmsplice(&writer, &segments, NO_FLAGS), Ok(bytes.len()));
     expect_eq!((unread(&reader)?, drain(&reader)?), (bytes.len(), bytes.as_bytes().to_vec()));
     Ok(())
 }
@@ -29,7 +29,7 @@ fn puts_memory_that_is_not_aligned() -> Outcome {
     let memory = pattern(4 * page_size());
     let bytes = &memory[11..2 * page_size() + 500];
     let (reader, writer) = pipe()?;
-    expect_eq!(vmsplice(&writer, &[IoSlice::new(bytes)], PLAIN), Ok(bytes.len()));
+    expect_eq!(vmsplice(&writer, &[IoSlice::new(bytes)], NO_FLAGS), Ok(bytes.len()));
     expect_eq!((unread(&reader)?, drain(&reader)?), (bytes.len(), bytes.to_vec()));
     Ok(())
 }
@@ -45,7 +45,7 @@ fn fills_segments_in_order(#[case] sizes: [usize; 3], #[case] count: usize) -> O
     let (reader, _writer) = holding(b"abcdef")?;
     let mut memory = sizes.map(|size| vec![b'.'; size]);
     let mut segments: Vec<IoSliceMut<'_>> = memory.iter_mut().map(|part| IoSliceMut::new(part)).collect();
-    expect_eq!(vmsplice_out(&reader, &mut segments, PLAIN), Ok(count));
+    expect_eq!(vmsplice_out(&reader, &mut segments, NO_FLAGS), Ok(count));
     let mut expected = b"abcdef"[..count].to_vec();
     expected.resize(sizes.iter().sum(), b'.');
     expect_eq!((memory.concat(), drain(&reader)?), (expected, b"abcdef"[count..].to_vec()));
@@ -56,7 +56,7 @@ fn fills_segments_in_order(#[case] sizes: [usize; 3], #[case] count: usize) -> O
 #[conformance::test(man = "vmsplice(2)", level = observed)]
 fn of_no_segments_returns_zero() -> Outcome {
     let (reader, writer) = holding(b"abc")?;
-    expect_eq!((vmsplice(&writer, &[], PLAIN), vmsplice_out(&reader, &mut [], PLAIN)), (Ok(0), Ok(0)));
+    expect_eq!((vmsplice(&writer, &[], NO_FLAGS), vmsplice_out(&reader, &mut [], NO_FLAGS)), (Ok(0), Ok(0)));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
 }
@@ -68,9 +68,9 @@ fn takes_as_many_segments_as_the_limit_says() -> Outcome {
     let (reader, writer) = pipe()?;
     let mut segments = vec![IoSlice::new(b""); most];
     segments[most - 1] = IoSlice::new(b"z");
-    expect_eq!(vmsplice(&writer, &segments, PLAIN), Ok(1));
+    expect_eq!(vmsplice(&writer, &segments, NO_FLAGS), Ok(1));
     segments.push(IoSlice::new(b"y"));
-    expect_eq!(vmsplice(&writer, &segments, PLAIN), Err(EINVAL));
+    expect_eq!(vmsplice(&writer, &segments, NO_FLAGS), Err(EINVAL));
     expect_eq!(drain(&reader)?, b"z");
     Ok(())
 }
@@ -81,9 +81,9 @@ fn returns_zero_only_when_the_last_writer_is_gone() -> Outcome {
     let (reader, writer) = holding(b"a")?;
     let mut memory = *b"....";
     let mut out = |flags| vmsplice_out(&reader, &mut [IoSliceMut::new(&mut memory)], flags);
-    expect_eq!((out(PLAIN), out(NONBLOCK)), (Ok(1), Err(EAGAIN)));
+    expect_eq!((out(NO_FLAGS), out(SPLICE_F_NONBLOCK)), (Ok(1), Err(EAGAIN)));
     drop(writer);
-    expect_eq!((out(PLAIN), out(NONBLOCK)), (Ok(0), Ok(0)));
+    expect_eq!((out(NO_FLAGS), out(SPLICE_F_NONBLOCK)), (Ok(0), Ok(0)));
     expect_eq!(&memory, b"a...");
     Ok(())
 }
@@ -92,10 +92,10 @@ fn returns_zero_only_when_the_last_writer_is_gone() -> Outcome {
 #[conformance::test(man = "vmsplice(2)")]
 fn does_not_wait_for_room() -> Outcome {
     let ((reader, writer), count) = full()?;
-    expect_eq!(vmsplice(&writer, &[IoSlice::new(b"abc")], NONBLOCK), Err(EAGAIN));
+    expect_eq!(vmsplice(&writer, &[IoSlice::new(b"abc")], SPLICE_F_NONBLOCK), Err(EAGAIN));
     expect_eq!(unread(&reader)?, count);
     read_exactly(&reader, page_size())?;
-    expect_eq!(vmsplice(&writer, &[IoSlice::new(b"abc")], NONBLOCK), Ok(3));
+    expect_eq!(vmsplice(&writer, &[IoSlice::new(b"abc")], SPLICE_F_NONBLOCK), Ok(3));
     Ok(())
 }
 
@@ -104,7 +104,7 @@ fn does_not_wait_for_room() -> Outcome {
 #[case::of_bytes(1)]
 #[case::of_a_page(usize::MAX)]
 #[conformance::test(man = "vmsplice(2)", level = observed)]
-fn puts_in_what_fits(#[case] size: usize, #[values(PLAIN, NONBLOCK)] flags: SpliceFlags) -> Outcome {
+fn puts_in_what_fits(#[case] size: usize, #[values(NO_FLAGS, SPLICE_F_NONBLOCK)] flags: SpliceFlags) -> Outcome {
     let (reader, writer) = pipe()?;
     let room = pages(&writer)?;
     // Aligned, so that no piece touches two pages.
@@ -114,7 +114,7 @@ fn puts_in_what_fits(#[case] size: usize, #[values(PLAIN, NONBLOCK)] flags: Spli
     let piece: &[u8] = &memory.bytes()[..size];
     let segments = vec![IoSlice::new(piece); room + 3];
     expect_eq!(vmsplice(&writer, &segments, flags), Ok(room * size));
-    expect_eq!(vmsplice(&writer, &segments, NONBLOCK), Err(EAGAIN));
+    expect_eq!(vmsplice(&writer, &segments, SPLICE_F_NONBLOCK), Err(EAGAIN));
     expect_eq!(drain(&reader)?, pattern(size).repeat(room));
     Ok(())
 }
@@ -124,7 +124,7 @@ fn puts_in_what_fits(#[case] size: usize, #[values(PLAIN, NONBLOCK)] flags: Spli
 fn refuses_what_is_no_pipe() -> Outcome {
     let (socket, _peer) = super::file::socket_pair()?;
     for other in [file(b"xyz")?, null()?, socket] {
-        expect_eq!(vmsplice(&other, &[IoSlice::new(b"abc")], PLAIN), Err(EBADF));
+        expect_eq!(vmsplice(&other, &[IoSlice::new(b"abc")], NO_FLAGS), Err(EBADF));
     }
     Ok(())
 }
@@ -147,7 +147,7 @@ fn writes_to_a_fifo_that_is_open_for_both() -> Outcome {
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
     let both = open(&path, OFlag::O_RDWR)?;
-    expect_eq!(vmsplice(&both, &[IoSlice::new(b"abcd")], PLAIN), Ok(4));
+    expect_eq!(vmsplice(&both, &[IoSlice::new(b"abcd")], NO_FLAGS), Ok(4));
     expect_eq!((unread(&both)?, read_some(&both, 9)?), (4, b"abcd".to_vec()));
     Ok(())
 }
@@ -157,7 +157,7 @@ fn writes_to_a_fifo_that_is_open_for_both() -> Outcome {
 fn of_memory_that_cannot_be_read_puts_nothing_in() -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let mut memory = Guarded::new()?;
-    expect_eq!(vmsplice_across(&writer, b"", &mut memory, (0, 4), PLAIN), Err(EFAULT));
+    expect_eq!(vmsplice_across(&writer, b"", &mut memory, (0, 4), NO_FLAGS), Err(EFAULT));
     expect_eq!((drain(&reader)?, ready(&reader, PollFlags::POLLIN)?), (b"abc".to_vec(), PollFlags::empty()));
     Ok(())
 }
@@ -167,7 +167,7 @@ fn of_memory_that_cannot_be_read_puts_nothing_in() -> Outcome {
 fn puts_in_what_comes_before_memory_that_cannot_be_read() -> Outcome {
     let (reader, writer) = pipe()?;
     let mut memory = Guarded::new()?;
-    expect_eq!(vmsplice_across(&writer, b"abcde", &mut memory, (0, 5), PLAIN), Ok(5));
+    expect_eq!(vmsplice_across(&writer, b"abcde", &mut memory, (0, 5), NO_FLAGS), Ok(5));
     expect_eq!(drain(&reader)?, b"abcde");
     Ok(())
 }
@@ -177,7 +177,7 @@ fn puts_in_what_comes_before_memory_that_cannot_be_read() -> Outcome {
 fn into_memory_that_cannot_be_written_takes_nothing_out() -> Outcome {
     let (reader, _writer) = holding(b"abc")?;
     let mut memory = Guarded::new()?;
-    expect_eq!(vmsplice_across(&reader, b"", &mut memory, (0, 3), PLAIN), Err(EFAULT));
+    expect_eq!(vmsplice_across(&reader, b"", &mut memory, (0, 3), NO_FLAGS), Err(EFAULT));
     expect_eq!((unread(&reader)?, drain(&reader)?), (3, b"abc".to_vec()));
     Ok(())
 }
@@ -214,7 +214,7 @@ fn leaves_bytes_that_outlive_their_process() -> Outcome {
     let (reader, writer) = pipe()?;
     let owner = Participant::spawn("owner", writer, |writer, link| -> () {
         let memory = pattern(2 * page_size() + 7);
-        let moved = vmsplice(&writer, &[IoSlice::new(&memory)], PLAIN);
+        let moved = vmsplice(&writer, &[IoSlice::new(&memory)], NO_FLAGS);
         link.reached(&format!("{moved:?}"));
         link.park()
     })?;

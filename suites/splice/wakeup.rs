@@ -50,13 +50,13 @@ impl Wait {
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn reaches_a_reader(
     #[values(Wait::Call, Wait::Poll, Wait::Epoll)] wait: Wait,
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader_end, writer) = pipe()?;
-    let source = way.source(b"abc")?;
+    let source = call.source(b"abc")?;
     let reader = Participant::spawn("reader", reader_end, move |end, _| wait.read(&end))?;
     reader.until_blocked()?;
-    expect_eq!(way.once(&source, b"abc", &writer), Ok(3));
+    expect_eq!(call.once(&source, b"abc", &writer), Ok(3));
     expect_eq!(reader.join()?, Ok(b"abc".to_vec()));
     Ok(())
 }
@@ -66,13 +66,13 @@ fn reaches_a_reader(
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)")]
 fn reaches_a_writer(
     #[values(Wait::Call, Wait::Poll, Wait::Epoll)] wait: Wait,
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let ((reader, writer_end), count) = full()?;
-    let sink = way.sink()?;
+    let sink = call.sink()?;
     let writer = Participant::spawn("writer", writer_end, move |end, _| wait.write(&end))?;
     writer.until_blocked()?;
-    expect_eq!(way.once(&reader, &sink, page_size()), Ok(page_size()));
+    expect_eq!(call.once(&reader, &sink, page_size()), Ok(page_size()));
     expect_eq!(writer.join()?, Ok(1));
     expect_eq!(unread(&reader)?, count - page_size() + 1);
     Ok(())
@@ -82,15 +82,15 @@ fn reaches_a_writer(
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", level = observed)]
 fn reaches_a_writer_only_when_a_page_is_free(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let ((reader, writer_end), _) = full()?;
-    let sink = way.sink()?;
+    let sink = call.sink()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"x"))?;
     writer.until_blocked()?;
-    expect_eq!(way.once(&reader, &sink, page_size() - 1), Ok(page_size() - 1));
+    expect_eq!(call.once(&reader, &sink, page_size() - 1), Ok(page_size() - 1));
     writer.expect_still_blocked()?;
-    expect_eq!(way.once(&reader, &sink, 1), Ok(1));
+    expect_eq!(call.once(&reader, &sink, 1), Ok(1));
     expect_eq!(writer.join()?, Ok(1));
     Ok(())
 }
@@ -99,14 +99,14 @@ fn reaches_a_writer_only_when_a_page_is_free(
 #[conformance::test(man = "splice(2)")]
 fn reaches_all_writers_that_find_room() -> Outcome {
     let ((reader, writer_end), count) = full()?;
-    let sink = Drain::SpliceNull.sink()?;
+    let sink = Drain::SpliceToDevNull.sink()?;
     let page = page_size();
     let spawn = |name| Participant::spawn(name, dup(&writer_end)?, move |end, _| write(&end, &vec![b'x'; page]));
     let writers = [spawn("first")?, spawn("second")?, spawn("third")?];
     for writer in &writers {
         writer.until_blocked()?;
     }
-    expect_eq!(Drain::SpliceNull.once(&reader, &sink, 3 * page), Ok(3 * page));
+    expect_eq!(Drain::SpliceToDevNull.once(&reader, &sink, 3 * page), Ok(3 * page));
     for writer in writers {
         expect_eq!(writer.join()?, Ok(page));
     }
@@ -118,16 +118,16 @@ fn reaches_all_writers_that_find_room() -> Outcome {
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn reaches_all_readers_that_find_bytes(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader_end, writer) = pipe()?;
-    let source = way.source(b"abc")?;
+    let source = call.source(b"abc")?;
     let spawn = |name| Participant::spawn(name, dup(&reader_end)?, |end, _| read_some(&end, 1));
     let readers = [spawn("first")?, spawn("second")?, spawn("third")?];
     for reader in &readers {
         reader.until_blocked()?;
     }
-    expect_eq!(way.once(&source, b"abc", &writer), Ok(3));
+    expect_eq!(call.once(&source, b"abc", &writer), Ok(3));
     let mut all = Vec::new();
     for reader in readers {
         all.push(reader.join()?);
@@ -141,7 +141,7 @@ fn reaches_all_readers_that_find_bytes(
 #[rstest]
 #[conformance::test(man = "epoll(7)", level = observed, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn is_an_edge_each_time(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
@@ -149,8 +149,8 @@ fn is_an_edge_each_time(
     let events = || epoll.wait(&mut [EpollEvent::empty(); 2], EpollTimeout::ZERO).map_err(Errno::from);
     expect_eq!(events(), Ok(0));
     for turn in 1..=2 {
-        let source = way.source(b"abc")?;
-        expect_eq!(way.once(&source, b"abc", &writer), Ok(3));
+        let source = call.source(b"abc")?;
+        expect_eq!(call.once(&source, b"abc", &writer), Ok(3));
         expect_eq!((events(), events()), (Ok(1), Ok(0)), "transfer {turn}");
     }
     expect_eq!(drain(&reader)?, b"abcabc");
@@ -161,7 +161,7 @@ fn is_an_edge_each_time(
 #[rstest]
 #[conformance::test(man = "epoll(7)", level = observed)]
 fn out_of_a_full_pipe_is_an_edge_at_its_writing_end(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
@@ -169,9 +169,9 @@ fn out_of_a_full_pipe_is_an_edge_at_its_writing_end(
     let events = || epoll.wait(&mut [EpollEvent::empty(); 2], EpollTimeout::ZERO).map_err(Errno::from);
     expect_eq!((events(), events()), (Ok(1), Ok(0)));
     fill(&writer)?;
-    let sink = way.sink()?;
+    let sink = call.sink()?;
     expect_eq!(events(), Ok(0));
-    expect_eq!((way.once(&reader, &sink, page_size()), events(), events()), (Ok(page_size()), Ok(1), Ok(0)));
+    expect_eq!((call.once(&reader, &sink, page_size()), events(), events()), (Ok(page_size()), Ok(1), Ok(0)));
     Ok(())
 }
 
@@ -189,7 +189,7 @@ fn of_a_copy_is_no_event_of_its_source() -> Outcome {
         Ok(events[..count].iter().map(EpollEvent::data).collect())
     };
     expect_eq!(seen()?, [7]);
-    expect_eq!(tee(&source, &target, 3, common::transfer::PLAIN), Ok(3));
+    expect_eq!(tee(&source, &target, 3, common::transfer::NO_FLAGS), Ok(3));
     expect_eq!((seen()?, seen()?), (vec![8], Vec::new()));
     Ok(())
 }
@@ -198,12 +198,12 @@ fn of_a_copy_is_no_event_of_its_source() -> Outcome {
 #[rstest]
 #[conformance::test(man = "inotify(7)", level = observed, fixed_in = "Linux 6.6 (983652c69199)")]
 fn reaches_a_watch_of_the_name_with_a_change(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (scratch, both) = named()?;
-    let source = way.source(b"abc")?;
+    let source = call.source(b"abc")?;
     let watch = Watch::new(&scratch.join("fifo"), libc::IN_MODIFY | libc::IN_ACCESS)?;
-    expect_eq!(way.once(&source, b"abc", &both), Ok(3));
+    expect_eq!(call.once(&source, b"abc", &both), Ok(3));
     expect_eq!(watch.events()?, [libc::IN_MODIFY]);
     Ok(())
 }
@@ -212,13 +212,13 @@ fn reaches_a_watch_of_the_name_with_a_change(
 #[rstest]
 #[conformance::test(man = "inotify(7)", level = observed, fixed_in = "Linux 6.6 (983652c69199)")]
 fn reaches_a_watch_of_the_name_with_an_access(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe)] call: Drain,
 ) -> Outcome {
     let (scratch, both) = named()?;
     write_all(&both, b"abc")?;
-    let sink = way.sink()?;
+    let sink = call.sink()?;
     let watch = Watch::new(&scratch.join("fifo"), libc::IN_MODIFY | libc::IN_ACCESS)?;
-    expect_eq!(way.once(&both, &sink, 3), Ok(3));
+    expect_eq!(call.once(&both, &sink, 3), Ok(3));
     expect_eq!(watch.events()?, [libc::IN_ACCESS]);
     Ok(())
 }

@@ -11,7 +11,7 @@ use common::sysv::{Kind, run};
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
 fn removes_the_named_object_only(
-    #[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind,
+    #[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind,
     #[values(By::Id, By::Key)] by: By,
 ) -> Outcome {
     let (key, other_key) = (unique_key(), unique_key());
@@ -37,7 +37,7 @@ enum By {
 /// Asked to remove what does not exist, the tool says so on standard error and with its exit status.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
-fn reports_an_id_that_is_gone(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn reports_an_id_that_is_gone(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
     let object = kind.create(unique_key())?;
     let id = object.id().to_string();
     drop(object);

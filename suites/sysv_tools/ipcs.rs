@@ -9,7 +9,9 @@ use common::sysv::{Kind, listing};
 /// An object is listed once, with its key, under its own mechanism from when it is made until it is removed.
 #[rstest]
 #[conformance::test(posix = "ipcs", man = "ipcs(1)", needs(program("ipcs")))]
-fn lists_an_object_as_long_as_it_exists(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn lists_an_object_as_long_as_it_exists(
+    #[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind,
+) -> Outcome {
     let key = unique_key();
     let with = |wanted: u32| listing(kind).map(|listed| listed.into_iter().filter(|&(_, key)| key == wanted).collect::<Vec<_>>());
     let shown = key.cast_unsigned();
