@@ -1,36 +1,38 @@
-//! Descriptors that only stand for the name (`O_PATH`): they are nobody at either side.
+//! Descriptors of a FIFO opened with `O_PATH`: they count as neither reader nor writer.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
 use conformance::sys::identity::become_user;
 use conformance::sys::node::{chmod, fchmod, is_fifo};
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
-fn path_only(fifo: &Named) -> Result<OwnedFd, Errno> {
+fn path_only(fifo: &Fifo) -> Result<OwnedFd, Errno> {
     open(fifo.path(), OFlag::O_PATH)
 }
 
-/// Opening with `O_PATH` does not wait, whatever the access mode says, and makes neither a reader nor a writer.
+/// `open` of a FIFO with `O_PATH`, alone or with `O_RDWR`, returns a descriptor that counts as neither reader nor writer. An
+/// `open` for reading stays blocked while an `O_PATH` descriptor is opened.
 #[conformance::test(man = "open(2)")]
-fn counts_for_nobody() -> Outcome {
-    let fifo = Named::new()?;
+fn is_neither_reader_nor_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let held = [open(fifo.path(), OFlag::O_PATH), open(fifo.path(), OFlag::O_PATH | OFlag::O_RDWR)];
     expect_eq!(held.each_ref().map(|held| held.as_ref().map(|_| ())), [Ok(()), Ok(())]);
-    expect_eq!((fifo.nobody_at(Side::Reader), fifo.nobody_at(Side::Writer)), (Ok(true), Ok(true)));
-    let reader = fifo.waiting(Side::Reader, "reader")?;
+    expect_eq!((fifo.is_closed(AccessMode::ReadOnly), fifo.is_closed(AccessMode::WriteOnly)), (Ok(true), Ok(true)));
+    let reader = fifo.blocked_open(AccessMode::ReadOnly, "reader")?;
     expect_eq!(path_only(&fifo).map(drop), Ok(()));
     reader.expect_still_blocked()?;
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     expect_eq!(reader.join()?, Ok(()));
     Ok(())
 }
 
-/// Nothing can be read, written or changed through such a descriptor; its status can be had.
+/// On a descriptor of a FIFO opened with `O_PATH`, `read`, `write`, `fchmod`, `ioctl(FIONREAD)`, `F_GETPIPE_SZ` and
+/// `F_SETPIPE_SZ` fail with `EBADF`. `fstat` reports the file type and the inode of the FIFO.
 #[conformance::test(man = "open(2)")]
-fn gives_the_status_and_nothing_else() -> Outcome {
-    let fifo = Named::new()?;
-    let _both = fifo.both()?;
+fn allows_fstat_only() -> Outcome {
+    let fifo = Fifo::new()?;
+    let _both = fifo.read_write()?;
     let held = path_only(&fifo)?;
     expect_eq!((read(&held, &mut [0; 1]), write(&held, b"x"), fchmod(&held, 0o644)), (Err(EBADF), Err(EBADF), Err(EBADF)));
     expect_eq!((unread(&held), pipe_size(&held), set_pipe_size(&held, 4096)), (Err(EBADF), Err(EBADF), Err(EBADF)));
@@ -39,22 +41,24 @@ fn gives_the_status_and_nothing_else() -> Outcome {
     Ok(())
 }
 
-/// It does not keep data alive: that goes when the last real end is closed.
+/// The unread bytes of a FIFO are discarded when the last descriptor is closed that was opened without `O_PATH`. After the next
+/// `open`, `ioctl(FIONREAD)` returns 0.
 #[conformance::test(man = "open(2)", man = "fifo(7)")]
 fn keeps_no_data() -> Outcome {
-    let fifo = Named::new()?;
+    let fifo = Fifo::new()?;
     let _held = path_only(&fifo)?;
-    let both = fifo.both()?;
+    let both = fifo.read_write()?;
     write_all(&both, b"data")?;
     drop(both);
-    expect_eq!(fifo.both().and_then(unread), Ok(0));
+    expect_eq!(fifo.read_write().and_then(unread), Ok(0));
     Ok(())
 }
 
-/// Through `/proc/self/fd` it can be opened as an end, also once the name is gone.
+/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO, where `N` was opened with `O_PATH` and the name
+/// of the FIFO was removed by `unlink`.
 #[conformance::test(man = "open(2)", needs(procfs))]
-fn can_be_turned_into_an_end() -> Outcome {
-    let fifo = Named::new()?;
+fn can_be_reopened_after_unlink() -> Outcome {
+    let fifo = Fifo::new()?;
     let held = path_only(&fifo)?;
     let reader = fifo.reader()?;
     unlink(fifo.path())?;
@@ -65,18 +69,19 @@ fn can_be_turned_into_an_end() -> Outcome {
     Ok(())
 }
 
-/// It needs no permission on the FIFO, and gives none: turning it into an end is refused.
+/// A user without permission on a FIFO can open it with `O_PATH` as `N`. `open` of `/proc/self/fd/N` with `O_RDONLY` by that user
+/// fails with `EACCES`.
 #[conformance::test(man = "open(2)", needs(second_user, procfs))]
-fn needs_and_gives_no_permission() -> Outcome {
-    let fifo = Named::new()?;
+fn needs_and_grants_no_permission() -> Outcome {
+    let fifo = Fifo::new()?;
     chmod(fifo.directory(), 0o755)?;
     let (user, group) = second_user();
-    let stranger = Participant::spawn("stranger", (), |(), _| {
+    let second = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
         let held = path_only(&fifo)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
         Ok::<_, Errno>(open(&path, OFlag::O_RDONLY).map(drop))
     })?;
-    expect_eq!(stranger.join()?, Ok(Err(EACCES)));
+    expect_eq!(second.join()?, Ok(Err(EACCES)));
     Ok(())
 }

@@ -1,36 +1,36 @@
-//! A server that takes requests over one FIFO and answers each client over the client's own: the pattern for which a server keeps
-//! its own FIFO open for writing as well, and opens those of clients without waiting.
+//! A server that receives requests over one FIFO and answers each client over a FIFO of that client. The server holds a write end
+//! of its own FIFO, and opens those of the clients with `O_NONBLOCK`.
 
 use conformance::prelude::*;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
-/// Requests served, and answers for which nobody was there any more.
+/// How many requests were answered, and how many answers found no reader.
 type Served = (u32, u32);
 
-/// The number that asks the server to stop.
+/// The client number that stops the server.
 const STOP: u8 = 0;
 
-fn answers_of(requests: &Named, client: u8) -> PathBuf {
-    requests.beside(&format!("client-{client}"))
+fn answers_of(requests: &Fifo, client: u8) -> PathBuf {
+    requests.sibling(&format!("client-{client}"))
 }
 
-/// Serves until it is asked to stop: a request is the client's number and a byte, the answer the byte's complement.
-fn serve(requests: &Named, link: &Link) -> Result<Served, Errno> {
+/// Serves until it reads `STOP`. A request is the number of the client and a byte, the answer is the complement of that byte.
+fn serve(requests: &Fifo, link: &Link) -> Result<Served, Errno> {
     signal::ignore(Signal::SIGPIPE)?;
     let input = open(requests.path(), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
-    let _keeps_end_of_file_away = open(requests.path(), OFlag::O_WRONLY)?;
+    let _own_write_end = open(requests.path(), OFlag::O_WRONLY)?;
     set_nonblocking(&input, false)?;
     link.reached("serving");
-    let (mut served, mut lost) = (0, 0);
+    let (mut answered, mut without_reader) = (0, 0);
     loop {
         match read_exactly(&input, 2)?[..] {
-            [STOP, _] => return Ok((served, lost)),
+            [STOP, _] => return Ok((answered, without_reader)),
             [client, byte] => {
                 let output = open(&answers_of(requests, client), OFlag::O_WRONLY | OFlag::O_NONBLOCK);
                 match output.and_then(|output| write(&output, &[!byte])) {
-                    Ok(_) => served += 1,
-                    Err(ENXIO | EPIPE) => lost += 1,
+                    Ok(_) => answered += 1,
+                    Err(ENXIO | EPIPE) => without_reader += 1,
                     Err(other) => return Err(other),
                 }
             }
@@ -39,18 +39,18 @@ fn serve(requests: &Named, link: &Link) -> Result<Served, Errno> {
     }
 }
 
-fn start(requests: &Named) -> Result<Participant<Result<Served, Errno>>, Failure> {
+fn start(requests: &Fifo) -> Result<Participant<Result<Served, Errno>>, Failure> {
     let server = Participant::spawn("server", (), |(), link| serve(requests, link))?;
     server.until_reached("serving")?;
     Ok(server)
 }
 
-/// Sends a request and waits for the answer: a FIFO of its own, its reading end there before the request is sent.
-fn ask(requests: &Named, client: u8, byte: u8) -> Result<u8, Errno> {
+/// Sends a request and reads the answer from a FIFO of the client, which is open for reading before the request is sent.
+fn ask(requests: &Fifo, client: u8, byte: u8) -> Result<u8, Errno> {
     let path = answers_of(requests, client);
     mkfifo(&path, 0o600)?;
     let input = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
-    // Its own writing end, so that it waits for the answer and not for end-of-file.
+    // A write end of its own, so that `read` blocks until the answer and does not return end-of-file.
     let _own = open(&path, OFlag::O_WRONLY)?;
     set_nonblocking(&input, false)?;
     write_all(requests.writer()?, &[client, byte])?;
@@ -59,14 +59,15 @@ fn ask(requests: &Named, client: u8, byte: u8) -> Result<u8, Errno> {
     Ok(answer)
 }
 
-fn stop(requests: &Named) -> Result<(), Errno> {
+fn stop(requests: &Fifo) -> Result<(), Errno> {
     write_all(requests.writer()?, &[STOP, 0])
 }
 
-/// The server waits between clients, as its own writing end keeps end-of-file away when a client has gone.
+/// A server that holds a write end of its own request FIFO blocks in `read` each time a client closes, and answers the request of
+/// the next client.
 #[conformance::test(posix = "open", posix = "read")]
-fn waits_between_clients() -> Outcome {
-    let requests = Named::new()?;
+fn server_blocks_between_clients() -> Outcome {
+    let requests = Fifo::new()?;
     let server = start(&requests)?;
     for client in 1..=3 {
         server.until_blocked()?;
@@ -78,10 +79,11 @@ fn waits_between_clients() -> Outcome {
     Ok(())
 }
 
-/// A client that is gone when its answer comes costs the server an error and nothing else.
+/// If a client has not opened its answer FIFO for reading, `open` with `O_WRONLY | O_NONBLOCK` by the server fails with `ENXIO`.
+/// The server then answers the request of the next client.
 #[conformance::test(posix = "open", posix = "write")]
-fn outlives_a_client_that_does_not_wait() -> Outcome {
-    let requests = Named::new()?;
+fn server_survives_a_client_without_reader() -> Outcome {
+    let requests = Fifo::new()?;
     mkfifo(&answers_of(&requests, 9), 0o600)?;
     let server = start(&requests)?;
     write_all(requests.writer()?, &[9, 1])?;
@@ -91,12 +93,13 @@ fn outlives_a_client_that_does_not_wait() -> Outcome {
     Ok(())
 }
 
-/// A client that is killed while it waits for its answer is as good as gone, and others are served.
+/// If a client is killed while it is blocked in `read` for its answer, `open` by the server fails with `ENXIO` or `write` fails
+/// with `EPIPE`. The server then answers the request of the next client.
 #[conformance::test(posix = "open", posix = "_Exit")]
-fn outlives_a_client_that_is_killed() -> Outcome {
-    let requests = Named::new()?;
+fn server_survives_a_killed_client() -> Outcome {
+    let requests = Fifo::new()?;
     let server = start(&requests)?;
-    // Stopped, the server does not answer before the client is dead.
+    // While the server is stopped, the client is killed before the answer.
     server.until_blocked()?;
     server.stop()?;
     let victim = Participant::spawn("victim", (), |(), _| ask(&requests, 9, 1))?;
@@ -109,10 +112,11 @@ fn outlives_a_client_that_is_killed() -> Outcome {
     Ok(())
 }
 
-/// Clients that come at the same time get each its own answers.
+/// Four clients that write requests to one FIFO at the same time each read the answers to their own 5 requests, in order, from
+/// their own FIFO.
 #[conformance::test(posix = "open", posix = "write")]
-fn answers_each_of_several_clients() -> Outcome {
-    let requests = Named::new()?;
+fn concurrent_clients_get_their_own_answers() -> Outcome {
+    let requests = Fifo::new()?;
     let server = start(&requests)?;
     let mut clients = Vec::new();
     for id in 1..=4_u8 {
@@ -128,10 +132,11 @@ fn answers_each_of_several_clients() -> Outcome {
     Ok(())
 }
 
-/// A server that is killed leaves clients with an error at once, and not waiting; one that takes its place serves them.
+/// After the server is killed, `open` of the request FIFO with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`. A second server that
+/// opens the same FIFO answers the next request.
 #[conformance::test(posix = "open")]
-fn can_be_replaced_when_killed() -> Outcome {
-    let requests = Named::new()?;
+fn killed_server_can_be_replaced() -> Outcome {
+    let requests = Fifo::new()?;
     let server = start(&requests)?;
     server.kill()?;
     expect_eq!(requests.writer().map(drop), Err(ENXIO));

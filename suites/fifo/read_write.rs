@@ -1,36 +1,39 @@
-//! A FIFO opened for reading and writing at once, which POSIX leaves undefined and fifo(7) documents: one description at both sides.
+//! A FIFO opened with `O_RDWR`, which POSIX leaves undefined and fifo(7) documents: one open file description is reader and
+//! writer.
 
 use conformance::prelude::*;
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
-/// Opening for both does not wait, with or without `O_NONBLOCK`, whoever else is there or not.
+/// `open` of a FIFO with `O_RDWR` returns a descriptor without blocking, with and without `O_NONBLOCK`.
 #[conformance::test(man = "fifo(7)")]
-fn opens_at_once() -> Outcome {
-    let fifo = Named::new()?;
+fn open_does_not_block() -> Outcome {
+    let fifo = Fifo::new()?;
     let first = open(fifo.path(), OFlag::O_RDWR);
     expect_eq!(first.as_ref().map(|_| ()), Ok(()));
     expect_eq!(open(fifo.path(), OFlag::O_RDWR | OFlag::O_NONBLOCK).map(drop), Ok(()));
     drop(first);
-    expect_eq!((fifo.nobody_at(Side::Reader), fifo.nobody_at(Side::Writer)), (Ok(true), Ok(true)));
+    expect_eq!((fifo.is_closed(AccessMode::ReadOnly), fifo.is_closed(AccessMode::WriteOnly)), (Ok(true), Ok(true)));
     Ok(())
 }
 
-/// What is written through such a description can be read through it.
+/// `read` from a FIFO opened with `O_RDWR | O_NONBLOCK` returns the bytes that were written through the same descriptor, and then
+/// fails with `EAGAIN`.
 #[conformance::test(man = "fifo(7)")]
-fn reads_what_it_writes() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn reads_its_own_bytes() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     expect_eq!((write(&both, b"data"), unread(&both)), (Ok(4), Ok(4)));
     expect_eq!((read_some(&both, 9), read_some(&both, 9)), (Ok(b"data".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// As it is its own writer and reader, it sees neither end-of-file nor a broken pipe when all others have gone.
+/// When a descriptor opened with `O_RDWR | O_NONBLOCK` is the only one of an empty FIFO, `read` fails with `EAGAIN` and `write`
+/// of one byte returns 1.
 #[conformance::test(man = "fifo(7)")]
-fn sees_neither_end_of_file_nor_a_broken_pipe() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn has_no_end_of_file_and_no_epipe() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     drop(fifo.ends()?);
     expect_eq!((read(&both, &mut [0; 1]), write(&both, b"x")), (Err(EAGAIN), Ok(1)));
     let full = fill(&both)?;
@@ -38,10 +41,11 @@ fn sees_neither_end_of_file_nor_a_broken_pipe() -> Outcome {
     Ok(())
 }
 
-/// A read that waits on such a description keeps nobody from writing through the same one.
+/// While `read` is blocked on an empty FIFO opened with `O_RDWR`, `write` of one byte through the same open file description
+/// returns 1, and the blocked `read` returns that byte.
 #[conformance::test(man = "fifo(7)")]
-fn can_be_written_while_a_read_waits() -> Outcome {
-    let fifo = Named::new()?;
+fn write_wakes_a_read_of_the_same_description() -> Outcome {
+    let fifo = Fifo::new()?;
     let both = open(fifo.path(), OFlag::O_RDWR)?;
     let reader = Participant::spawn("reader", dup(&both)?, |end, _| read_some(&end, 9))?;
     reader.until_blocked()?;
@@ -52,10 +56,11 @@ fn can_be_written_while_a_read_waits() -> Outcome {
     Ok(())
 }
 
-/// A write that waits on a full one keeps nobody from reading through the same description.
+/// While `write` is blocked on a full FIFO opened with `O_RDWR`, `read` through the same open file description returns the
+/// buffered bytes. The blocked `write` of 4 bytes then returns 4.
 #[conformance::test(man = "fifo(7)")]
-fn can_be_read_while_a_write_waits() -> Outcome {
-    let fifo = Named::new()?;
+fn read_wakes_a_write_of_the_same_description() -> Outcome {
+    let fifo = Fifo::new()?;
     let both = open(fifo.path(), OFlag::O_RDWR)?;
     let full = fill(&both)?;
     let writer = Participant::spawn("writer", dup(&both)?, |end, _| write(&end, b"last"))?;
@@ -66,11 +71,12 @@ fn can_be_read_while_a_write_waits() -> Outcome {
     Ok(())
 }
 
-/// It is ready to read if there is something, ready to write if there is room, and never hung up or broken.
+/// `poll` of a FIFO opened with `O_RDWR` as the only descriptor reports `POLLOUT` if the FIFO is empty, `POLLIN | POLLOUT` with
+/// one unread byte, and `POLLIN` if it is full.
 #[conformance::test(man = "fifo(7)", man = "poll(2)")]
-fn is_ready_for_what_can_be_done() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn poll_reports_bytes_and_space() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     drop(fifo.ends()?);
     let all = PollFlags::POLLIN | PollFlags::POLLOUT;
     expect_eq!(ready(&both, all), Ok(PollFlags::POLLOUT));
@@ -81,17 +87,18 @@ fn is_ready_for_what_can_be_done() -> Outcome {
     Ok(())
 }
 
-/// Closing it takes a reader and a writer away at once: the others that stay see a broken pipe, and end-of-file.
+/// Closing a descriptor opened with `O_RDWR` as the last reader of a FIFO makes `write` fail with `EPIPE` and raise `SIGPIPE`.
+/// Closing it as the last writer makes `read` return 0.
 #[conformance::test(man = "fifo(7)")]
-fn leaves_both_sides_when_closed() -> Outcome {
-    let fifo = Named::new()?;
+fn close_removes_a_reader_and_a_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = fifo.ends()?;
-    let both = fifo.both()?;
+    let both = fifo.read_write()?;
     drop(reader);
     drop(both);
     expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
-    let (reader, both) = (fifo.reader()?, fifo.both()?);
+    let (reader, both) = (fifo.reader()?, fifo.read_write()?);
     drop(writer);
     expect_eq!(read(&reader, &mut [0; 1]), Err(EAGAIN));
     drop(both);

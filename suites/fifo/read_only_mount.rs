@@ -1,4 +1,4 @@
-//! On a file system that is mounted read-only nobody can make a FIFO, but those that are there carry data.
+//! FIFOs on a file system that is mounted read-only: no name can be created or removed, and existing FIFOs may transfer data.
 
 use conformance::prelude::*;
 use conformance::sys::node::{chmod, data_times, mknod, set_times};
@@ -6,7 +6,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::SFlag;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
 /// Makes a directory read-only for the calling process, which gets mounts of its own for that.
 fn make_read_only(directory: &Path) -> Result<(), Errno> {
@@ -19,25 +19,26 @@ fn make_read_only(directory: &Path) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Neither call makes a FIFO there; one that exists cannot be removed or changed either.
+/// On a read-only file system, `mkfifo` and `mknod` of a new name, and `unlink` and `chmod` of an existing FIFO, fail with
+/// `EROFS`. `mkfifo` of an existing name fails with `EEXIST`.
 #[conformance::test(posix = "mkfifo", posix = "mknod", posix = "unlink", needs(CAP_SYS_ADMIN))]
-fn refuses_names() -> Outcome {
-    let fifo = Named::new()?;
-    let new = fifo.beside("new");
-    let maker = Participant::spawn("maker", (), |(), _| {
+fn rejects_mkfifo_and_unlink() -> Outcome {
+    let fifo = Fifo::new()?;
+    let new = fifo.sibling("new");
+    let creator = Participant::spawn("creator", (), |(), _| {
         make_read_only(fifo.directory())?;
-        let made = [mkfifo(&new, 0o600), mknod(&new, SFlag::S_IFIFO, 0o600, 0), mkfifo(fifo.path(), 0o600)];
-        Ok::<_, Errno>((made, [unlink(fifo.path()), chmod(fifo.path(), 0o644)]))
+        let created = [mkfifo(&new, 0o600), mknod(&new, SFlag::S_IFIFO, 0o600, 0), mkfifo(fifo.path(), 0o600)];
+        Ok::<_, Errno>((created, [unlink(fifo.path()), chmod(fifo.path(), 0o644)]))
     })?;
-    expect_eq!(maker.join()?, Ok(([Err(EROFS), Err(EROFS), Err(EEXIST)], [Err(EROFS); 2])));
+    expect_eq!(creator.join()?, Ok(([Err(EROFS), Err(EROFS), Err(EEXIST)], [Err(EROFS); 2])));
     Ok(())
 }
 
-/// Whether such a FIFO may be opened for writing is a choice of the system, as its data is not in the file system; if it may, it
-/// carries data, and nothing is marked in the file system.
+/// `open` for writing of a FIFO on a read-only file system returns a descriptor that transfers data or fails with `EROFS`, and
+/// which of the two is recorded. The timestamps of the FIFO stay as they were.
 #[conformance::test(man = "open(2)", level = observed, needs(CAP_SYS_ADMIN))]
-fn may_still_carry_data() -> Outcome {
-    let fifo = Named::new()?;
+fn may_allow_writing() -> Outcome {
+    let fifo = Fifo::new()?;
     set_times(fifo.path(), 1000, 1000)?;
     let user = Participant::spawn("user", (), |(), _| {
         make_read_only(fifo.directory())?;
@@ -52,10 +53,11 @@ fn may_still_carry_data() -> Outcome {
     Ok(())
 }
 
-/// One that opens through the read-only mount meets one that opens through another: it is one FIFO.
+/// `open` for reading that is blocked through a read-only mount returns when a process opens the FIFO for writing through a
+/// writable mount. The reader reads the bytes of that writer.
 #[conformance::test(man = "fifo(7)", needs(CAP_SYS_ADMIN))]
-fn is_no_border_for_openers() -> Outcome {
-    let fifo = Named::new()?;
+fn is_the_same_fifo_through_another_mount() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = Participant::spawn("reader", (), |(), link| {
         make_read_only(fifo.directory())?;
         link.reached("mounted");

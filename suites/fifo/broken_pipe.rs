@@ -1,52 +1,54 @@
-//! Writing while nobody has the FIFO open for reading: an error and a signal, until somebody reads again.
+//! `write` to a FIFO without readers: `EPIPE` and `SIGPIPE`, until a process opens the FIFO for reading again.
 
 use conformance::prelude::*;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
-/// A write without a reader fails each time, and raises one signal each time.
+/// Each `write` to a FIFO without readers fails with `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(posix = "write")]
-fn gives_an_error_and_a_signal_for_each_write() -> Outcome {
-    let fifo = Named::new()?;
+fn every_write_raises_sigpipe() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     drop(reader);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     for count in 1..=3 {
-        expect_eq!((write(&writer, b"lost"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), count));
+        expect_eq!((write(&writer, b"rejected"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), count));
     }
     expect_eq!(unread(&writer), Ok(0));
     Ok(())
 }
 
-/// One that does not care about the signal is ended by it.
+/// `write` to a FIFO without readers kills the calling process by `SIGPIPE` if the signal has its default disposition.
 #[conformance::test(posix = "write")]
-fn ends_a_writer_that_does_not_catch_the_signal() -> Outcome {
-    let fifo = Named::new()?;
+fn sigpipe_kills_the_writer_by_default() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     drop(reader);
-    let writer = Participant::spawn("writer", writer, |end, _| write(&end, b"lost"))?;
+    let writer = Participant::spawn("writer", writer, |end, _| write(&end, b"rejected"))?;
     expect_eq!(writer.end()?, End::Killed(Signal::SIGPIPE));
     Ok(())
 }
 
-/// A new reader mends it for the writer that is there: what is written then arrives, what was refused does not.
+/// After `write` to a FIFO without readers failed with `EPIPE`, a new reader opens and the next `write` returns its count. The
+/// reader reads only the bytes of the second `write`.
 #[conformance::test(posix = "write")]
-fn is_mended_by_a_new_reader() -> Outcome {
-    let fifo = Named::new()?;
+fn write_succeeds_after_a_new_reader_opens() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     drop(reader);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!(write(&writer, b"lost"), Err(EPIPE));
+    expect_eq!(write(&writer, b"rejected"), Err(EPIPE));
     let reader = fifo.reader()?;
-    expect_eq!(write(&writer, b"kept"), Ok(4));
-    expect_eq!((read_some(&reader, 99), signal::caught(Signal::SIGPIPE)), (Ok(b"kept".to_vec()), 1));
+    expect_eq!(write(&writer, b"second"), Ok(6));
+    expect_eq!((read_some(&reader, 99), signal::caught(Signal::SIGPIPE)), (Ok(b"second".to_vec()), 1));
     Ok(())
 }
 
-/// It takes the last of several readers: one that stays, or that was inherited, keeps the writer going.
+/// `write` to a FIFO returns its count while any of several read ends is open, including one inherited by a child. After the
+/// child with the last read end is killed, `write` fails with `EPIPE` and raises `SIGPIPE`.
 #[conformance::test(posix = "write")]
-fn takes_the_last_of_several_readers() -> Outcome {
-    let fifo = Named::new()?;
+fn needs_the_last_reader_to_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     let (second, third) = (fifo.reader()?, dup(&first)?);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
@@ -60,10 +62,11 @@ fn takes_the_last_of_several_readers() -> Outcome {
     Ok(())
 }
 
-/// Every writer that is blocked on a full FIFO gets the error and its own signal when the last reader goes.
+/// When the last reader of a full FIFO closes, `write` fails with `EPIPE` in each of three blocked processes, and each process
+/// receives one `SIGPIPE`.
 #[conformance::test(posix = "write", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn wakes_all_blocked_writers() -> Outcome {
-    let fifo = Named::new()?;
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     fill(&writer)?;
     let mut writers = Vec::new();
@@ -84,10 +87,10 @@ fn wakes_all_blocked_writers() -> Outcome {
     Ok(())
 }
 
-/// A reader that is killed breaks the FIFO for a writer that is blocked on it.
+/// If the only reader of a full FIFO is killed, a blocked `write` fails with `EPIPE`.
 #[conformance::test(posix = "write", posix = "_Exit")]
 fn wakes_a_blocked_writer_when_the_reader_is_killed() -> Outcome {
-    let fifo = Named::new()?;
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     fill(&writer)?;
     let reader = Participant::spawn("reader", reader, |_held, link| -> () { link.park() })?;
@@ -101,10 +104,11 @@ fn wakes_a_blocked_writer_when_the_reader_is_killed() -> Outcome {
     Ok(())
 }
 
-/// A writer that is blocked on a full FIFO stays so while one reader takes the place of another.
+/// `write` blocked on a full FIFO stays blocked when a second reader opens and the first reader closes. After the second reader
+/// reads the buffered bytes, the blocked `write` of one byte returns 1.
 #[conformance::test(posix = "write")]
-fn is_not_seen_while_one_reader_follows_another() -> Outcome {
-    let fifo = Named::new()?;
+fn blocked_write_survives_a_change_of_readers() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     let full = fill(&writer)?;
     let blocked = Participant::spawn("writer", writer, |end, _| write(&end, b"x"))?;
@@ -117,15 +121,16 @@ fn is_not_seen_while_one_reader_follows_another() -> Outcome {
     Ok(())
 }
 
-/// One that has the FIFO open for both is a reader: while it stays no writer gets the error.
+/// While a descriptor opened with `O_RDWR` is the only reader of a FIFO, `write` through another descriptor returns its count.
+/// After the first descriptor is closed, `write` fails with `EPIPE` and raises `SIGPIPE`.
 #[conformance::test(man = "fifo(7)")]
-fn is_kept_away_by_one_that_opened_for_both() -> Outcome {
-    let fifo = Named::new()?;
+fn read_write_description_counts_as_reader() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    let holder = fifo.both()?;
+    let holder = fifo.read_write()?;
     drop(reader);
-    expect_eq!(write(&writer, b"kept"), Ok(4));
-    expect_eq!(read_some(&holder, 9), Ok(b"kept".to_vec()));
+    expect_eq!(write(&writer, b"second"), Ok(6));
+    expect_eq!(read_some(&holder, 9), Ok(b"second".to_vec()));
     drop(holder);
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));

@@ -1,4 +1,4 @@
-//! Processes that have nothing in common but the name, and what they can rely on: they meet in any order, and records stay whole.
+//! Data exchange between unrelated processes that share only the name of a FIFO, and records of several writers.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,22 @@ use conformance::prelude::*;
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::fixture::{Named, visit};
+use super::fixture::{Fifo, open_and_close};
 
-/// Who comes first.
+/// Which process opens the FIFO first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     ReaderFirst,
     WriterFirst,
-    AsItHappens,
+    Unordered,
 }
 
-/// Two programs that were started by themselves and know the name exchange data, whichever comes first.
+/// Two processes started by `exec` that know only the name of a FIFO exchange 100,000 bytes, whichever of them calls `open`
+/// first.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "open")]
-fn works_in_any_order(#[values(Order::ReaderFirst, Order::WriterFirst, Order::AsItHappens)] order: Order) -> Outcome {
-    let fifo = Named::new()?;
+fn unrelated_processes_exchange_data(#[values(Order::ReaderFirst, Order::WriterFirst, Order::Unordered)] order: Order) -> Outcome {
+    let fifo = Fifo::new()?;
     let name = fifo.path().to_path_buf();
     let reader = || {
         Participant::exec("reader", (), &name, |(), name: PathBuf, _| {
@@ -41,20 +42,21 @@ fn works_in_any_order(#[values(Order::ReaderFirst, Order::WriterFirst, Order::As
             writer.until_blocked()?;
             (reader()?, writer)
         }
-        Order::AsItHappens => (reader()?, writer()?),
+        Order::Unordered => (reader()?, writer()?),
     };
     expect_eq!((writer.join()?, reader.join()?), (Ok(()), Ok(true)));
     Ok(())
 }
 
-/// Two FIFOs make a channel in both directions: each side gets what the other sends back, for messages of any size.
+/// A client that writes messages of any size to one FIFO reads the same bytes from a second FIFO, to which another process echoes
+/// them. After the echo process exits, `read` returns 0.
 #[conformance::test(posix = "mkfifo", posix = "read", posix = "write")]
-fn works_in_both_directions_over_two_fifos() -> Outcome {
+fn two_fifos_carry_both_directions() -> Outcome {
     property(&vec(1_usize..5000, 1..5), |sizes| {
-        let there = Named::new()?;
-        let back = Named::new()?;
+        let requests = Fifo::new()?;
+        let answers = Fifo::new()?;
         let echo = Participant::spawn("echo", (), |(), _| {
-            let (input, output) = (open(there.path(), OFlag::O_RDONLY)?, open(back.path(), OFlag::O_WRONLY)?);
+            let (input, output) = (open(requests.path(), OFlag::O_RDONLY)?, open(answers.path(), OFlag::O_WRONLY)?);
             let mut total = 0;
             loop {
                 let some = read_some(&input, 3000)?;
@@ -65,7 +67,7 @@ fn works_in_both_directions_over_two_fifos() -> Outcome {
                 write_all(&output, &some)?;
             }
         })?;
-        let (output, input) = (open(there.path(), OFlag::O_WRONLY)?, open(back.path(), OFlag::O_RDONLY)?);
+        let (output, input) = (open(requests.path(), OFlag::O_WRONLY)?, open(answers.path(), OFlag::O_RDONLY)?);
         for &size in &sizes {
             write_all(&output, &pattern(size))?;
             expect_eq!(read_exactly(&input, size), Ok(pattern(size)));
@@ -77,10 +79,11 @@ fn works_in_both_directions_over_two_fifos() -> Outcome {
     })
 }
 
-/// Three programs in a row, joined by two FIFOs, pass on data and then its end.
+/// Through three processes joined by two FIFOs, the last one reads all 70,000 bytes that the first one wrote, as inverted by the
+/// middle one, and then `read` returns 0.
 #[conformance::test(posix = "mkfifo", posix = "read")]
-fn passes_data_and_its_end_down_a_row() -> Outcome {
-    let (first, second) = (Named::new()?, Named::new()?);
+fn chain_passes_data_and_end_of_file() -> Outcome {
+    let (first, second) = (Fifo::new()?, Fifo::new()?);
     let names = (first.path().to_path_buf(), second.path().to_path_buf());
     let filter = Participant::exec("filter", (), &names, |(), (from, to): (PathBuf, PathBuf), _| {
         let (input, output) = (open(&from, OFlag::O_RDONLY)?, open(&to, OFlag::O_WRONLY)?);
@@ -95,7 +98,7 @@ fn passes_data_and_its_end_down_a_row() -> Outcome {
     Ok(())
 }
 
-/// A record: its writer, its number with that writer, and filling that shows both.
+/// A record: the number of its writer, its own number, and filling that depends on both.
 fn record(writer: u8, number: u16, size: usize) -> Vec<u8> {
     let [low, high] = number.to_le_bytes();
     let mut bytes = vec![writer ^ low; size];
@@ -103,34 +106,35 @@ fn record(writer: u8, number: u16, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Checks that the bytes are whole records, each writer's in its order and none missing; gives how many each wrote.
+/// Checks that the bytes are whole records, in the order of each writer and without a gap. Returns the count for each writer.
 fn whole_records(bytes: &[u8], size: usize) -> Result<BTreeMap<u8, u16>, String> {
     let mut next = BTreeMap::new();
     for (index, chunk) in bytes.chunks(size).enumerate() {
         let expected = next.entry(chunk[0]).or_insert(0_u16);
         if chunk != record(chunk[0], *expected, size) {
-            return Err(format!("record {index} is not number {expected} of writer {}, whole", chunk[0]));
+            return Err(format!("record {index} is not the whole record {expected} of writer {}", chunk[0]));
         }
         *expected += 1;
     }
     Ok(next)
 }
 
-/// Records of up to `PIPE_BUF` bytes from several writers, each of which came by the name, arrive whole and each writer's in order.
+/// Records of up to `PIPE_BUF` bytes, each written by one `write` of one of four concurrent writers, are read whole and in the
+/// order of each writer.
 #[rstest]
 #[case::small(|_| 5, 100)]
 #[case::odd(|_| 509, 40)]
 #[case::largest(|largest| largest, 12)]
 #[conformance::test(posix = "write")]
-fn keeps_the_records_of_all_writers_whole(#[case] size: fn(usize) -> usize, #[case] count: u16) -> Outcome {
-    let fifo = Named::new()?;
+fn concurrent_records_stay_whole(#[case] size: fn(usize) -> usize, #[case] count: u16) -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let size = size(pipe_buf(&reader)?);
     let mut writers = Vec::new();
     for id in 1..=4 {
         writers.push(Participant::spawn(&format!("writer {id}"), (), |(), link| {
             let end = open(fifo.path(), OFlag::O_WRONLY)?;
-            link.meet("in");
+            link.meet("open");
             (0..count).try_for_each(|number| match write(&end, &record(id, number, size)) {
                 Ok(written) if written == size => Ok(()),
                 Ok(_) => Err(EIO),
@@ -139,10 +143,10 @@ fn keeps_the_records_of_all_writers_whole(#[case] size: fn(usize) -> usize, #[ca
         })?);
     }
     for writer in &writers {
-        writer.until_reached("in")?;
+        writer.until_reached("open")?;
     }
     for writer in &writers {
-        writer.open("in")?;
+        writer.open("open")?;
     }
     set_nonblocking(&reader, false)?;
     let bytes = read_to_end(&reader)?;
@@ -153,23 +157,23 @@ fn keeps_the_records_of_all_writers_whole(#[case] size: fn(usize) -> usize, #[ca
     Ok(())
 }
 
-/// Writers that are killed in the middle of their work leave whole records only, and of each writer none is missing
-/// between those that arrive.
+/// If writers of records of less than `PIPE_BUF` bytes are killed while they write, `read` returns whole records only. No record
+/// of a writer is missing before a later record of that writer.
 #[conformance::test(posix = "write")]
-fn keeps_the_records_of_killed_writers_whole() -> Outcome {
-    let fifo = Named::new()?;
+fn killed_writers_leave_whole_records() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let size = pipe_buf(&reader)? - 3;
     let mut writers: Vec<Participant<Result<(), Errno>>> = Vec::new();
     for id in 1..=3 {
         writers.push(Participant::spawn(&format!("writer {id}"), (), |(), link| {
             let end = open(fifo.path(), OFlag::O_WRONLY)?;
-            link.reached("in");
+            link.reached("open");
             (0..=u16::MAX).try_for_each(|number| write_all(&end, &record(id, number, size)))
         })?);
     }
     for writer in &writers {
-        writer.until_reached("in")?;
+        writer.until_reached("open")?;
     }
     set_nonblocking(&reader, false)?;
     let mut bytes = Vec::new();
@@ -182,9 +186,10 @@ fn keeps_the_records_of_killed_writers_whole() -> Outcome {
     Ok(())
 }
 
-/// A FIFO works in the file system that is kept in memory for sharing as it does elsewhere.
+/// A FIFO created by `mkfifo` in `/dev/shm` transfers the bytes of a blocked writer to a reader. After the reader closes, `open`
+/// with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[conformance::test(posix = "mkfifo", man = "shm_overview(7)", needs(file("/dev/shm")))]
-fn works_in_the_shared_memory_file_system() -> Outcome {
+fn works_in_dev_shm() -> Outcome {
     let directory = tempfile::Builder::new().prefix("fifo-").tempdir_in("/dev/shm")?;
     let path = directory.path().join("fifo");
     expect_eq!(mkfifo(&path, 0o600), Ok(()));
@@ -193,6 +198,6 @@ fn works_in_the_shared_memory_file_system() -> Outcome {
     let reader = open(&path, OFlag::O_RDONLY)?;
     expect_eq!((read_to_end(&reader), writer.join()?), (Ok(b"data".to_vec()), Ok(4)));
     drop(reader);
-    expect_eq!(visit(&path, OFlag::O_WRONLY), Err(ENXIO));
+    expect_eq!(open_and_close(&path, OFlag::O_WRONLY), Err(ENXIO));
     Ok(())
 }
