@@ -1,5 +1,5 @@
-//! A register under a mutex: two words that are always written together. Whatever several processes did to it at the same time is
-//! explained by one after the other; with a robust mutex that holds while its owners are killed too.
+//! Histories of a register of two words under a mutex: concurrent reads and writes are linearisable, with a robust mutex also while
+//! owners are killed.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -16,10 +16,10 @@ enum Call {
     Write(u32),
 }
 
-/// The two words, as they were seen or left.
+/// The two words as a call read or wrote them.
 type Answer = Result<(u32, u32), Errno>;
 
-/// Takes the mutex; whoever is told that its owner died makes the second word what the first is, which was written before it.
+/// Locks the mutex. After `EOWNERDEAD` it copies the first word, which is always written first, to the second.
 fn lock(mutex: &SharedMutex) -> Result<(), Errno> {
     match mutex.lock() {
         #[cfg(has_robust_mutexes)]
@@ -37,7 +37,7 @@ impl Call {
             lock(mutex)?;
             if let Call::Write(value) = self {
                 mutex.word(0).store(value, Relaxed);
-                // Somewhere to be killed at, between the words.
+                // A place for a kill, between the words.
                 mark();
                 mutex.word(1).store(value, Relaxed);
             }
@@ -48,7 +48,7 @@ impl Call {
     }
 }
 
-/// The specification: it is what was written last.
+/// The specification: a read returns what was written last.
 struct Register;
 
 impl Specification for Register {
@@ -69,12 +69,13 @@ impl Specification for Register {
     }
 }
 
-/// The number of the case itself among those who write.
+/// The number of the case itself among the recording processes.
 const CASE: u32 = 1000;
 
-/// Under a mutex that processes share, what they read is what some order of their writes left, and no two words ever differ.
+/// If four processes read and write a register of two words under a process-shared mutex at the same time, their history is
+/// linearisable: some order of the calls explains every value read. The two words are equal at every read.
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setpshared")]
-fn under_a_mutex_is_written_one_after_the_other() -> Outcome {
+fn register_under_a_mutex_is_linearisable() -> Outcome {
     let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
     let recorder = Recorder::new()?;
     let mut participants = Vec::new();
@@ -97,24 +98,24 @@ fn under_a_mutex_is_written_one_after_the_other() -> Outcome {
     expect_linearisable(&Register, &recorder.history()?)
 }
 
-/// Owners that are killed anywhere leave the mutex to be had and the register to be repaired: each write that was cut short has
-/// happened or has not, for everybody.
+/// If processes that read and write a register of two words under a robust mutex are killed at random instants, their history is
+/// linearisable. A write that a kill cut short may or may not have happened.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setrobust")]
-fn under_a_robust_mutex_outlives_its_writers() -> Outcome {
+fn register_under_a_robust_mutex_is_linearisable_under_kills() -> Outcome {
     const MEMBERS: u8 = 3;
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {
         let mutex = SharedMutex::create_robust(Mapping::anonymous(page_size())?)?;
         let recorder = Recorder::new()?;
-        // One dot is leave for a write and a read: so many are made, and strikes come while some of them are under way.
-        let (leave, give) = pipe()?;
+        // Each dot lets a participant do a write and a read. Kills come while some of these are under way.
+        let (permits, permit) = pipe()?;
         let mut crowd = Crowd::gather(MEMBERS, |number, generation| {
             let who = u32::from(number) * 32 + u32::from(generation);
-            let (mutex, recorder, leave) = (&mutex, &recorder, &leave);
+            let (mutex, recorder, permits) = (&mutex, &recorder, &permits);
             Participant::spawn_inheriting(&format!("participant {number}, start {generation}"), move |_| {
                 let mut turn = 0;
-                while read_some(leave, 1) == Ok(b".".to_vec()) {
+                while read_some(permits, 1) == Ok(b".".to_vec()) {
                     let _ = Call::Write(100 * (who + 1) + turn).make(mutex, recorder.pen(who));
                     let _ = Call::Read.make(mutex, recorder.pen(who));
                     turn += 1;
@@ -122,18 +123,19 @@ fn under_a_robust_mutex_outlives_its_writers() -> Outcome {
             })
         })?;
         for _ in 0..8 {
-            write_all(&give, &b".."[nemesis.below(2)..])?;
+            write_all(&permit, &b".."[nemesis.below(2)..])?;
             for _ in 0..nemesis.below(3) {
                 expect_matches!(Call::Read.make(&mutex, recorder.pen(CASE)), Ok(_));
             }
             crowd.strike(&mut nemesis)?;
         }
-        // A waiter that is killed may take a wake along. Who comes next is let in behind those who sleep on, and so wakes them.
+        // A waiter that was woken and then killed may leave others blocked although the mutex is free. One more waiter queues behind
+        // them, so that its turn wakes them too.
         expect_eq!(lock(&mutex), Ok(()));
-        let late = Participant::spawn("late", (), |(), _| lock(&mutex).and_then(|()| mutex.unlock()))?;
-        late.until_blocked()?;
-        expect_eq!((mutex.unlock(), late.join()?), (Ok(()), Ok(())));
-        write_all(&give, &[b'!'; MEMBERS as usize])?;
+        let last = Participant::spawn("last waiter", (), |(), _| lock(&mutex).and_then(|()| mutex.unlock()))?;
+        last.until_blocked()?;
+        expect_eq!((mutex.unlock(), last.join()?), (Ok(()), Ok(())));
+        write_all(&permit, &[b'!'; MEMBERS as usize])?;
         for (member, _) in crowd.disperse() {
             member.join()?;
         }
