@@ -13,8 +13,8 @@ use rstest::rstest;
 use super::condition_fixture::{ALL_OK, PERMITS, RETURNED, Scene, WAITING};
 use super::fixture::{BOTH_OK, Kind, disturb, lock_unlock, map_elsewhere, named_memory};
 
-/// If three processes are blocked in `pthread_cond_wait` until a counter is above 0, each increment of the counter with a
-/// `pthread_cond_signal` makes exactly one of them decrement it and go on. Every `pthread_cond_wait` returns 0.
+/// If three processes wait in `pthread_cond_wait` for a counter above 0, each increment of the counter followed by
+/// `pthread_cond_signal` makes exactly one of them decrement the counter and go on. Every `pthread_cond_wait` returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
 fn each_signal_wakes_a_waiter(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind) -> Outcome {
@@ -90,8 +90,8 @@ fn signal_without_waiters_is_not_kept(#[values(SharedCondition::signal, SharedCo
 
 type Notify = fn(&SharedCondition) -> Result<(), Errno>;
 
-/// `pthread_cond_wait` unlocks the mutex while it blocks, and returns only once it has locked the mutex again. If another process
-/// holds the mutex when it signals, the woken waiter stays blocked until that process unlocks it.
+/// `pthread_cond_wait` unlocks the mutex while it blocks, and owns it again when it returns 0. If another process owns the mutex
+/// while it signals, the waiter stays blocked until that process unlocks it.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn wait_unlocks_and_relocks_the_mutex(
@@ -135,9 +135,8 @@ fn wait_rejects_a_mutex_that_the_caller_does_not_own() -> Outcome {
     Ok(())
 }
 
-/// If a process blocked in `pthread_cond_wait` runs a signal handler, installed with or without `SA_RESTART`, or is stopped and
-/// continued, the call never returns `EINTR`. The waiter takes the permit of the next `pthread_cond_signal` and all its calls
-/// return 0.
+/// `pthread_cond_wait` never fails with `EINTR`, although its process runs a signal handler, installed with or without
+/// `SA_RESTART`, and is stopped and continued. After the next `pthread_cond_signal` it returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_wait", man = "signal(7)")]
 fn wait_never_returns_eintr(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -182,8 +181,8 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// Once no process waits, `pthread_cond_destroy` returns 0 and `pthread_cond_init` in the same memory creates a condition
-/// variable that works.
+/// Once no process waits, `pthread_cond_destroy` returns 0. After `pthread_cond_init` in the same memory, `pthread_cond_signal`
+/// wakes a waiter there.
 #[conformance::test(posix = "pthread_cond_destroy", man = "pthread_cond_destroy(3)")]
 fn can_be_destroyed_and_initialised_again() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;

@@ -30,7 +30,7 @@ fn broadcast_wakes_the_survivors_of_a_killed_waiter(#[values(0, 1, 2)] victim: u
 }
 
 /// If one of three processes blocked in `pthread_cond_wait` is killed, each of two later `pthread_cond_signal` calls wakes one of
-/// the two others.
+/// the two others, in which `pthread_cond_wait` returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
 fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) -> Outcome {
@@ -47,8 +47,8 @@ fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) 
     Ok(())
 }
 
-/// If a process is killed while it owns a robust mutex on which it has just broadcast, `pthread_cond_wait` returns `EOWNERDEAD`
-/// in one of two waiters and, after `pthread_mutex_consistent`, 0 in the other. Both own the mutex when they return.
+/// If a process is killed after it called `pthread_cond_broadcast` while it owns the robust mutex, `pthread_cond_wait` returns
+/// `EOWNERDEAD` in one of two waiters. In the other it returns 0 after `pthread_mutex_consistent` and an unlock by the first.
 #[cfg(has_robust_mutexes)]
 #[rstest]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]

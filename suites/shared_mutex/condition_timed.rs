@@ -49,8 +49,8 @@ fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64) -> Outcome {
     Ok(())
 }
 
-/// Without a signal, `pthread_cond_timedwait` fails with `ETIMEDOUT` when the clock that `pthread_condattr_setclock` chose has
-/// reached the deadline, and not earlier.
+/// If no process signals, `pthread_cond_timedwait` fails with `ETIMEDOUT` when the clock that `pthread_condattr_setclock` has set
+/// reaches the deadline, and not earlier.
 #[cfg(has_timed_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_condattr_setclock", man = "pthread_cond_timedwait(3)")]
@@ -69,8 +69,8 @@ fn expires_on_the_clock_attribute(#[values(Clock::Realtime, Clock::Monotonic)] c
     Ok(())
 }
 
-/// Without a signal, `pthread_cond_clockwait` fails with `ETIMEDOUT` when the clock that is passed has reached the deadline, and
-/// not earlier, whatever the clock attribute of the condition variable is.
+/// If no process signals, `pthread_cond_clockwait` fails with `ETIMEDOUT` when the clock in its argument reaches the deadline,
+/// and not earlier, whatever the clock attribute of the condition variable is.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_cond_clockwait")]

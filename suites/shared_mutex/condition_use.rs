@@ -79,8 +79,8 @@ fn bounded_buffer_passes_every_item_in_order() -> Outcome {
     })
 }
 
-/// Three processes that each wait for their turn in `pthread_cond_wait`, and pass it on with `pthread_cond_broadcast`, run in the
-/// fixed order for every round, and none misses a turn.
+/// Three processes wait in `pthread_cond_wait` until a shared number says that it is their turn, increment it, and call
+/// `pthread_cond_broadcast`. Each of them gets exactly its own turns, for eight rounds.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
 fn broadcasts_keep_processes_in_turn(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {

@@ -85,7 +85,8 @@ fn loses_no_increment_under_timed_locks(#[values(Kind::Normal, Kind::PrioInherit
 }
 
 /// If processes that write two words under a robust mutex are killed at random instants, the words differ only where
-/// `pthread_mutex_lock` returns `EOWNERDEAD`. After each kill the survivors lock the mutex again.
+/// `pthread_mutex_lock` returns `EOWNERDEAD`. After `pthread_mutex_consistent` the surviving processes lock the mutex again with
+/// 0.
 #[cfg(has_robust_mutexes)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]

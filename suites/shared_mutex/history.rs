@@ -72,8 +72,8 @@ impl Specification for Register {
 /// The number of the case itself among the recording processes.
 const CASE: u32 = 1000;
 
-/// If four processes read and write a register of two words under a process-shared mutex at the same time, their history is
-/// linearisable: some order of the calls explains every value read. The two words are equal at every read.
+/// If four processes read and write two words under a process-shared mutex at the same time, some order of all reads and writes,
+/// one after the other, explains every value read (linearisability). No read finds two different words.
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setpshared")]
 fn register_under_a_mutex_is_linearisable() -> Outcome {
     let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
@@ -98,8 +98,8 @@ fn register_under_a_mutex_is_linearisable() -> Outcome {
     expect_linearisable(&Register, &recorder.history()?)
 }
 
-/// If processes that read and write a register of two words under a robust mutex are killed at random instants, their history is
-/// linearisable. A write that a kill cut short may or may not have happened.
+/// If processes that read and write two words under a robust mutex are killed at random instants, some order of the reads and
+/// writes explains every value read (linearisability). A write cut short by a kill counts as done or as not done.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setrobust")]
 fn register_under_a_robust_mutex_is_linearisable_under_kills() -> Outcome {

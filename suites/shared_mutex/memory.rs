@@ -74,7 +74,7 @@ fn unlock_at_one_address_wakes_a_waiter_at_another(
 }
 
 /// If the owner of a mutex calls `pthread_mutex_lock` at a second address of the same memory, it fails with `EDEADLK` for an
-/// errorcheck mutex, and returns 0 and counts for a recursive one.
+/// errorcheck mutex. For a recursive one it returns 0, and two unlocks at either address free the mutex.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn owner_is_recognised_at_another_address() -> Outcome {
     let [here, there] = Backing::PosixShm.twice()?;

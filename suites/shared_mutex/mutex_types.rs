@@ -67,7 +67,7 @@ fn errorcheck_trylock_by_the_owner_fails_with_ebusy(#[case] configure: fn(&mut M
     Ok(())
 }
 
-/// If the owner of a normal mutex calls `pthread_mutex_lock` again, it blocks for ever. `pthread_mutex_trylock` by another
+/// If the owner of a normal mutex calls `pthread_mutex_lock` again, the call stays blocked. `pthread_mutex_trylock` by another
 /// process fails with `EBUSY` meanwhile.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
@@ -156,7 +156,7 @@ fn recursive_is_free_after_as_many_unlocks() -> Outcome {
 }
 
 /// The case records what `pthread_mutex_destroy` returns for a mutex that another process owns, which POSIX leaves undefined. If
-/// it is `EBUSY`, the mutex stays locked, works afterwards, and can be destroyed and initialised again once it is unlocked.
+/// it is `EBUSY`, the mutex stays locked, and can be destroyed and initialised again once it is unlocked.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_destroy", level = observed)]
 fn destroy_while_locked_is_recorded(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {

@@ -159,8 +159,8 @@ fn exactly_one_waiter_gets_eownerdead(
     Ok(())
 }
 
-/// If the first of two processes blocked on a robust mutex is killed, and then the owner, `pthread_mutex_lock` returns
-/// `EOWNERDEAD` in the second.
+/// If two processes are blocked on a robust mutex and the first of them is killed before the owner is, `pthread_mutex_lock`
+/// returns `EOWNERDEAD` in the second.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_waiter_does_not_take_eownerdead(
@@ -221,7 +221,7 @@ fn killed_former_owner_leaves_mutexes_consistent(
 }
 
 /// If a child forked by the owner of a robust mutex exits or is killed, the parent still owns that mutex, and
-/// `pthread_mutex_trylock` by others fails with `EBUSY`. A robust mutex that the child itself owned returns `EOWNERDEAD`.
+/// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned it returns `EOWNERDEAD`.
 #[rstest]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
 fn child_death_leaves_the_mutex_of_its_parent_locked(
@@ -285,8 +285,8 @@ fn a_hundred_mutexes_return_eownerdead() -> Outcome {
     Ok(())
 }
 
-/// If two processes each own a robust mutex and are blocked on that of the other, and one of them is killed, `pthread_mutex_lock`
-/// returns `EOWNERDEAD` in the other.
+/// If two processes each own a robust mutex and are blocked in `pthread_mutex_lock` on the mutex of the other, and one process is
+/// killed, the call of the other process returns `EOWNERDEAD`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn ends_a_deadlock_of_two_owners(#[values(Kind::Normal)] kind: Kind) -> Outcome {

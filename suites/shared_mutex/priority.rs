@@ -127,7 +127,7 @@ fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
 }
 
 /// If a waiter on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails with
-/// `ETIMEDOUT`, the owner falls back to the highest priority of the remaining waiters, or to its own.
+/// `ETIMEDOUT`, the owner runs at the highest priority of the remaining waiters, or at its own if there are none.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_ends_with_a_killed_or_timed_out_waiter() -> Outcome {
     use conformance::sys::pthread_time::Clock;
@@ -174,8 +174,8 @@ fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
     Ok(())
 }
 
-/// The owner of a mutex with the protocol `PTHREAD_PRIO_NONE` keeps its own priority while a waiter of a higher priority is
-/// blocked on the mutex.
+/// While a waiter of a higher priority is blocked on a mutex with the protocol `PTHREAD_PRIO_NONE`, the owner still runs at its
+/// own priority.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_without_protocol_inherits_no_priority() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
@@ -188,8 +188,8 @@ fn owner_without_protocol_inherits_no_priority() -> Outcome {
     Ok(())
 }
 
-/// A mutex with the protocol `PTHREAD_PRIO_INHERIT` behaves as its type says. `pthread_mutex_lock` by the owner fails with
-/// `EDEADLK` if the mutex is errorcheck, and returns 0 and counts if it is recursive.
+/// If a mutex has the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by its owner still fails with `EDEADLK` for the
+/// errorcheck type, and returns 0 for the recursive type, which is free after as many unlocks.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "pthread_mutex_lock(3)")]
 fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     let with = |kind| {

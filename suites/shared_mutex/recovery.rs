@@ -36,7 +36,8 @@ fn consistent_rejects_a_mutex_that_is_not_robust(
 }
 
 /// If a process calls `pthread_mutex_consistent` while another one owns the inconsistent mutex, the call returns 0 or fails with
-/// `EPERM` or `EINVAL`, and the case records which. The owner can then make the mutex consistent, or finds that it already is.
+/// `EPERM` or `EINVAL`, and the case records which. The owner's own call then returns 0, or fails with `EINVAL` if the first one
+/// returned 0.
 #[conformance::test(posix = "pthread_mutex_consistent", level = observed)]
 fn consistent_by_another_process_is_recorded() -> Outcome {
     let mutex = Kind::Normal.robust()?;
@@ -71,8 +72,8 @@ fn recursive_count_restarts_at_one() -> Outcome {
     other((Ok(()), Ok(())))
 }
 
-/// A process that got `EOWNERDEAD` on a recursive robust mutex can lock it again before it calls `pthread_mutex_consistent`. Each
-/// call returns 0, and two unlocks free the mutex.
+/// If a process that got `EOWNERDEAD` on a recursive robust mutex calls `pthread_mutex_lock` again before
+/// `pthread_mutex_consistent`, both calls return 0, and two unlocks free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn recursive_can_be_relocked_before_consistent() -> Outcome {
     let mutex = Kind::Recursive.robust()?;

@@ -50,9 +50,9 @@ fn take(lock: impl FnOnce(&SharedMutex) -> Result<(), Errno>, mutex: &SharedMute
     (locked, words, consistent.and_then(|()| mutex.unlock()))
 }
 
-/// If a process is killed at any system call or mark between locking and unlocking a robust mutex, the next
-/// `pthread_mutex_trylock` returns `EOWNERDEAD` and finds the words that the owner had written. If the process did not own the
-/// mutex, it returns 0.
+/// If a process that locks a robust mutex, writes three words and unlocks is killed at any system call, the next
+/// `pthread_mutex_trylock` returns `EOWNERDEAD` if the process owned the mutex, and 0 if not. The words are those written before
+/// the kill.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", needs(ptrace))]
 fn first_lock_after_a_killed_owner_returns_eownerdead() -> Outcome {
     sweep(|run| {

@@ -286,8 +286,8 @@ fn readers_see_no_partial_write() -> Outcome {
     Ok(())
 }
 
-/// Readers and writers that repeat `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` after each `EBUSY` on a lock of the
-/// kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP` all get the lock as often as they need.
+/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, two readers and two writers that repeat
+/// `pthread_rwlock_tryrdlock` or `pthread_rwlock_trywrlock` after each `EBUSY` all lock it 30 times.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)", fixed_in = "glibc 2.30")]
 fn trylock_makes_progress_with_writer_preference() -> Outcome {

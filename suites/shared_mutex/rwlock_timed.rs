@@ -47,8 +47,8 @@ fn fails_with_etimedout_for_a_past_deadline(#[case] held: Wish, #[case] mode: Wi
 }
 
 /// If the lock stays held, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with `ETIMEDOUT` when
-/// `CLOCK_REALTIME` has reached the deadline, and not earlier. Afterwards other processes can lock as if the call had not been
-/// made.
+/// `CLOCK_REALTIME` has reached the deadline, and not earlier. After a writer's timeout, new readers still share the lock with
+/// its reader.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -97,8 +97,8 @@ fn timed_out_writer_releases_blocked_readers() -> Outcome {
     let reader = holder(&lock, Wish::Read)?;
     let until = Clock::Realtime.after(Duration::from_millis(4))?;
     let writer = Participant::spawn("writer", (), |(), _| lock.timed_lock(Wish::Write, until))?;
-    let returned = Participant::spawn("late reader", (), |(), _| [lock.lock(Wish::Read), lock.unlock()])?;
-    expect_eq!((writer.join()?, late.join()?), (Err(ETIMEDOUT), [Ok(()); 2]));
+    let blocked = Participant::spawn("blocked reader", (), |(), _| [lock.lock(Wish::Read), lock.unlock()])?;
+    expect_eq!((writer.join()?, blocked.join()?), (Err(ETIMEDOUT), [Ok(()); 2]));
     reader.open("unlock")?;
     expect_eq!((reader.join()?, tried_by_another(&lock)?), (Ok(()), [Ok(()); 2]));
     Ok(())

@@ -112,8 +112,8 @@ fn locks_when_unlocked_before_the_deadline(
     Ok(())
 }
 
-/// If the owner of a mutex calls `pthread_mutex_timedlock`, it fails with `EDEADLK` for an errorcheck mutex, and returns 0 and
-/// counts for a recursive one, whether or not the deadline has passed.
+/// If the owner of a mutex calls `pthread_mutex_timedlock` with a past or far deadline, it fails with `EDEADLK` for an errorcheck
+/// mutex. For a recursive one it returns 0, and the mutex is free after as many unlocks.
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
     let (checking, recursive) = (Kind::Errorcheck.mutex()?, Kind::Recursive.mutex()?);
