@@ -1,4 +1,5 @@
-//! Seals and mappings: memory that can be written cannot be sealed, and what is sealed cannot be mapped for writing.
+//! Seals and mappings: writable shared mappings make `F_ADD_SEALS` with `F_SEAL_WRITE` fail, and sealed files cannot be mapped
+//! writable and shared.
 
 use conformance::prelude::*;
 use conformance::sys::fallocate::{PUNCH, fallocate, reopen};
@@ -10,7 +11,7 @@ use common::memory_file::{UNSEALED, content, holding, size};
 const WRITE: Seals = Seals::F_SEAL_WRITE;
 const BUSY: Result<(), Errno> = Err(EBUSY);
 
-/// A page that holds the pattern.
+/// A file of one page that contains the pattern.
 fn page() -> Result<OwnedFd, Failure> {
     holding(&pattern(page_size()))
 }
@@ -19,17 +20,18 @@ fn shared(file: &OwnedFd, access: Access) -> Result<Mapping, Errno> {
     Mapping::new(file, page_size(), access)
 }
 
-fn sealed_for_the_future(file: &OwnedFd) -> Outcome {
+/// Adds `F_SEAL_FUTURE_WRITE`.
+fn add_future_write_seal(file: &OwnedFd) -> Outcome {
     match add_seals(file, SEAL_FUTURE_WRITE) {
         Err(EINVAL) => unsupported!("F_SEAL_FUTURE_WRITE", EINVAL),
         other => Ok(other?),
     }
 }
 
-/// While somebody has a shared mapping that can be written the seal against writing is refused, and with it every seal of the same
-/// call; the mapping stays as it is. Once it is gone the seal can be set.
+/// While a writable shared mapping exists, `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` and adds no other seal of the
+/// call. After `munmap` the call returns 0.
 #[conformance::test(man = "fcntl(2)")]
-fn writable_ones_keep_the_seal_away() -> Outcome {
+fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     let file = page()?;
     let mapping = shared(&file, Access::ReadWrite)?;
     for _ in 0..3 {
@@ -43,9 +45,10 @@ fn writable_ones_keep_the_seal_away() -> Outcome {
     Ok(())
 }
 
-/// Each mapping counts: the seal is refused up to the last of several, and other seals are not.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` until the last of three writable shared mappings is unmapped.
+/// `F_ADD_SEALS` with `F_SEAL_SHRINK` returns 0 meanwhile.
 #[conformance::test(man = "fcntl(2)")]
-fn writable_ones_count_each() -> Outcome {
+fn each_writable_mapping_counts() -> Outcome {
     let file = page()?;
     let mut mappings = [(); 3].map(|()| shared(&file, Access::ReadWrite)).into_iter().collect::<Result<Vec<_>, _>>()?;
     expect_eq!(add_seals(&file, Seals::F_SEAL_SHRINK), Ok(()));
@@ -57,9 +60,10 @@ fn writable_ones_count_each() -> Outcome {
     Ok(())
 }
 
-/// A mapping that was made writable and may only be read now can be made writable again, and so still counts.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a shared mapping exists that was made read-only with `mprotect`.
+/// `mprotect` makes this mapping writable again.
 #[conformance::test(man = "fcntl(2)")]
-fn count_while_they_could_become_writable_again() -> Outcome {
+fn mapping_made_read_only_still_counts() -> Outcome {
     let file = page()?;
     let mapping = shared(&file, Access::ReadWrite)?;
     mapping.allow(Access::Read)?;
@@ -70,7 +74,7 @@ fn count_while_they_could_become_writable_again() -> Outcome {
     Ok(())
 }
 
-/// How another process gives up a mapping.
+/// How the mapping of another process is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
     Unmap,
@@ -78,14 +82,15 @@ enum Release {
     Kill,
 }
 
-/// A mapping in another process counts like one's own, inherited ones too, until that process unmaps it, exits or is killed.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited writable shared mapping. After the child
+/// unmaps it, exits or is killed, the call returns 0.
 #[rstest]
 #[conformance::test(man = "fcntl(2)")]
-fn of_other_processes_count(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
+fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
     let file = page()?;
     let mapping = shared(&file, Access::ReadWrite)?;
     let child = Participant::spawn("child", (), |(), link| {
-        // The mapping, inherited, is all that this process has of the file.
+        // The inherited mapping is the only reference of this process to the file.
         let inherited = mapping;
         link.meet("inherited");
         if release == Release::Unmap {
@@ -96,7 +101,7 @@ fn of_other_processes_count(#[values(Release::Unmap, Release::Exit, Release::Kil
         }
     })?;
     child.until_reached("inherited")?;
-    // The parent's own is gone already: it moved into the closure, which a forked process has a copy of.
+    // The mapping of the parent is unmapped already: it moved into the closure, of which the child has a copy.
     expect_eq!(add_seals(&file, WRITE), BUSY);
     match release {
         Release::Unmap => {
@@ -117,9 +122,10 @@ fn of_other_processes_count(#[values(Release::Unmap, Release::Exit, Release::Kil
     Ok(())
 }
 
-/// Mappings that can never change the file do not count: private ones, and shared ones made through a descriptor that may only read.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0 while a private mapping, and a shared mapping of a descriptor opened with
+/// `O_RDONLY`, exist. Stores into the private mapping leave the file as it was.
 #[conformance::test(man = "fcntl(2)", man = "mmap(2)", needs(procfs))]
-fn that_never_change_the_file_do_not_count() -> Outcome {
+fn private_and_read_only_mappings_do_not_count() -> Outcome {
     let file = page()?;
     let private = Mapping::copy_on_write(&file, page_size(), Access::ReadWrite)?;
     private.write(0, b"private");
@@ -131,29 +137,32 @@ fn that_never_change_the_file_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// Whether a shared mapping that may only be read, but was made through a descriptor that may write, counts as writable.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE`, while a read-only shared mapping of a descriptor opened with `O_RDWR` exists, returns 0 or
+/// fails with `EBUSY`; the result is recorded. `mprotect` with `PROT_WRITE` then succeeds exactly if the seal was not added.
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn that_are_only_read_may_count() -> Outcome {
+fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
     let file = page()?;
     let reader = shared(&file, Access::Read)?;
     let added = add_seals(&file, WRITE);
-    observe!("posix_shm.sealing-beside-a-reading-mapping", format!("{added:?}"));
+    observe!("memfd.f_seal_write-with-read-only-mapping", format!("{added:?}"));
     expect_matches!(added, Ok(()) | BUSY);
-    // Either it is sealed, and stays as it is, or it is not.
+    // A sealed file must not become writable through the mapping.
     let allowed = reader.allow(Access::ReadWrite);
     expect_eq!(allowed.is_ok(), added.is_err());
     Ok(())
 }
 
-/// A file that is sealed against writing, at all or from now on, is not mapped shared for writing; privately and for reading it is.
+/// On a file with `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EPERM`. A
+/// read-only shared mapping and a writable private mapping are allowed, and `mprotect` of the shared mapping to `PROT_WRITE`
+/// fails with `EACCES`.
 #[rstest]
-#[case::writing(WRITE)]
-#[case::writing_from_now_on(SEAL_FUTURE_WRITE)]
+#[case::f_seal_write(WRITE)]
+#[case::f_seal_future_write(SEAL_FUTURE_WRITE)]
 #[conformance::test(man = "fcntl(2)", man = "mmap(2)", fixed_in = "Linux 6.13 (8ec396d05d1b)")]
-fn of_sealed_files_are_read_only_or_private(#[case] added: Seals) -> Outcome {
+fn sealed_file_allows_only_read_only_or_private(#[case] added: Seals) -> Outcome {
     let file = page()?;
     if added == SEAL_FUTURE_WRITE {
-        sealed_for_the_future(&file)?;
+        add_future_write_seal(&file)?;
     } else {
         add_seals(&file, added)?;
     }
@@ -173,13 +182,13 @@ fn of_sealed_files_are_read_only_or_private(#[case] added: Seals) -> Outcome {
     Ok(())
 }
 
-/// The seal against writing from now on leaves those that are mapped writable: their writes reach everybody, while no other way
-/// of writing is left, to their owner either.
+/// After `F_SEAL_FUTURE_WRITE`, an existing writable shared mapping still changes the file. `pwrite`, punched holes and new
+/// writable shared mappings fail with `EPERM`.
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 5.1 (ab3948f58ff8)")]
-fn from_before_go_on_writing() -> Outcome {
+fn future_write_seal_keeps_existing_mappings() -> Outcome {
     let file = page()?;
     let writer = shared(&file, Access::ReadWrite)?;
-    sealed_for_the_future(&file)?;
+    add_future_write_seal(&file)?;
     let reader = shared(&file, Access::Read)?;
     writer.write(0, b"from before");
     expect_eq!((reader.read(0, 11), content(&file)?[..11].to_vec()), (b"from before".to_vec(), b"from before".to_vec()));
@@ -192,56 +201,59 @@ fn from_before_go_on_writing() -> Outcome {
     Ok(())
 }
 
-/// The strong seal after the weak one waits for the mappings from before.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a writable shared mapping
+/// from before exists. After `munmap` the call returns 0.
 #[conformance::test(man = "fcntl(2)")]
-fn from_before_keep_the_stronger_seal_away() -> Outcome {
+fn existing_mapping_delays_f_seal_write() -> Outcome {
     let file = page()?;
     let writer = shared(&file, Access::ReadWrite)?;
-    sealed_for_the_future(&file)?;
+    add_future_write_seal(&file)?;
     expect_eq!((add_seals(&file, WRITE), seals(&file)), (BUSY, Ok(SEAL_FUTURE_WRITE)));
     drop(writer);
     expect_eq!((add_seals(&file, WRITE), seals(&file)), (Ok(()), Ok(WRITE | SEAL_FUTURE_WRITE)));
     Ok(())
 }
 
-/// A mapping cannot be used to take pages away from a file that is sealed against writing from now on.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `madvise` with `MADV_REMOVE` through a writable shared mapping from before fails with
+/// `EPERM`. The bytes stay as they were.
 #[conformance::test(man = "fcntl(2)", man = "madvise(2)")]
-fn from_before_punch_no_holes() -> Outcome {
+fn future_write_seal_forbids_madv_remove() -> Outcome {
     let file = page()?;
     let writer = shared(&file, Access::ReadWrite)?;
-    sealed_for_the_future(&file)?;
+    add_future_write_seal(&file)?;
     expect_eq!((writer.remove(0, page_size()), content(&file)), (Err(EPERM), Ok(pattern(page_size()))));
     Ok(())
 }
 
-/// A reader of a file that is sealed against shrinking can touch every page of its mapping, whatever the writer does.
+/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a smaller size by another process fails with `EPERM`. A mapping of the whole
+/// file is read without `SIGBUS`.
 #[conformance::test(man = "fcntl(2)", man = "memfd_create(2)")]
-fn are_safe_from_the_signal_once_the_size_is_sealed() -> Outcome {
+fn shrink_seal_prevents_sigbus() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(3 * page))?;
     add_seals(&file, Seals::F_SEAL_SHRINK)?;
-    let truncater = Participant::spawn("truncater", dup(&file)?, move |file, _| {
+    let writer = Participant::spawn("writer", dup(&file)?, move |file, _| {
         [0, page - 1, 2 * page].map(|size| ftruncate(&file, i64::try_from(size).unwrap_or(0))).to_vec()
     })?;
-    expect_eq!(truncater.join()?, vec![Err(EPERM); 3]);
+    expect_eq!(writer.join()?, vec![Err(EPERM); 3]);
     let reader = Mapping::new(&file, 3 * page, Access::Read)?;
     expect_eq!((size(&file), reader.read(0, 3 * page)), (Ok(3 * page), pattern(3 * page)));
     Ok(())
 }
 
-/// Pages that are on their way through a pipe could still be changed by a device; the seal waits a while for them, is refused, and
-/// is granted when they have been read.
+/// `F_ADD_SEALS` with `F_SEAL_WRITE`, while a page of the file is in a pipe after `splice`, returns 0 or fails with `EBUSY`; the
+/// result is recorded. After the page is read from the pipe, the call returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn and_pages_in_a_pipe_keep_the_seal_away() -> Outcome {
+fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     let file = page()?;
     let (reader, writer) = pipe()?;
     let mut from = 0;
     splice_at((&file, Some(&mut from)), (&writer, None), page_size(), SpliceFlags::empty())?;
     let added = add_seals(&file, WRITE);
-    observe!("posix_shm.sealing-beside-pages-in-a-pipe", format!("{added:?}"));
+    observe!("memfd.f_seal_write-with-page-in-pipe", format!("{added:?}"));
     expect_matches!(added, Ok(()) | BUSY);
     expect_eq!(seals(&file), Ok(if added.is_ok() { WRITE } else { UNSEALED }));
-    // A refusal must not leave the file half sealed: it can be written, and mapped for writing.
+    // After `EBUSY` the file can still be mapped writable.
     let mapped = shared(&file, Access::ReadWrite).map(drop);
     expect_eq!(mapped, if added.is_ok() { Err(EPERM) } else { Ok(()) });
     expect_eq!(read_exactly(&reader, page_size()), Ok(pattern(page_size())));
@@ -249,15 +261,16 @@ fn and_pages_in_a_pipe_keep_the_seal_away() -> Outcome {
     Ok(())
 }
 
-/// Mappings that come and go, in whichever way, leave nothing behind that would keep the seal away.
+/// After many shared, private and inherited mappings were made, changed with `mprotect` and unmapped, and after failed `mmap`
+/// calls, `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
-fn that_are_gone_keep_nothing_away() -> Outcome {
+fn removed_mappings_do_not_count() -> Outcome {
     let file = page()?;
     let mapping = shared(&file, Access::ReadWrite)?;
     for _ in 0..3 {
         mapping.allow(Access::Read)?;
         mapping.allow(Access::ReadWrite)?;
-        // Refused after the object has been asked, or before.
+        // A failed attempt must not change the count of writable mappings.
         expect_eq!(add_seals(&file, WRITE), BUSY);
         let child = Participant::spawn("child", (), |(), _| mapping.write(0, b"c"))?;
         child.join()?;
@@ -277,36 +290,38 @@ fn that_are_gone_keep_nothing_away() -> Outcome {
     Ok(())
 }
 
-/// Whether a mapping from before the weak seal that was only for reading may be made writable.
+/// After `F_SEAL_FUTURE_WRITE`, `mprotect` with `PROT_WRITE` on a read-only shared mapping from before returns 0 or fails with
+/// `EACCES`. The result is recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn from_before_may_become_writable() -> Outcome {
+fn read_only_mapping_before_future_write_seal() -> Outcome {
     let file = page()?;
     let mapping = shared(&file, Access::Read)?;
-    sealed_for_the_future(&file)?;
+    add_future_write_seal(&file)?;
     let allowed = mapping.allow(Access::ReadWrite);
-    observe!("posix_shm.reading-mapping-from-before-the-seal-becomes-writable", format!("{allowed:?}"));
+    observe!("memfd.mprotect-write-after-f_seal_future_write", format!("{allowed:?}"));
     expect_matches!(allowed, Ok(()) | Err(EACCES));
     Ok(())
 }
 
-/// A program that somebody has mapped for writing cannot be sealed as a program.
-#[conformance::test(man = "memfd_create(2)", level = observed)]
-fn of_a_program_keep_its_seal_away() -> Outcome {
+/// After a writable shared mapping of a file with execute bits is unmapped, `F_ADD_SEALS` with `F_SEAL_EXEC` returns 0 and
+/// `pwrite` fails with `EPERM`. The result of `F_ADD_SEALS` during the mapping is recorded.
+#[conformance::test(man = "memfd_create(2)", level = customary)]
+fn writable_mapping_of_an_executable() -> Outcome {
     use conformance::sys::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
     let file = common::memory_file::with_flags(EXEC | MemoryFlags::MFD_ALLOW_SEALING)?;
     ftruncate(&file, 10)?;
     let mapping = shared(&file, Access::ReadWrite)?;
     let added = add_seals(&file, SEAL_EXEC);
-    observe!("posix_shm.sealing-a-program-that-is-mapped", format!("{added:?}, {:#x}", seals(&file)?.bits()));
+    observe!("memfd.f_seal_exec-with-writable-mapping", format!("{added:?}, {:#x}", seals(&file)?.bits()));
     drop(mapping);
     expect_eq!((add_seals(&file, SEAL_EXEC), pwrite(&file, b"x", 0)), (Ok(()), Err(EPERM)));
     Ok(())
 }
 
-/// Nor can a sealed file be changed by force through `/proc`, as a debugger changes memory that may only be read; a private mapping
-/// can be, which changes nobody else's.
+/// `write` to `/proc/self/mem` on a read-only shared mapping of a file with `F_SEAL_WRITE` fails with `EIO` and leaves the file
+/// as it was. On a private mapping it changes only this mapping, or fails with `EIO`.
 #[conformance::test(man = "fcntl(2)", man = "proc(5)", needs(procfs), fixed_in = "Linux 6.13 (8ec396d05d1b)")]
-fn of_sealed_files_withstand_force() -> Outcome {
+fn proc_mem_cannot_write_a_sealed_file() -> Outcome {
     let file = page()?;
     add_seals(&file, WRITE)?;
     let mapped = shared(&file, Access::Read);

@@ -1,4 +1,5 @@
-//! The directory in which objects appear as files, and what can be done with them there that `shm_open` knows nothing of.
+//! Shared memory objects as files in `/dev/shm` (Linux): `stat`, `open`, `rename`, `link` and symbolic links beside `shm_open`
+//! and `shm_unlink`.
 
 use std::os::unix::fs::symlink;
 
@@ -8,14 +9,15 @@ use conformance::sys::shm::{SharedMemory, shm_open};
 
 use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages};
 
-/// The file that an object of that name is.
+/// The path of the object with that name.
 fn file_of(name: &str) -> PathBuf {
     Path::new("/dev/shm").join(name.trim_start_matches('/'))
 }
 
-/// An object is a file of its name, with its bytes, size and mode, and gone from there once it is unlinked.
+/// A shared memory object is a file of the same name in `/dev/shm`, with the same inode number, size, permission bits and bytes.
+/// After `shm_unlink`, `stat` on this path fails with `ENOENT`.
 #[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
-fn shows_each_object() -> Outcome {
+fn contains_a_file_for_each_object() -> Outcome {
     let object = pages(1)?;
     let path = file_of(object.name());
     let (status, through) = (stat(&path)?, fstat(&object)?);
@@ -26,9 +28,10 @@ fn shows_each_object() -> Outcome {
     Ok(())
 }
 
-/// A file that is made there is an object.
+/// `shm_open` opens a file that was created in `/dev/shm` with `open`, and shows its bytes; with `O_CREAT | O_EXCL` it fails with
+/// `EEXIST`. `shm_unlink` removes the file.
 #[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
-fn makes_objects_of_files() -> Outcome {
+fn created_file_is_an_object() -> Outcome {
     let name = Name::new("file");
     let file = create(&file_of(name.text()), OFlag::O_RDWR | OFlag::O_EXCL, 0o600)?;
     write_all(&file, b"from a file")?;
@@ -39,9 +42,10 @@ fn makes_objects_of_files() -> Outcome {
     Ok(())
 }
 
-/// Renamed there, an object is found by its new name alone; the object that had that name is without one.
+/// After `rename` in `/dev/shm` onto the name of another object, `shm_open` with the old name fails with `ENOENT`, and with the
+/// new name opens the renamed object. The replaced object, still open, has `st_nlink` 0 and keeps its bytes.
 #[conformance::test(posix = "rename", man = "shm_overview(7)", needs(file("/dev/shm")))]
-fn renames_objects() -> Outcome {
+fn rename_replaces_the_target_object() -> Outcome {
     let (object, target) = (pages(1)?, pages(2)?);
     rename(&file_of(object.name()), &file_of(target.name()))?;
     expect_eq!(shm_open(object.name(), OFlag::O_RDONLY, 0).map(drop), Err(ENOENT));
@@ -50,9 +54,10 @@ fn renames_objects() -> Outcome {
     Ok(())
 }
 
-/// With a second link an object has two names, and lasts until both are unlinked.
+/// After `link` in `/dev/shm`, a shared memory object has two names and `st_nlink` 2. After `shm_unlink` of one name, `shm_open`
+/// with the other name opens the object with all its bytes.
 #[conformance::test(posix = "link", man = "shm_overview(7)", needs(file("/dev/shm")))]
-fn links_objects() -> Outcome {
+fn hard_link_is_a_second_name() -> Outcome {
     let (object, second) = (pages(1)?, Name::new("second"));
     std::fs::hard_link(file_of(object.name()), file_of(second.text()))?;
     expect_eq!(fstat(&object)?.st_nlink, 2);
@@ -66,10 +71,10 @@ fn links_objects() -> Outcome {
     Ok(())
 }
 
-/// Whether a symbolic link there is followed is the C library's choice; one that is not followed leads to no object, and makes none
-/// at its end.
+/// `shm_open` on a symbolic link in `/dev/shm` either opens its target or fails with `ELOOP`; the result is recorded.
+/// `shm_unlink` removes the link and leaves the target.
 #[conformance::test(man = "shm_overview(7)", level = observed, needs(file("/dev/shm")))]
-fn may_not_follow_links() -> Outcome {
+fn shm_open_may_follow_symbolic_links() -> Outcome {
     let (object, link, dangling) = (pages(1)?, Name::new("link"), Name::new("dangling"));
     symlink(file_of(object.name()), file_of(link.text()))?;
     let missing = Name::new("missing");
@@ -81,14 +86,15 @@ fn may_not_follow_links() -> Outcome {
         expect_eq!((opened, made, missing.visit(OFlag::O_RDONLY)), ([Err(ELOOP); 2], Err(ELOOP), Err(ENOENT)));
         expect_eq!(contents(&object), Ok(pattern(page_size())));
     }
-    // The link is unlinked, and not what it leads to.
+    // The link is removed, and its target stays.
     expect_eq!((link.unlink(), shm_open(object.name(), OFlag::O_RDONLY, 0).is_ok()), (Ok(()), true));
     Ok(())
 }
 
-/// A directory there is no object: it is neither opened for writing nor unlinked.
-#[conformance::test(man = "shm_open(3)", needs(file("/dev/shm")))]
-fn takes_no_directory_for_an_object() -> Outcome {
+/// If a directory has the name of an object in `/dev/shm`, `shm_open` with `O_RDWR` fails with `EINVAL` or `EISDIR`, and with
+/// `O_CREAT | O_EXCL` with `EEXIST`. `shm_unlink` fails, and the directory stays.
+#[conformance::test(man = "shm_open(3)", level = customary, needs(file("/dev/shm")))]
+fn rejects_a_directory() -> Outcome {
     let name = Name::new("directory");
     std::fs::create_dir(file_of(name.text()))?;
     let seen =

@@ -1,15 +1,16 @@
-//! Finding out where a file has memory (`SEEK_DATA`, `SEEK_HOLE`).
+//! `lseek` on memory files: negative offsets, and holes and data with `SEEK_DATA` and `SEEK_HOLE`.
 
 use conformance::prelude::*;
 use conformance::sys::fallocate::{Allocate, fallocate, pages_of};
 use nix::unistd::Whence;
 
-use common::memory_file::{offset, sealable, size, sparse};
+use common::memory_file::{holding, offset, sealable, size, sparse};
 
-/// `SEEK_DATA` and `SEEK_HOLE` tell page for page what is there, from whichever offset, with a hole at the end of every file; each
-/// moves the position to what it finds, and nowhere where there is nothing.
+/// `lseek` with `SEEK_DATA` and `SEEK_HOLE` from any offset inside the file returns the next byte of an allocated page and of a
+/// hole, where the end of the file counts as a hole. Without such a byte, or from an offset outside of the file, `lseek` fails
+/// with `ENXIO`.
 #[conformance::test(man = "lseek(2)")]
-fn finds_holes_and_data_to_the_byte() -> Outcome {
+fn seek_data_and_seek_hole_find_each_page() -> Outcome {
     let page = page_size();
     property(&(0_u8..64, 1..6 * page + 1, -1_i64..2), |(present, length, near)| {
         let pages = length.div_ceil(page);
@@ -36,26 +37,42 @@ fn finds_holes_and_data_to_the_byte() -> Outcome {
     })
 }
 
-/// An empty file has neither data nor a hole.
+/// `lseek` with `SEEK_DATA` or `SEEK_HOLE` on an empty memory file fails with `ENXIO`. The file offset stays 0.
 #[conformance::test(man = "lseek(2)")]
-fn finds_nothing_in_an_empty_file() -> Outcome {
+fn seek_data_and_seek_hole_fail_on_an_empty_file() -> Outcome {
     let file = sealable()?;
     expect_eq!((lseek(&file, 0, Whence::SeekData), lseek(&file, 0, Whence::SeekHole)), (Err(ENXIO), Err(ENXIO)));
     expect_eq!((lseek(&file, 0, Whence::SeekCur), size(&file)), (Ok(0), Ok(0)));
     Ok(())
 }
 
-/// Whether pages that were allocated and never written count as data is the system's choice; data they are once written.
+/// `lseek` with `SEEK_DATA` on pages from `fallocate` that were never written returns their offset or fails with `ENXIO`; the
+/// result is recorded. After `write` into a page `lseek` returns the offset of this page.
 #[conformance::test(man = "lseek(2)", level = observed)]
-fn may_pass_over_allocated_pages() -> Outcome {
+fn seek_data_may_skip_unwritten_pages() -> Outcome {
     let page = page_size();
     let file = sealable()?;
     fallocate(&file, Allocate::empty(), 0, offset(3 * page))?;
     let first = lseek(&file, 0, Whence::SeekData);
-    observe!("posix_shm.allocated-pages-are-data", first.is_ok());
+    observe!("memfd.unwritten-allocated-pages-are-data", first.is_ok());
     expect_matches!(first, Ok(0) | Err(ENXIO));
     pwrite(&file, b"x", offset(page) + 1)?;
     expect_eq!(lseek(&file, offset(page), Whence::SeekData), Ok(offset(page)));
     expect_eq!(pages_of(&file), Ok(3));
+    Ok(())
+}
+
+/// `lseek` with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` fails with `EINVAL` if the resulting offset is negative, and the offset
+/// stays as it was. An offset beyond the end is returned, and `read` from there returns 0.
+#[conformance::test(posix = "lseek", man = "lseek(2)")]
+fn rejects_negative_offsets() -> Outcome {
+    let file = holding(b"0123456789")?;
+    lseek(&file, 4, Whence::SeekSet)?;
+    for (to, whence) in [(-1, Whence::SeekSet), (-5, Whence::SeekCur), (-11, Whence::SeekEnd), (i64::MIN, Whence::SeekSet)] {
+        expect_eq!(lseek(&file, to, whence), Err(EINVAL));
+    }
+    expect_eq!(read_some(&file, 2), Ok(b"45".to_vec()));
+    expect_eq!((lseek(&file, -10, Whence::SeekEnd), lseek(&file, 3, Whence::SeekCur)), (Ok(0), Ok(3)));
+    expect_eq!((lseek(&file, 100, Whence::SeekEnd), read(&file, &mut [0; 5]), size(&file)), (Ok(110), Ok(0), Ok(10)));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Adding seals: which a file starts with, who may add which, and whom they bind.
+//! `F_ADD_SEALS` and `F_GET_SEALS`: the seals of a new memory file, which seals can be added through which descriptor, and whom
+//! they bind.
 
 use conformance::prelude::*;
 use conformance::sys::fallocate::reopen;
@@ -17,14 +18,15 @@ const GROW: Seals = Seals::F_SEAL_GROW;
 const WRITE: Seals = Seals::F_SEAL_WRITE;
 const BYTES: usize = 100;
 
-/// Which seals a file starts with: only the one against seals, unless they were allowed.
+/// `F_GET_SEALS` on a new file returns `F_SEAL_SEAL` without flags, no seal with `MFD_ALLOW_SEALING`, and `F_SEAL_EXEC` with
+/// `MFD_NOEXEC_SEAL`. `F_ADD_SEALS` fails with `EPERM` exactly if `F_SEAL_SEAL` is set.
 #[rstest]
-#[case::not_allowed(MemoryFlags::empty(), SEAL)]
-#[case::allowed(MemoryFlags::MFD_ALLOW_SEALING, UNSEALED)]
-#[case::never_executable(NOEXEC_SEAL, SEAL_EXEC)]
-#[case::never_executable_and_allowed(NOEXEC_SEAL.union(MemoryFlags::MFD_ALLOW_SEALING), SEAL_EXEC)]
+#[case::no_flag(MemoryFlags::empty(), SEAL)]
+#[case::mfd_allow_sealing(MemoryFlags::MFD_ALLOW_SEALING, UNSEALED)]
+#[case::mfd_noexec_seal(NOEXEC_SEAL, SEAL_EXEC)]
+#[case::mfd_noexec_seal_and_allow_sealing(NOEXEC_SEAL.union(MemoryFlags::MFD_ALLOW_SEALING), SEAL_EXEC)]
 #[conformance::test(man = "memfd_create(2)")]
-fn start_as_the_flags_say(#[case] flags: MemoryFlags, #[case] expected: Seals) -> Outcome {
+fn initial_seals_depend_on_the_flags(#[case] flags: MemoryFlags, #[case] expected: Seals) -> Outcome {
     let file = with_flags(flags)?;
     expect_eq!(seals(&file), Ok(expected));
     let (added, then) = if expected.contains(SEAL) { (Err(EPERM), SEAL) } else { (Ok(()), expected | GROW) };
@@ -33,9 +35,10 @@ fn start_as_the_flags_say(#[case] flags: MemoryFlags, #[case] expected: Seals) -
     Ok(())
 }
 
-/// Seals add up, in any order and however often; adding none changes none.
+/// `F_ADD_SEALS` adds the given seals to those of the file, in any order and repeatedly. After `F_SEAL_SEAL` every `F_ADD_SEALS`
+/// fails with `EPERM`.
 #[conformance::test(man = "fcntl(2)")]
-fn add_up() -> Outcome {
+fn accumulates_seals() -> Outcome {
     property(&proptest::collection::vec(0..16_i32, 0..6), |steps| {
         let file = sealable()?;
         let mut expected = UNSEALED;
@@ -53,13 +56,14 @@ fn add_up() -> Outcome {
     })
 }
 
-/// Once further seals are sealed off none can be added, not even one that is there.
+/// `F_ADD_SEALS` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for one that the file has, and for
+/// `F_SEAL_SEAL`. The seals of the file stay in force.
 #[rstest]
-#[case::a_new_one(GROW)]
-#[case::one_that_is_there(SHRINK)]
-#[case::itself(SEAL)]
+#[case::new_seal(GROW)]
+#[case::existing_seal(SHRINK)]
+#[case::f_seal_seal(SEAL)]
 #[conformance::test(man = "fcntl(2)")]
-fn end_with_the_seal_against_seals(#[case] added: Seals) -> Outcome {
+fn f_seal_seal_forbids_more_seals(#[case] added: Seals) -> Outcome {
     let file = holding(b"abc")?;
     expect_eq!(add_seals(&file, SHRINK | SEAL), Ok(()));
     expect_eq!((add_seals(&file, added), seals(&file)), (Err(EPERM), Ok(SHRINK | SEAL)));
@@ -67,9 +71,10 @@ fn end_with_the_seal_against_seals(#[case] added: Seals) -> Outcome {
     Ok(())
 }
 
-/// An unknown seal is refused, alone or beside known ones, of which none is added then.
+/// `F_ADD_SEALS` with an unknown seal bit, alone or with `F_SEAL_GROW`, fails with `EINVAL`. `F_GET_SEALS` returns no seal
+/// afterwards.
 #[conformance::test(man = "fcntl(2)")]
-fn that_are_unknown_are_refused() -> Outcome {
+fn rejects_unknown_seals() -> Outcome {
     let file = sealable()?;
     for bit in 12..32 {
         let unknown = Seals::from_bits_retain(1_i32.wrapping_shl(bit));
@@ -79,9 +84,10 @@ fn that_are_unknown_are_refused() -> Outcome {
     Ok(())
 }
 
-/// They are added through a descriptor that may write, and read through any.
+/// `F_ADD_SEALS` fails with `EPERM` on a descriptor opened with `O_RDONLY`, and returns 0 on one opened with `O_WRONLY`.
+/// `F_GET_SEALS` returns the seals on both.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
-fn need_a_descriptor_that_may_write() -> Outcome {
+fn requires_a_writable_descriptor() -> Outcome {
     let file = sealable()?;
     let reader = reopen(&file, OFlag::O_RDONLY)?;
     let writer = reopen(&file, OFlag::O_WRONLY)?;
@@ -91,9 +97,9 @@ fn need_a_descriptor_that_may_write() -> Outcome {
     Ok(())
 }
 
-/// Other kinds of files have none: pipes, sockets, devices.
+/// `F_ADD_SEALS` and `F_GET_SEALS` fail with `EINVAL` on a pipe, a socket and `/dev/null`.
 #[conformance::test(man = "fcntl(2)")]
-fn exist_on_memory_files_only() -> Outcome {
+fn fails_on_other_file_types() -> Outcome {
     sealable()?;
     let (_reader, pipe) = pipe()?;
     let (socket, _peer) = socketpair(SockType::Stream)?;
@@ -104,22 +110,24 @@ fn exist_on_memory_files_only() -> Outcome {
     Ok(())
 }
 
-/// A shared memory object takes no seals, however the system says so, and changes as before.
+/// `F_ADD_SEALS` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`; the results of `F_ADD_SEALS` and
+/// `F_GET_SEALS` are recorded. `ftruncate` afterwards returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn are_refused_by_objects_with_a_name() -> Outcome {
+fn fails_on_shared_memory_objects() -> Outcome {
     sealable()?;
     let object = SharedMemory::create(&unique_name("sealed"))?;
-    observe!("posix_shm.seals-of-a-named-object", format!("{:?}", seals(&object)));
+    observe!("memfd.seals-of-shm-object", format!("{:?}", seals(&object)));
     let added = add_seals(&object, GROW);
-    observe!("posix_shm.sealing-a-named-object", format!("{added:?}"));
+    observe!("memfd.adding-seals-to-shm-object", format!("{added:?}"));
     expect_matches!(added, Err(EINVAL | EPERM));
     expect_eq!((object.set_size(10), object.size()), (Ok(()), Ok(10)));
     Ok(())
 }
 
-/// They belong to the file: whoever has it open, by whichever descriptor, sees them and is bound by them.
+/// Seals added by one process bind every descriptor of the file: after `F_SEAL_WRITE`, `write` fails with `EPERM` through a
+/// duplicate, a reopened descriptor, one received over a socket, and in a child.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
-fn bind_every_descriptor_of_every_process() -> Outcome {
+fn binds_every_descriptor_and_process() -> Outcome {
     let file = holding(&pattern(BYTES))?;
     let (copy, anew) = (dup(&file)?, reopen(&file, OFlag::O_RDWR)?);
     let (receiving, sending) = socketpair(SockType::Stream)?;
@@ -129,7 +137,7 @@ fn bind_every_descriptor_of_every_process() -> Outcome {
         (write(&file, b"x"), ftruncate(&file, 0), content(&file))
     })?;
     child.until_reached("sealed")?;
-    // The one that seals is a process of its own, and gone before anybody looks.
+    // The process that adds the seals has exited before they are checked.
     let sealer = Participant::exec("sealer", dup(&file)?, &(), |file: OwnedFd, (), _| add_seals(&file, WRITE | SHRINK))?;
     expect_eq!(sealer.join()?, Ok(()));
     let received = recvmsg(&receiving, 1, 1, MsgFlags::empty())?.descriptors;
@@ -141,32 +149,34 @@ fn bind_every_descriptor_of_every_process() -> Outcome {
     Ok(())
 }
 
-/// A process that is killed between its calls leaves exactly the seals that it had added, and a file that is bound by those.
+/// If a process is killed at any system call while it adds four seals, the file has exactly the seals of the `F_ADD_SEALS` calls
+/// that returned. `write` and `ftruncate` that these seals forbid fail with `EPERM`, and others succeed.
 #[conformance::test(man = "fcntl(2)", deadline = 30)]
-fn stay_as_a_killed_sealer_left_them() -> Outcome {
+fn killed_sealer_leaves_the_added_seals() -> Outcome {
     let steps = [SHRINK, GROW, WRITE, SEAL];
     sweep(|run| {
         let file = holding(&pattern(BYTES))?;
         let victim = run.victim("sealer", dup(&file)?, move |file, _| steps.map(|step| add_seals(&file, step)).to_vec())?;
         let added = seals(&file)?;
-        // Closing a descriptor may be checked by a call of the same name.
+        // The harness may check a closed descriptor with `fcntl` too.
         let done = victim.returned("fcntl").len().min(steps.len());
-        // On a system that shows no calls the seals themselves must tell.
+        // Where system calls cannot be traced, the seals show how many calls returned.
         let done = if victim.completed.is_empty() { added.bits().count_ones() as usize } else { done };
         let expected = steps[..done].iter().copied().fold(UNSEALED, Seals::union);
         expect_eq!(added, expected);
-        let refused = |seal| if added.contains(seal) { Err(EPERM) } else { Ok(()) };
-        expect_eq!(write(&file, b"x").map(drop), refused(WRITE));
-        expect_eq!(ftruncate(&file, offset(BYTES) + 1), refused(GROW));
-        expect_eq!(ftruncate(&file, offset(BYTES) - 1), refused(SHRINK));
-        expect_eq!(add_seals(&file, UNSEALED), refused(SEAL));
+        let result_under = |seal| if added.contains(seal) { Err(EPERM) } else { Ok(()) };
+        expect_eq!(write(&file, b"x").map(drop), result_under(WRITE));
+        expect_eq!(ftruncate(&file, offset(BYTES) + 1), result_under(GROW));
+        expect_eq!(ftruncate(&file, offset(BYTES) - 1), result_under(SHRINK));
+        expect_eq!(add_seals(&file, UNSEALED), result_under(SEAL));
         Ok(())
     })
 }
 
-/// The seal on the executable bits keeps those, set or clear, and nothing else of the mode.
+/// On a file with `F_SEAL_EXEC`, `fchmod` that changes an execute bit fails with `EPERM` and leaves the mode as it was. `fchmod`
+/// of other bits, `write` and `ftruncate` succeed.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (6fd7353829ca)")]
-fn against_executing_keep_those_bits() -> Outcome {
+fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     let file = with_flags(NOEXEC_SEAL)?;
     let mode = |file: &OwnedFd| fstat(file).map(|status| permissions(&status));
     expect_eq!(node::fchmod(&file, 0o640), Ok(()));
@@ -178,14 +188,15 @@ fn against_executing_keep_those_bits() -> Outcome {
     Ok(())
 }
 
-/// Sealing the executable bits of a file that has them seals its content as well, so that nobody can exchange a program.
-#[conformance::test(man = "memfd_create(2)", level = observed, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
-fn against_executing_fix_a_program() -> Outcome {
+/// After `F_ADD_SEALS` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM`. The bytes stay as
+/// they were, and the seals of the file are recorded.
+#[conformance::test(man = "memfd_create(2)", level = customary, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
+fn f_seal_exec_on_an_executable_seals_its_bytes() -> Outcome {
     use conformance::sys::memfd::EXEC;
     let file = with_flags(EXEC | MemoryFlags::MFD_ALLOW_SEALING)?;
     pwrite(&file, b"program", 0)?;
     expect_eq!(add_seals(&file, SEAL_EXEC), Ok(()));
-    observe!("posix_shm.seals-of-a-program", format!("{:#x}", seals(&file)?.bits()));
+    observe!("memfd.seals-of-sealed-executable", format!("{:#x}", seals(&file)?.bits()));
     expect_eq!((pwrite(&file, b"P", 0), node::fchmod(&file, 0o600)), (Err(EPERM), Err(EPERM)));
     expect_eq!(content(&file), Ok(b"program".to_vec()));
     Ok(())

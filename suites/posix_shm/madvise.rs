@@ -1,21 +1,23 @@
-//! Advice about mappings of objects: it changes no byte that others see, and is refused where it would have to.
+//! `madvise` on mappings of shared memory objects: which advice is accepted, which fails, and what `fork` does with advised
+//! pages.
 
 use conformance::prelude::*;
 use conformance::sys::mapping::{self, Faults, SEGV_MAPERR};
 use conformance::sys::region::{MapFlags, MmapAdvise, Region};
 use rstest::rstest;
 
-use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};
+use super::fixture::{PRIVATE, RW, SHARED, contents, pages};
 
-/// How a mapping will be used is the system's to know, and nothing changes: not the bytes, and not what the pages allow.
+/// `madvise` with `MADV_NORMAL`, `MADV_RANDOM`, `MADV_SEQUENTIAL`, `MADV_WILLNEED` or `MADV_DONTNEED` on a shared mapping returns
+/// 0. The bytes of the mapping and of the shared memory object stay as they were.
 #[rstest]
-#[case::as_usual(MmapAdvise::MADV_NORMAL)]
-#[case::at_random(MmapAdvise::MADV_RANDOM)]
-#[case::in_order(MmapAdvise::MADV_SEQUENTIAL)]
-#[case::soon(MmapAdvise::MADV_WILLNEED)]
-#[case::not_soon(MmapAdvise::MADV_DONTNEED)]
+#[case::normal(MmapAdvise::MADV_NORMAL)]
+#[case::random(MmapAdvise::MADV_RANDOM)]
+#[case::sequential(MmapAdvise::MADV_SEQUENTIAL)]
+#[case::willneed(MmapAdvise::MADV_WILLNEED)]
+#[case::dontneed(MmapAdvise::MADV_DONTNEED)]
 #[conformance::test(man = "madvise(2)")]
-fn changes_no_byte(#[case] advice: MmapAdvise) -> Outcome {
+fn leaves_bytes_unchanged(#[case] advice: MmapAdvise) -> Outcome {
     let object = pages(3)?;
     let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
     region.write(page_size(), b"stored");
@@ -27,9 +29,10 @@ fn changes_no_byte(#[case] advice: MmapAdvise) -> Outcome {
     Ok(())
 }
 
-/// An address within a page is refused, and so is a range with a hole in it.
+/// `madvise` with `MADV_DONTNEED` fails with `EINVAL` if the address is not a multiple of the page size, and with `ENOMEM` if the
+/// range contains an unmapped page.
 #[conformance::test(man = "madvise(2)")]
-fn is_for_mapped_pages() -> Outcome {
+fn rejects_unaligned_and_unmapped_ranges() -> Outcome {
     let object = pages(3)?;
     let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
     region.unmap(page_size(), page_size())?;
@@ -39,21 +42,23 @@ fn is_for_mapped_pages() -> Outcome {
     Ok(())
 }
 
-/// Pages of an object cannot be offered for freeing: others have them.
+/// `madvise` with `MADV_FREE` on a shared or private mapping of a shared memory object fails with `EINVAL`. The mapped bytes stay
+/// as they were.
 #[rstest]
 #[case::shared(SHARED)]
 #[case::private(PRIVATE)]
 #[conformance::test(man = "madvise(2)")]
-fn to_free_is_refused(#[case] kind: MapFlags) -> Outcome {
+fn madv_free_rejects_object_mappings(#[case] kind: MapFlags) -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, kind, 0)?;
     expect_eq!((region.advise(0, page_size(), MmapAdvise::MADV_FREE), region.read(0, 9)), (Err(EINVAL), pattern(9)));
     Ok(())
 }
 
-/// To say that a copied page is not needed drops the copy: the object shows again, as it is by now.
+/// After `madvise` with `MADV_DONTNEED` on a page of a private mapping, the page shows the current bytes of the shared memory
+/// object in place of the private copy.
 #[conformance::test(man = "madvise(2)")]
-fn drops_private_copies() -> Outcome {
+fn madv_dontneed_drops_private_copies() -> Outcome {
     let object = pages(2)?;
     let private = Region::map(&object, 2 * page_size(), RW, PRIVATE, 0)?;
     private.write(0, b"mine");
@@ -64,31 +69,34 @@ fn drops_private_copies() -> Outcome {
     Ok(())
 }
 
-/// Pages that are marked to be left out are not there in the child, and all the others are.
+/// After `madvise` with `MADV_DONTFORK` on a mapped page and `fork`, a child that reads this page receives `SIGSEGV` with
+/// `SEGV_MAPERR`. After `MADV_DOFORK`, the next child reads the page without a signal.
 #[conformance::test(man = "madvise(2)")]
-fn leaves_marked_pages_out_of_a_fork() -> Outcome {
+fn madv_dontfork_removes_pages_from_the_child() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
     expect_eq!(region.advise(page, page, MmapAdvise::MADV_DONTFORK), Ok(()));
-    let look = || {
+    let read_pages = || {
         region.outlive(Signal::SIGSEGV)?;
-        let sides = region.read(0, page) == pattern(page) && region.read(2 * page, page) == pattern(3 * page)[2 * page..];
+        let outer_pages_intact =
+            region.read(0, page) == pattern(page) && region.read(2 * page, page) == pattern(3 * page)[2 * page..];
         region.read(page + 1, 1);
-        Ok::<_, Errno>((sides, mapping::faults()))
+        Ok::<_, Errno>((outer_pages_intact, mapping::faults()))
     };
-    let child = Participant::spawn("child", (), |(), _| look())?;
+    let child = Participant::spawn("child", (), |(), _| read_pages())?;
     expect_eq!(child.join()?, Ok((true, Faults { count: 1, code: SEGV_MAPERR, offset: page + 1 })));
     expect_eq!(region.read(0, 3 * page), pattern(3 * page));
     expect_eq!(region.advise(page, page, MmapAdvise::MADV_DOFORK), Ok(()));
-    let child = Participant::spawn("second child", (), |(), _| look())?;
+    let child = Participant::spawn("second child", (), |(), _| read_pages())?;
     expect_eq!(child.join()?, Ok((true, Faults { count: 0, code: 0, offset: 0 })));
     Ok(())
 }
 
-/// What is to be empty after a fork can be private memory only.
+/// `madvise` with `MADV_WIPEONFORK` on a shared mapping of a shared memory object fails with `EINVAL`. A child created by `fork`
+/// afterwards reads the bytes of the object.
 #[conformance::test(man = "madvise(2)")]
-fn to_wipe_is_refused() -> Outcome {
+fn madv_wipeonfork_rejects_shared_mappings() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, SHARED, 0)?;
     expect_eq!(region.advise(0, page_size(), MmapAdvise::MADV_WIPEONFORK), Err(EINVAL));
@@ -97,9 +105,10 @@ fn to_wipe_is_refused() -> Outcome {
     Ok(())
 }
 
-/// Locked pages stay.
+/// `madvise` with `MADV_DONTNEED` on a private page that is locked by `mlock` fails with `EINVAL`, and the private copy stays.
+/// After `munlock`, `madvise` returns 0 and the page shows the bytes of the object.
 #[conformance::test(man = "madvise(2)")]
-fn drops_no_locked_page() -> Outcome {
+fn madv_dontneed_rejects_locked_pages() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
     region.write(0, b"mine");
@@ -107,25 +116,5 @@ fn drops_no_locked_page() -> Outcome {
     expect_eq!((region.advise(0, page_size(), MmapAdvise::MADV_DONTNEED), region.read(0, 4)), (Err(EINVAL), b"mine".to_vec()));
     region.unlock(0, page_size())?;
     expect_eq!((region.advise(0, page_size(), MmapAdvise::MADV_DONTNEED), region.read(0, 4)), (Ok(()), pattern(4)));
-    Ok(())
-}
-
-/// A mapping that asks for its flags to be checked is a shared one, and is refused if a flag is unknown or cannot be had; one that
-/// does not ask has unknown flags ignored.
-#[conformance::test(man = "mmap(2)")]
-fn that_must_be_known_is_checked() -> Outcome {
-    /// No flag of any architecture.
-    const UNKNOWN: i32 = 1 << 25;
-    let object = pages(1)?;
-    let validated = MapFlags::MAP_SHARED_VALIDATE;
-    let unknown = MapFlags::from_bits_retain(UNKNOWN);
-    let map = |flags| Region::map(&object, page_size(), RW, flags, 0);
-    expect_eq!(map(validated | unknown).map(drop), Err(EOPNOTSUPP));
-    expect_eq!(map(validated | MapFlags::MAP_SYNC).map(drop), Err(EOPNOTSUPP));
-    expect_eq!(map(SHARED | unknown).map(drop), Ok(()));
-    let region = map(validated);
-    expect_matches!(region, Ok(_));
-    region?.write(0, b"shared");
-    expect_eq!(Region::map(&object, 6, R, SHARED, 0)?.read(0, 6), b"shared".to_vec());
     Ok(())
 }

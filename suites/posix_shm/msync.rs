@@ -1,4 +1,4 @@
-//! `msync`, and locking where there are no pages: what is accepted, what is refused, and that nothing changes a byte.
+//! `msync` on shared mappings of shared memory objects: accepted flags and ranges, errors, and the bytes afterwards.
 
 use conformance::prelude::*;
 use conformance::sys::region::{MsFlags, Region};
@@ -6,14 +6,15 @@ use rstest::rstest;
 
 use super::fixture::{R, RW, SHARED, contents, pages};
 
-/// Synchronising succeeds in each of its ways, for all pages or some, and changes nothing.
+/// `msync` with `MS_SYNC` or `MS_ASYNC`, each with or without `MS_INVALIDATE`, returns 0 for all pages and for one byte of a
+/// shared mapping. The bytes of the mapping and of the object stay as they were.
 #[rstest]
-#[case::synchronously(MsFlags::MS_SYNC)]
-#[case::asynchronously(MsFlags::MS_ASYNC)]
-#[case::synchronously_with_invalidation(MsFlags::MS_SYNC.union(MsFlags::MS_INVALIDATE))]
-#[case::asynchronously_with_invalidation(MsFlags::MS_ASYNC.union(MsFlags::MS_INVALIDATE))]
+#[case::ms_sync(MsFlags::MS_SYNC)]
+#[case::ms_async(MsFlags::MS_ASYNC)]
+#[case::ms_sync_invalidate(MsFlags::MS_SYNC.union(MsFlags::MS_INVALIDATE))]
+#[case::ms_async_invalidate(MsFlags::MS_ASYNC.union(MsFlags::MS_INVALIDATE))]
 #[conformance::test(posix = "msync", man = "msync(2)")]
-fn succeeds(#[case] flags: MsFlags) -> Outcome {
+fn keeps_the_bytes(#[case] flags: MsFlags) -> Outcome {
     let object = pages(3)?;
     let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
     region.write(0, b"stored");
@@ -23,9 +24,10 @@ fn succeeds(#[case] flags: MsFlags) -> Outcome {
     Ok(())
 }
 
-/// Both ways at once are refused, and so is an address within a page.
-#[conformance::test(posix = "msync", man = "msync(2)")]
-fn refuses_what_makes_no_sense() -> Outcome {
+/// `msync` fails with `EINVAL` if the flags contain both `MS_SYNC` and `MS_ASYNC`, and if the address is not a multiple of the
+/// page size.
+#[conformance::test(posix = "msync", man = "msync(2)", level = documented)]
+fn rejects_contradictory_flags_and_unaligned_address() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, SHARED, 0)?;
     expect_eq!(region.sync(0, page_size(), MsFlags::MS_SYNC | MsFlags::MS_ASYNC), Err(EINVAL));
@@ -33,22 +35,22 @@ fn refuses_what_makes_no_sense() -> Outcome {
     Ok(())
 }
 
-/// Flags that do not exist are refused.
+/// `msync` fails with `EINVAL` if the flags contain an unknown bit in addition to `MS_SYNC`.
 #[conformance::test(man = "msync(2)")]
-fn refuses_unknown_flags() -> Outcome {
+fn rejects_unknown_flags() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, SHARED, 0)?;
     expect_eq!(region.sync(0, page_size(), MsFlags::from_bits_retain(0x4000 | MsFlags::MS_SYNC.bits())), Err(EINVAL));
     Ok(())
 }
 
-/// A hole in the range is `ENOMEM`, wherever it lies.
+/// `msync` with `MS_SYNC` or `MS_ASYNC` fails with `ENOMEM` if the first, the middle or the last page of the range is unmapped.
 #[rstest]
-#[case::at_the_beginning(0)]
-#[case::in_the_midst(1)]
-#[case::at_the_end(2)]
+#[case::first_page(0)]
+#[case::middle_page(1)]
+#[case::last_page(2)]
 #[conformance::test(posix = "msync", man = "msync(2)")]
-fn refuses_a_hole(#[case] hole: usize) -> Outcome {
+fn rejects_ranges_with_an_unmapped_page(#[case] hole: usize) -> Outcome {
     let object = pages(3)?;
     let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
     region.unmap(hole * page_size(), page_size())?;
@@ -57,23 +59,12 @@ fn refuses_a_hole(#[case] hole: usize) -> Outcome {
     Ok(())
 }
 
-/// A reader may synchronise too: nothing is written.
+/// `msync` with `MS_SYNC` returns 0 on a read-only shared mapping made through a descriptor opened with `O_RDONLY`.
 #[conformance::test(posix = "msync")]
-fn is_for_readers_too() -> Outcome {
+fn accepts_read_only_mappings() -> Outcome {
     let object = pages(1)?;
     let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&reader, page_size(), R, SHARED, 0)?;
     expect_eq!((region.sync(0, page_size(), MsFlags::MS_SYNC), region.read(0, 9)), (Ok(()), pattern(9)));
-    Ok(())
-}
-
-/// Locking runs into a hole with `ENOMEM`.
-#[conformance::test(posix = "mlock", man = "mlock(2)")]
-fn locks_no_hole() -> Outcome {
-    let object = pages(3)?;
-    let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
-    region.unmap(page_size(), page_size())?;
-    expect_eq!((region.lock(0, 3 * page_size()), region.unlock(0, 3 * page_size())), (Err(ENOMEM), Err(ENOMEM)));
-    expect_eq!(contents(&object), Ok(pattern(3 * page_size())));
     Ok(())
 }

@@ -1,18 +1,16 @@
-//! A full `/dev/shm`: what shared memory objects and those who use them meet when there is no memory left, or no name.
+//! A full `/dev/shm` (Linux): the results of `shm_open`, `ftruncate`, `posix_fallocate` and mapped access when no free page or no
+//! free inode is left.
 
+use common::memory_file::{Small, offset};
 use conformance::prelude::*;
 use conformance::sys::fallocate::pages_of;
 use conformance::sys::mapping::{self, Faults};
-use conformance::sys::names::names_in;
-use conformance::sys::semaphore::Semaphore;
 use conformance::sys::shm::{SharedMemory, shm_unlink};
 
-use common::memory_file::{Small, offset};
-
-/// An object may be longer than all memory that is left; only what has been allocated is certain, and touching anything else is a
-/// bus error for whoever does it.
-#[conformance::test(posix = "shm_open", posix = "posix_fallocate", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
-fn promises_no_memory_for_a_size() -> Outcome {
+/// `ftruncate` of a shared memory object to more than the free space returns 0, and `posix_fallocate` of this size fails with
+/// `ENOSPC`. On a full `/dev/shm`, a store into an unallocated page raises `SIGBUS`, and stores into allocated pages succeed.
+#[conformance::test(posix = "posix_fallocate", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
+fn ftruncate_reserves_no_memory() -> Outcome {
     let page = page_size();
     let small = Small::for_shared_memory(&format!("size={}", 3 * page))?;
     let object = SharedMemory::create(&unique_name("large"))?;
@@ -22,7 +20,7 @@ fn promises_no_memory_for_a_size() -> Outcome {
     let mapping = object.map(5 * page, Access::ReadWrite)?;
     let other = SharedMemory::create(&unique_name("other"))?;
     expect_eq!((posix_fallocate(&other, 0, offset(page)), small.free()), (Ok(()), Ok(0)));
-    let user = Participant::spawn("user", (), |(), _| {
+    let user = Participant::spawn("owner of the mapping", (), |(), _| {
         mapping.outlive(Signal::SIGBUS)?;
         mapping.write(0, &vec![7; 2 * page]);
         let before = mapping::faults().count;
@@ -35,9 +33,10 @@ fn promises_no_memory_for_a_size() -> Outcome {
     Ok(())
 }
 
-/// The memory of an object that was unlinked is free when its last user, here one that is killed, is gone.
+/// The pages of an unlinked shared memory object stay allocated while a process has it open: `posix_fallocate` fails with
+/// `ENOSPC`. After this process is killed, `posix_fallocate` of the same pages returns 0.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
-fn has_room_again_when_the_last_user_is_killed() -> Outcome {
+fn unlinked_object_is_freed_with_its_last_process() -> Outcome {
     let page = page_size();
     let small = Small::for_shared_memory(&format!("size={}", 3 * page))?;
     let name = unique_name("used");
@@ -59,9 +58,10 @@ fn has_room_again_when_the_last_user_is_killed() -> Outcome {
     Ok(())
 }
 
-/// Without an inode no object is made, and what is there can still be opened, unlinked, and made again.
+/// `shm_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free inode, and leaves no name and no descriptor. An
+/// existing object can still be opened and unlinked.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
-fn makes_no_object_without_an_inode() -> Outcome {
+fn shm_open_without_free_inode_fails() -> Outcome {
     let small = Small::for_shared_memory("nr_inodes=2")?;
     let object = SharedMemory::create(&unique_name("only"))?;
     let (before, further) = (open_descriptors(), unique_name("further"));
@@ -72,31 +72,5 @@ fn makes_no_object_without_an_inode() -> Outcome {
     drop(object);
     expect_eq!(SharedMemory::create(&further).map(drop), Ok(()));
     expect_eq!(small.free_inodes(), Ok(1));
-    Ok(())
-}
-
-/// Nor is a named semaphore made without memory or without inodes, and whatever the C library needed on the way is gone again.
-#[conformance::test(posix = "sem_open", man = "sem_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
-fn makes_no_half_a_semaphore() -> Outcome {
-    let small = Small::for_shared_memory(&format!("size={},nr_inodes=10", page_size()))?;
-    let name = unique_name("sem");
-    let filler = SharedMemory::create(&unique_name("filler"))?;
-    posix_fallocate(&filler, 0, 1)?;
-    let (empty, inodes) = (names_in(Path::new("/dev/shm"))?, small.free_inodes()?);
-    expect_eq!((Semaphore::create(&name, 3).map(drop), names_in(Path::new("/dev/shm"))), (Err(ENOSPC), Ok(empty.clone())));
-    expect_eq!((small.free_inodes(), Semaphore::open(&name).map(drop)), (Ok(inodes), Err(ENOENT)));
-    ftruncate(&filler, 0)?;
-    // Two in use: the directory and the filler.
-    small.mount().remount("nr_inodes=2")?;
-    expect_eq!((Semaphore::create(&name, 3).map(drop), small.free()), (Err(ENOSPC), Ok(1)));
-    small.mount().remount("nr_inodes=3")?;
-    let with_one = Semaphore::create(&name, 3).map(drop);
-    observe!("posix_shm.semaphore-with-one-free-inode", format!("{with_one:?}"));
-    expect_matches!(with_one, Ok(()) | Err(ENOSPC));
-    expect_eq!((names_in(Path::new("/dev/shm")), small.free(), small.free_inodes()), (Ok(empty), Ok(1), Ok(1)));
-    small.mount().remount("nr_inodes=4")?;
-    let semaphore = Semaphore::create(&name, 3);
-    expect_matches!(semaphore, Ok(_));
-    expect_eq!((semaphore?.value(), small.free_inodes()), (Ok(3), Ok(1)));
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! An object as a file, which it is where objects live in a file system of memory: offsets, reads and writes, and readiness.
+//! File operations on descriptors from `shm_open` (Linux, where a shared memory object is a file of a tmpfs): `read`, `write`,
+//! `lseek`, `poll`, `flock`, `fsync`, `sendfile` and `splice`. POSIX leaves `read`, `write` and `lseek` on a shared memory object
+//! unspecified; on Linux the manual pages of regular files apply.
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -12,23 +14,24 @@ use rstest::rstest;
 
 use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages, size_of_object, sized};
 
-/// Where a descriptor stands.
+/// The file offset.
 fn position(of: impl AsFd) -> Result<i64, Errno> {
     lseek(of, 0, Whence::SeekCur)
 }
 
-/// An object of `before` bytes, opened, standing at that offset.
-fn standing_at(size: usize, at: usize) -> Result<SharedMemory, Errno> {
+/// An open object of `size` bytes, with the file offset `at`.
+fn object_at_offset(size: usize, at: usize) -> Result<SharedMemory, Errno> {
     let object = sized(size)?;
     lseek(&object, offset(at), Whence::SeekSet)?;
     Ok(object)
 }
 
-/// A read gives the bytes from the offset on, as many as there are, and moves on by them; at the end and beyond it gives nothing.
-#[conformance::test(posix = "read", man = "tmpfs(5)")]
-fn read_up_to_the_end() -> Outcome {
+/// `read` on a shared memory object returns the bytes from the file offset to the end of the object at most, and advances the
+/// offset by their number. At or beyond the end `read` returns 0.
+#[conformance::test(man = "read(2)", man = "tmpfs(5)")]
+fn read_stops_at_the_end() -> Outcome {
     let page = page_size();
-    let object = standing_at(page + 100, page - 10)?;
+    let object = object_at_offset(page + 100, page - 10)?;
     expect_eq!(read_some(&object, 20), Ok(pattern(page + 10)[page - 10..].to_vec()));
     expect_eq!(
         (read_some(&object, page), position(&object)),
@@ -40,10 +43,11 @@ fn read_up_to_the_end() -> Outcome {
     Ok(())
 }
 
-/// Calls with an offset of their own leave the descriptor's alone; far beyond the end they read nothing, and none is negative.
-#[conformance::test(posix = "pread", man = "pread(2)")]
-fn with_an_offset_leave_the_other() -> Outcome {
-    let object = standing_at(100, 7)?;
+/// `pread` and `pwrite` on a shared memory object leave the file offset as it was, and `pread` at or beyond the end returns 0.
+/// With a negative offset `pread` and `pwrite` fail with `EINVAL`.
+#[conformance::test(man = "pread(2)")]
+fn pread_and_pwrite_keep_the_file_offset() -> Outcome {
+    let object = object_at_offset(100, 7)?;
     let mut buffer = [0; 9];
     expect_eq!((pread(&object, &mut buffer, 95), &buffer[..5]), (Ok(5), &pattern(100)[95..]));
     expect_eq!((pread(&object, &mut buffer, 100), pread(&object, &mut buffer, 1 << 62)), (Ok(0), Ok(0)));
@@ -53,11 +57,12 @@ fn with_an_offset_leave_the_other() -> Outcome {
     Ok(())
 }
 
-/// A write behind the end makes the object longer, to the byte; what lies between is zeroes, in mappings too.
-#[conformance::test(posix = "write", man = "tmpfs(5)")]
-fn write_behind_the_end() -> Outcome {
+/// `write` and `pwrite` beyond the end of a shared memory object enlarge it to exactly the last byte written. The bytes between
+/// the old end and the written bytes are 0, in existing mappings too.
+#[conformance::test(man = "write(2)", man = "tmpfs(5)")]
+fn write_beyond_the_end_enlarges() -> Outcome {
     let page = page_size();
-    let object = standing_at(100, 100)?;
+    let object = object_at_offset(100, 100)?;
     let mapping = object.map(3 * page, Access::Read)?;
     expect_eq!((write(&object, b"appended"), object.size(), position(&object)), (Ok(8), Ok(108), Ok(108)));
     expect_eq!((pwrite(&object, b"far", offset(2 * page + 5)), object.size()), (Ok(3), Ok(2 * page + 8)));
@@ -66,18 +71,18 @@ fn write_behind_the_end() -> Outcome {
     Ok(())
 }
 
-/// Nothing written makes nothing longer, wherever the offset is.
-#[conformance::test(posix = "write", man = "write(2)")]
-fn write_nothing() -> Outcome {
-    let object = standing_at(10, 500)?;
+/// `write` and `pwrite` of 0 bytes beyond the end of a shared memory object return 0. Size and file offset stay as they were.
+#[conformance::test(man = "write(2)")]
+fn write_of_zero_bytes_keeps_the_size() -> Outcome {
+    let object = object_at_offset(10, 500)?;
     expect_eq!((write(&object, b""), pwrite(&object, b"", 9000)), (Ok(0), Ok(0)));
     expect_eq!((object.size(), position(&object)), (Ok(10), Ok(500)));
     Ok(())
 }
 
-/// Reading where nothing was written gives zeroes and takes no space.
-#[conformance::test(posix = "read", man = "tmpfs(5)")]
-fn read_zeroes_without_taking_space() -> Outcome {
+/// `read` from pages of a shared memory object that were never written returns zeros and leaves `st_blocks` as it was.
+#[conformance::test(man = "read(2)", man = "tmpfs(5)")]
+fn reading_holes_allocates_no_pages() -> Outcome {
     let object = SharedMemory::create(&unique_name("hole"))?;
     object.set_size(3 * page_size())?;
     pwrite(&object, b"x", offset(2 * page_size()))?;
@@ -87,9 +92,10 @@ fn read_zeroes_without_taking_space() -> Outcome {
     Ok(())
 }
 
-/// Any stretch can be read from anywhere: what was written, zeroes where nothing was, and no more than there is; into a pipe too.
-#[conformance::test(posix = "pread", man = "tmpfs(5)", man = "splice(2)")]
-fn give_any_stretch() -> Outcome {
+/// `pread` at any offset and length returns the written bytes, zeros for pages never written, and no byte beyond the end.
+/// `splice` of the same range into a pipe moves a prefix of the same bytes.
+#[conformance::test(man = "pread(2)", man = "tmpfs(5)", man = "splice(2)")]
+fn pread_and_splice_return_any_range() -> Outcome {
     let page = page_size();
     let object = SharedMemory::create(&unique_name("sparse"))?;
     let mut expected = vec![0; 4 * page + 77];
@@ -113,9 +119,10 @@ fn give_any_stretch() -> Outcome {
     })
 }
 
-/// A descriptor for one direction refuses the other, and nothing moves.
-#[conformance::test(posix = "read", posix = "write")]
-fn refuse_the_other_direction() -> Outcome {
+/// On a shared memory object opened with `O_RDONLY`, `write` and `pwrite` fail with `EBADF`; opened with `O_WRONLY`, `read` and
+/// `pread` fail with `EBADF`. Bytes and file offsets stay as they were.
+#[conformance::test(man = "read(2)", man = "write(2)")]
+fn access_mode_is_enforced() -> Outcome {
     let object = pages(1)?;
     let (reader, writer) = (shm_open(object.name(), OFlag::O_RDONLY, 0)?, shm_open(object.name(), OFlag::O_WRONLY, 0)?);
     expect_eq!((write(&reader, b"x"), pwrite(&reader, b"x", 0)), (Err(EBADF), Err(EBADF)));
@@ -124,10 +131,11 @@ fn refuse_the_other_direction() -> Outcome {
     Ok(())
 }
 
-/// The offset is moved from the beginning, from itself and from the end, also beyond the end, but never before the beginning.
-#[conformance::test(posix = "lseek", man = "lseek(2)")]
-fn seek_from_three_places() -> Outcome {
-    let object = standing_at(100, 40)?;
+/// `lseek` on a shared memory object with `SEEK_SET`, `SEEK_CUR` and `SEEK_END` returns the new offset, which may lie beyond the
+/// end. A resulting negative offset fails with `EINVAL` and leaves the offset as it was.
+#[conformance::test(man = "lseek(2)")]
+fn lseek_moves_the_offset() -> Outcome {
+    let object = object_at_offset(100, 40)?;
     expect_eq!((lseek(&object, -15, Whence::SeekCur), lseek(&object, -1, Whence::SeekEnd)), (Ok(25), Ok(99)));
     expect_eq!((lseek(&object, 900, Whence::SeekEnd), object.size()), (Ok(1000), Ok(100)));
     expect_eq!((lseek(&object, -1, Whence::SeekSet), lseek(&object, -1001, Whence::SeekCur)), (Err(EINVAL), Err(EINVAL)));
@@ -135,10 +143,11 @@ fn seek_from_three_places() -> Outcome {
     Ok(())
 }
 
-/// Each opening stands at an offset of its own; a duplicate, and a child's copy, share it.
-#[conformance::test(posix = "shm_open", posix = "dup", posix = "fork")]
-fn share_an_offset_with_copies_only() -> Outcome {
-    let object = standing_at(100, 10)?;
+/// Each `shm_open` creates an open file description with its own file offset. A descriptor from `dup`, and the copy in a child
+/// after `fork`, share the offset with the original.
+#[conformance::test(man = "shm_open(3)", man = "dup(2)", man = "fork(2)")]
+fn each_shm_open_has_its_own_offset() -> Outcome {
+    let object = object_at_offset(100, 10)?;
     let (copy, other) = (dup(&object)?, shm_open(object.name(), OFlag::O_RDWR, 0)?);
     let child = Participant::spawn("child", dup(&object)?, |inherited, _| read_some(&inherited, 20).map(|bytes| bytes.len()))?;
     expect_eq!(child.join()?, Ok(20));
@@ -146,10 +155,11 @@ fn share_an_offset_with_copies_only() -> Outcome {
     Ok(())
 }
 
-/// With `O_APPEND` set later every write goes to the end, whatever offset the descriptor had, also after somebody else's.
-#[conformance::test(posix = "write", posix = "fcntl")]
-fn append_where_asked_to() -> Outcome {
-    let object = standing_at(10, 3)?;
+/// After `O_APPEND` is set with `fcntl`, `write` on a shared memory object appends at its current end, also if the object was
+/// enlarged through another descriptor meanwhile.
+#[conformance::test(man = "write(2)", man = "open(2)")]
+fn append_mode_writes_at_the_end() -> Outcome {
+    let object = object_at_offset(10, 3)?;
     let other = shm_open(object.name(), OFlag::O_RDWR, 0)?;
     set_status_flags(&object, OFlag::O_APPEND)?;
     expect_eq!((write(&object, b"one"), position(&object)), (Ok(3), Ok(13)));
@@ -159,11 +169,12 @@ fn append_where_asked_to() -> Outcome {
     Ok(())
 }
 
-/// Several buffers are one stretch of bytes, across pages as well.
-#[conformance::test(posix = "readv", posix = "writev")]
-fn move_several_buffers_as_one() -> Outcome {
+/// `writev` on a shared memory object writes the bytes of all buffers one after another and returns their sum. `readv` fills its
+/// buffers in turn with the same bytes, also across page boundaries.
+#[conformance::test(man = "readv(2)")]
+fn readv_and_writev_use_all_buffers() -> Outcome {
     let page = page_size();
-    let object = standing_at(3 * page, page - 3)?;
+    let object = object_at_offset(3 * page, page - 3)?;
     expect_eq!(writev(&object, &[IoSlice::new(b"abcde"), IoSlice::new(b""), IoSlice::new(&page_of(b'f'))]), Ok(page + 5));
     lseek(&object, offset(page - 4), Whence::SeekSet)?;
     let (mut first, mut second) = (vec![0; 4], vec![0; page + 4]);
@@ -176,10 +187,10 @@ fn move_several_buffers_as_one() -> Outcome {
     Ok(())
 }
 
-/// A write from an object's own memory into the object, even onto the very bytes, comes to an end and moves them; so does a read.
-/// The pages are not in the page tables yet, so that each call has to fault them in while it holds what it writes to.
-#[conformance::test(posix = "write", posix = "read", man = "mmap(2)")]
-fn move_an_objects_own_memory() -> Outcome {
+/// `write` to, and `read` from, a shared memory object with a buffer in a mapping of the same object return the full count and
+/// copy the bytes. The pages of the buffer are not in the page tables before the call.
+#[conformance::test(man = "write(2)", man = "read(2)")]
+fn accepts_buffers_mapped_from_the_same_object() -> Outcome {
     let page = page_size();
     let object = pages(3)?;
     let fresh = || Region::map(&object, 3 * page, RW, SHARED, 0);
@@ -192,15 +203,15 @@ fn move_an_objects_own_memory() -> Outcome {
     Ok(())
 }
 
-/// A bad pointer, reached after some bytes, ends a call with the count of those or with an error; the object and the offset have
-/// changed by exactly what was counted.
+/// `write` from a buffer that becomes inaccessible after some bytes returns at most the number of accessible bytes, or fails with
+/// `EFAULT`. Object and file offset change by exactly the returned count.
 #[rstest]
 #[case::within_a_page(5)]
 #[case::at_the_end_of_a_page(100)]
 #[conformance::test(man = "write(2)")]
-fn count_what_precedes_a_bad_pointer(#[case] good: usize) -> Outcome {
+fn invalid_pointer_after_some_bytes(#[case] good: usize) -> Outcome {
     let page = page_size();
-    let object = standing_at(3 * page, page - 100)?;
+    let object = object_at_offset(3 * page, page - 100)?;
     let mut memory = Guarded::new()?;
     memory.bytes().fill(b'g');
     let count = memory.write_across(&object, good, 50);
@@ -213,13 +224,14 @@ fn count_what_precedes_a_bad_pointer(#[case] good: usize) -> Outcome {
     Ok(())
 }
 
-/// A write that fails for its pointer changes nothing: no size, no space, no offset.
+/// `write` from an invalid pointer to a shared memory object without allocated pages fails with `EFAULT`. File offset, size and
+/// `st_blocks` stay as they were.
 #[rstest]
-#[case::in_an_empty_object(0, 0)]
-#[case::behind_the_end(100, 200)]
-#[case::far_behind_the_end(100, 1 << 20)]
-#[conformance::test(posix = "write", man = "write(2)")]
-fn change_nothing_for_a_bad_pointer(#[case] size: usize, #[case] at: usize) -> Outcome {
+#[case::empty_object(0, 0)]
+#[case::beyond_the_end(100, 200)]
+#[case::far_beyond_the_end(100, 1 << 20)]
+#[conformance::test(man = "write(2)")]
+fn failed_write_changes_nothing(#[case] size: usize, #[case] at: usize) -> Outcome {
     let object = SharedMemory::create(&unique_name("bad"))?;
     object.set_size(size)?;
     lseek(&object, offset(at), Whence::SeekSet)?;
@@ -230,20 +242,22 @@ fn change_nothing_for_a_bad_pointer(#[case] size: usize, #[case] at: usize) -> O
     Ok(())
 }
 
-/// A read into bad memory moves nothing, and the next one gets the bytes.
+/// `read` into an invalid pointer fails with `EFAULT` and leaves the file offset of the shared memory object as it was. The next
+/// `read` returns the same bytes.
 #[conformance::test(man = "read(2)")]
-fn keep_what_cannot_be_delivered() -> Outcome {
-    let object = standing_at(100, 0)?;
+fn failed_read_keeps_the_offset() -> Outcome {
+    let object = object_at_offset(100, 0)?;
     let mut memory = Guarded::new()?;
     expect_eq!((memory.read_across(&object, 0, 10), position(&object)), (Err(EFAULT), Ok(0)));
     expect_eq!(read_some(&object, 10), Ok(pattern(10)));
     Ok(())
 }
 
-/// A write stops at the file size limit with what fits; the next one is refused with `EFBIG` and one `SIGXFSZ`.
-#[conformance::test(posix = "write", man = "getrlimit(2)")]
-fn stop_at_the_file_size_limit() -> Outcome {
-    let object = standing_at(10, 10)?;
+/// `write` across the limit `RLIMIT_FSIZE` writes the bytes up to the limit and returns their number. The next `write` fails with
+/// `EFBIG` and raises one `SIGXFSZ`.
+#[conformance::test(man = "write(2)", man = "getrlimit(2)")]
+fn write_stops_at_the_file_size_limit() -> Outcome {
+    let object = object_at_offset(10, 10)?;
     signal::catch(Signal::SIGXFSZ, Restart::Yes)?;
     super::fixture::limit(Resource::RLIMIT_FSIZE, 15)?;
     expect_eq!((write(&object, b"0123456789"), signal::caught(Signal::SIGXFSZ)), (Ok(5), 0));
@@ -253,24 +267,26 @@ fn stop_at_the_file_size_limit() -> Outcome {
     Ok(())
 }
 
-/// What is written is what is mapped, and the other way round, in a process that shares nothing but the name.
+/// `read` by an unrelated process returns the bytes stored through a shared mapping of the object. Bytes that this process writes
+/// with `pwrite` are read through the mapping.
 #[conformance::test(man = "mmap(2)", man = "tmpfs(5)")]
-fn agree_with_mappings_elsewhere() -> Outcome {
+fn read_and_write_agree_with_mappings() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
     mapping.write(0, b"mapped");
     let name = object.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, _| {
         let object = SharedMemory::open(&name, Access::ReadWrite)?;
         Ok::<_, Errno>((read_some(&object, 6)?, pwrite(&object, b"written", 20)))
     })?;
-    expect_eq!((stranger.join()?, mapping.read(20, 7)), (Ok((b"mapped".to_vec(), Ok(7))), b"written".to_vec()));
+    expect_eq!((unrelated.join()?, mapping.read(20, 7)), (Ok((b"mapped".to_vec(), Ok(7))), b"written".to_vec()));
     Ok(())
 }
 
-/// An object is always ready, for reading and for writing, with a size or without one, through any descriptor.
-#[conformance::test(posix = "poll", posix = "select")]
-fn are_always_ready() -> Outcome {
+/// `poll` on a shared memory object reports `POLLIN` and `POLLOUT`, and `select` reports it readable and writable, with size 0
+/// and with a greater size.
+#[conformance::test(man = "poll(2)", man = "select(2)", level = customary)]
+fn poll_and_select_report_ready() -> Outcome {
     let object = SharedMemory::create(&unique_name("ready"))?;
     let reader = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let both = PollFlags::POLLIN | PollFlags::POLLOUT;
@@ -282,43 +298,44 @@ fn are_always_ready() -> Outcome {
     Ok(())
 }
 
-/// What is always ready is no matter for `epoll`.
+/// `epoll_ctl` with `EPOLL_CTL_ADD` on a shared memory object fails with `EPERM`.
 #[conformance::test(man = "epoll_ctl(2)")]
-fn are_refused_by_epoll() -> Outcome {
+fn epoll_ctl_fails_with_eperm() -> Outcome {
     let (object, list) = (pages(1)?, epoll()?);
     expect_eq!(epoll_add(&list, &object, EpollFlags::EPOLLIN, 0), Err(EPERM));
     Ok(())
 }
 
-/// A lock on an object excludes others that open it, by name or otherwise, until its holder is killed.
+/// While a process holds a `flock` lock on a shared memory object, non-blocking `flock` through another open file description
+/// fails with `EAGAIN`. After the owner of the lock is killed, `flock` returns 0.
 #[conformance::test(man = "flock(2)")]
-fn lock_until_the_holder_is_killed() -> Outcome {
+fn flock_is_released_when_the_owner_is_killed() -> Outcome {
     let object = pages(1)?;
-    let holder = Participant::spawn("holder", (), |(), link| -> () {
+    let owner = Participant::spawn("owner", (), |(), link| -> () {
         let own = shm_open(object.name(), OFlag::O_RDWR, 0).expect("the object by its name");
         flock_now(&own).expect("the first lock");
         link.reached("locked");
         link.park()
     })?;
-    holder.until_reached("locked")?;
+    owner.until_reached("locked")?;
     expect_eq!(flock_now(&object), Err(EAGAIN));
-    holder.kill()?;
+    owner.kill()?;
     expect_eq!(flock_now(&object), Ok(()));
     Ok(())
 }
 
-/// There is nothing behind an object that it could be written to, and to ask for that succeeds.
-#[conformance::test(posix = "fsync")]
-fn synchronise_with_nothing() -> Outcome {
+/// `fsync` and `fdatasync` on a shared memory object return 0. Its bytes stay as they were.
+#[conformance::test(man = "fsync(2)", level = customary)]
+fn fsync_and_fdatasync_succeed() -> Outcome {
     let object = pages(1)?;
     expect_eq!((fsync(&object), fdatasync(&object), contents(&object)), (Ok(()), Ok(()), Ok(pattern(page_size()))));
     Ok(())
 }
 
-/// From an object into a pipe go its bytes up to its end, and stay what they were in the pipe's hands; later stores into another
-/// page do not reach them.
+/// `sendfile` from a shared memory object into a pipe moves the bytes up to the end of the object, and returns 0 at the end.
+/// `splice` moves the requested bytes and advances the given offset by their number.
 #[conformance::test(man = "sendfile(2)", man = "splice(2)")]
-fn send_up_to_the_end() -> Outcome {
+fn sendfile_and_splice_stop_at_the_end() -> Outcome {
     let page = page_size();
     let object = sized(page + 10)?;
     let (reader, writer) = pipe()?;
@@ -332,9 +349,10 @@ fn send_up_to_the_end() -> Outcome {
     Ok(())
 }
 
-/// Where nothing was written a pipe is sent zeroes, which nobody can change through the pipe.
+/// `splice` from a page of a shared memory object that was never written moves zeros into a pipe. A later `write` to the pipe
+/// leaves the bytes of the object 0.
 #[conformance::test(man = "splice(2)")]
-fn send_zeroes_for_nothing() -> Outcome {
+fn splice_of_a_hole_moves_zeros() -> Outcome {
     let object = SharedMemory::create(&unique_name("hole"))?;
     object.set_size(page_size())?;
     let (reader, writer) = pipe()?;
@@ -346,9 +364,10 @@ fn send_zeroes_for_nothing() -> Outcome {
     Ok(())
 }
 
-/// Out of a pipe into an object: at the offset, and longer where need be; a mapping shows it.
+/// `splice` from a pipe into a shared memory object at an offset returns the number of bytes moved and enlarges the object. An
+/// existing mapping shows the bytes.
 #[conformance::test(man = "splice(2)")]
-fn receive_from_a_pipe() -> Outcome {
+fn splice_from_a_pipe_enlarges() -> Outcome {
     let object = sized(20)?;
     let mapping = Region::map(&object, page_size(), R, SHARED, 0)?;
     let (reader, writer) = pipe()?;

@@ -1,23 +1,24 @@
-//! `mremap`: a mapping that changes its length or its place stays one of the same object.
+//! `mremap` on mappings of shared memory objects: a longer, shorter or moved mapping still shows the same object.
 
 use conformance::prelude::*;
 use conformance::sys::region::{MapFlags, Region};
 
 use super::fixture::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
 
-/// A region of so many pages of an object of four, from its second page on, with something mapped right behind it.
-fn hemmed_in(object: impl AsFd, count: usize) -> Result<(Region, Region), Errno> {
+/// A region of `count` pages of an object of four pages, from the second page on, and another mapping directly after it.
+fn followed_by_a_mapping(object: impl AsFd, count: usize) -> Result<(Region, Region), Errno> {
     let page = page_size();
     let place = Region::map(object.as_fd(), (count + 1) * page, RW, SHARED, offset(page))?;
-    // The last page becomes something else: no growth without moving.
+    // The last page becomes another mapping, so that the first cannot grow in place.
     place.place(count * page, object, page, RW, PRIVATE | MapFlags::MAP_FIXED, 0)?;
     let (front, back) = place.split(count * page);
     Ok((front, back))
 }
 
-/// Grown, a mapping shows the further pages of the object, and its stores arrive at their places.
+/// `mremap` with `MREMAP_MAYMOVE` and a greater length returns a mapping that shows the following pages of the shared memory
+/// object. A store into these pages changes the object.
 #[conformance::test(man = "mremap(2)")]
-fn grows_over_the_object() -> Outcome {
+fn growing_maps_the_following_pages() -> Outcome {
     let object = pages(4)?;
     let page = page_size();
     let region = Region::map(&object, page, RW, SHARED, offset(page))?;
@@ -30,12 +31,14 @@ fn grows_over_the_object() -> Outcome {
     Ok(())
 }
 
-/// Where something lies behind it a mapping cannot grow in its place, and stays as it is; it can where it may move.
+/// If another mapping follows directly, `mremap` to a greater length without `MREMAP_MAYMOVE` fails with `ENOMEM`, and the
+/// mapping stays as it was. With `MREMAP_MAYMOVE` `mremap` returns a mapping of the new length, and the neighbouring mapping
+/// keeps its bytes.
 #[conformance::test(man = "mremap(2)")]
-fn grows_past_a_neighbour_by_moving() -> Outcome {
+fn grows_by_moving_only_with_maymove() -> Outcome {
     let object = pages(4)?;
     let page = page_size();
-    let (region, neighbour) = hemmed_in(&object, 1)?;
+    let (region, neighbour) = followed_by_a_mapping(&object, 1)?;
     let (region, errno) = match region.resize(2 * page, false) {
         Err(refused) => refused,
         Ok(grown) => {
@@ -52,29 +55,31 @@ fn grows_past_a_neighbour_by_moving() -> Outcome {
     Ok(())
 }
 
-/// Made shorter it stays where it is, and what is cut off is unmapped.
+/// `mremap` to a smaller length returns the same address and unmaps the pages beyond the new length: `write` from such a page
+/// fails with `EFAULT`.
 #[conformance::test(man = "mremap(2)")]
-fn shrinks_in_its_place() -> Outcome {
+fn shrinking_keeps_the_address() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
     let (_reader, writer) = pipe()?;
-    let child = Participant::spawn("process", (dup(&object)?, writer), |(object, writer), _| {
+    let child = Participant::spawn("owner of the mapping", (dup(&object)?, writer), |(object, writer), _| {
         let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
         let watch = region.alias();
         let shrunk = region.resize(page, false).map_err(|(_, errno)| errno)?;
         let at = watch.offset_of(&shrunk);
-        // At once: memory that is allocated may come to lie where nothing is mapped any more.
-        let behind = watch.write_out(page, 1, &writer);
-        Ok::<_, Errno>((at, shrunk.read(0, page) == pattern(page), behind, watch.write_out(0, 1, &writer)))
+        // Directly after `mremap`: later allocations may be placed into the unmapped range.
+        let beyond = watch.write_out(page, 1, &writer);
+        Ok::<_, Errno>((at, shrunk.read(0, page) == pattern(page), beyond, watch.write_out(0, 1, &writer)))
     })?;
     expect_eq!(child.join()?, Ok((Some(0), true, Err(EFAULT), Ok(1))));
     expect_eq!(contents(&object), Ok(pattern(3 * page)));
     Ok(())
 }
 
-/// Grown beyond the end of the object, the further pages are there to the extent that the object is.
+/// `mremap` to a length beyond the end of the shared memory object returns a mapping, and `write` from a page beyond the end
+/// fails with `EFAULT`. After `ftruncate` to a greater size this page reads as zeros.
 #[conformance::test(man = "mremap(2)", man = "mmap(2)")]
-fn grows_beyond_the_end() -> Outcome {
+fn growing_beyond_the_object_maps_missing_pages() -> Outcome {
     let object = pages(1)?;
     let page = page_size();
     let (_reader, writer) = pipe()?;
@@ -87,9 +92,10 @@ fn grows_beyond_the_end() -> Outcome {
     Ok(())
 }
 
-/// An old length of nothing makes a second mapping of the same pages of a shared mapping, and leaves the first.
+/// `mremap` with an old length of 0 on a shared mapping returns a second mapping of the same pages and leaves the first mapping
+/// in place. Each mapping shows the stores made through the other one.
 #[conformance::test(man = "mremap(2)")]
-fn of_nothing_maps_again() -> Outcome {
+fn old_length_zero_duplicates_a_shared_mapping() -> Outcome {
     let object = pages(2)?;
     let page = page_size();
     let region = Region::map(&object, page, RW, SHARED, offset(page))?;
@@ -103,18 +109,19 @@ fn of_nothing_maps_again() -> Outcome {
     Ok(())
 }
 
-/// A private mapping is not mapped again that way.
+/// `mremap` with an old length of 0 on a private mapping fails with `EINVAL`. The mapping stays as it was.
 #[conformance::test(man = "mremap(2)", fixed_in = "Linux 4.14 (dba58d3b8c50)")]
-fn of_nothing_is_for_shared_mappings() -> Outcome {
+fn old_length_zero_rejects_private_mappings() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
     expect_eq!((region.again(page_size()).map(drop), region.read(0, 9)), (Err(EINVAL), pattern(9)));
     Ok(())
 }
 
-/// The private copies of a mapping move with it.
+/// After `mremap` with `MREMAP_MAYMOVE` on a private mapping, the returned mapping shows the private copies that were stored
+/// before. The shared memory object stays as it was.
 #[conformance::test(man = "mremap(2)")]
-fn takes_private_copies_along() -> Outcome {
+fn moving_keeps_private_copies() -> Outcome {
     let object = pages(2)?;
     let page = page_size();
     let region = Region::map(&object, page, RW, PRIVATE, 0)?;

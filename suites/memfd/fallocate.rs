@@ -1,4 +1,5 @@
-//! Allocating space in advance (`fallocate`): pages are there before anybody writes to them, and nothing else changes.
+//! `fallocate` and `posix_fallocate` on memory files: allocated pages, size, bytes, and rejected ranges and modes. Holes are in
+//! `holes`.
 
 use conformance::prelude::*;
 use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
@@ -7,18 +8,20 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size};
 
+/// No mode flag: a range beyond the end enlarges the file.
 const GROWING: Allocate = Allocate::empty();
+/// `FALLOC_FL_KEEP_SIZE`.
 const KEEP: Allocate = Allocate::FALLOC_FL_KEEP_SIZE;
 
-/// The pages that a range touches.
+/// The pages that contain bytes of the range.
 fn touched(at: usize, length: usize) -> std::ops::Range<usize> {
     at / page_size()..(at + length).div_ceil(page_size())
 }
 
-/// A range that is allocated has memory for every page that it touches, reads as zeros, and is the end of the file if it ends
-/// behind the old one; the position stays. Doing it again changes nothing.
+/// `fallocate` with mode 0 returns 0, allocates every page that contains a byte of the range, and enlarges the file to the end of
+/// the range. The bytes read as 0, and a second identical call changes neither size nor `st_blocks`.
 #[conformance::test(man = "fallocate(2)")]
-fn takes_whole_pages_and_lengthens_the_file() -> Outcome {
+fn allocates_every_page_of_the_range() -> Outcome {
     let page = page_size();
     property(&(0..3 * page, 1..3 * page), |(at, length)| {
         let file = sealable()?;
@@ -27,15 +30,16 @@ fn takes_whole_pages_and_lengthens_the_file() -> Outcome {
             expect_eq!((size(&file), pages_of(&file)), (Ok(at + length), Ok(touched(at, length).len())));
         }
         expect_eq!((content(&file), lseek(&file, 0, Whence::SeekCur)), (Ok(vec![0; at + length]), Ok(0)));
-        // The content was read without taking memory for what is not allocated.
+        // Reading has allocated no further page.
         expect_eq!(pages_of(&file), Ok(touched(at, length).len()));
         Ok(())
     })
 }
 
-/// Bytes that are there stay, and pages are taken once: the file then has those that it had and those that the range touches.
+/// `fallocate` with mode 0 keeps the written bytes of the file. Afterwards `st_blocks` counts the pages of the written bytes and
+/// of the range, each page once.
 #[conformance::test(man = "fallocate(2)")]
-fn leaves_bytes_and_pages_that_are_there() -> Outcome {
+fn keeps_existing_bytes_and_pages() -> Outcome {
     let page = page_size();
     property(&(0..4 * page, 1..page, 0..4 * page, 1..2 * page), |(written, count, at, length)| {
         let file = sealable()?;
@@ -51,9 +55,10 @@ fn leaves_bytes_and_pages_that_are_there() -> Outcome {
     })
 }
 
-/// Space behind the end can be allocated without moving the end; the pages are there for what is written later.
+/// `fallocate` with `FALLOC_FL_KEEP_SIZE` beyond the end allocates the pages and leaves size and bytes as they were. A later
+/// `write` into these pages leaves `st_blocks` as it is.
 #[conformance::test(man = "fallocate(2)")]
-fn keeps_the_size_where_asked_to() -> Outcome {
+fn keep_size_leaves_the_size() -> Outcome {
     let page = page_size();
     let file = holding(b"abc")?;
     expect_eq!(fallocate(&file, KEEP, 0, offset(3 * page)), Ok(()));
@@ -66,11 +71,12 @@ fn keeps_the_size_where_asked_to() -> Outcome {
     Ok(())
 }
 
-/// What is written behind allocated pages, or between them, finds zeros beside it and nothing of what memory held before.
+/// After `write` of one byte into pages allocated with `FALLOC_FL_KEEP_SIZE`, and `ftruncate` to a greater size, all other bytes
+/// of these pages are 0.
 #[conformance::test(man = "fallocate(2)")]
-fn shows_zeros_beside_what_is_written() -> Outcome {
+fn allocated_pages_read_as_zeros() -> Outcome {
     let page = page_size();
-    // Pages that held something else before are the likeliest to come back.
+    // Pages freed just before are the most likely to be allocated again.
     drop(holding(&vec![0xff; 8 * page])?);
     let file = sealable()?;
     fallocate(&file, KEEP, 0, offset(4 * page))?;
@@ -84,34 +90,37 @@ fn shows_zeros_beside_what_is_written() -> Outcome {
     Ok(())
 }
 
-/// Ranges that are none are refused, whatever the mode, and nothing changes.
+/// `fallocate`, with and without `FALLOC_FL_KEEP_SIZE` and for a hole, fails with `EINVAL` if the offset is negative or the
+/// length is not positive, and with `EFBIG` if the range ends beyond the largest offset. Bytes and `st_blocks` stay as they were.
 #[rstest]
-#[case::empty(0, 0, EINVAL)]
+#[case::length_zero(0, 0, EINVAL)]
 #[case::negative_length(0, -1, EINVAL)]
 #[case::negative_offset(-1, 1, EINVAL)]
 #[case::negative_offset_to_positive_end(-1, 10, EINVAL)]
-#[case::end_beyond_every_file(i64::MAX, 1, EFBIG)]
-#[case::length_beyond_every_file(1, i64::MAX, EFBIG)]
+#[case::end_beyond_largest_offset(i64::MAX, 1, EFBIG)]
+#[case::length_beyond_largest_offset(1, i64::MAX, EFBIG)]
 #[conformance::test(man = "fallocate(2)")]
-fn wants_a_range(#[case] at: i64, #[case] length: i64, #[case] refusal: Errno) -> Outcome {
+fn rejects_invalid_ranges(#[case] at: i64, #[case] length: i64, #[case] expected: Errno) -> Outcome {
     let file = holding(b"abc")?;
     for mode in [GROWING, KEEP, PUNCH] {
-        expect_eq!(fallocate(&file, mode, at, length), Err(refusal), "{mode:?}");
+        expect_eq!(fallocate(&file, mode, at, length), Err(expected), "{mode:?}");
         expect_eq!((content(&file), pages_of(&file)), (Ok(b"abc".to_vec()), Ok(1)));
     }
     Ok(())
 }
 
-/// Modes that no file in memory has, that nobody has, or that go together only, are refused, and nothing changes.
+/// `fallocate` on a memory file fails with `EOPNOTSUPP` for `FALLOC_FL_PUNCH_HOLE` without `FALLOC_FL_KEEP_SIZE`, for
+/// `FALLOC_FL_COLLAPSE_RANGE`, `FALLOC_FL_INSERT_RANGE` and `FALLOC_FL_UNSHARE_RANGE`, and for unknown flags. Bytes and
+/// `st_blocks` stay as they were.
 #[rstest]
-#[case::hole_that_moves_the_end(Allocate::FALLOC_FL_PUNCH_HOLE)]
-#[case::collapse(Allocate::FALLOC_FL_COLLAPSE_RANGE)]
-#[case::insert(Allocate::FALLOC_FL_INSERT_RANGE)]
-#[case::unshare(Allocate::FALLOC_FL_UNSHARE_RANGE)]
-#[case::unknown(Allocate::from_bits_retain(0x4000_0000))]
-#[case::unknown_with_known(Allocate::from_bits_retain(0x4000_0001))]
+#[case::punch_hole_without_keep_size(Allocate::FALLOC_FL_PUNCH_HOLE)]
+#[case::collapse_range(Allocate::FALLOC_FL_COLLAPSE_RANGE)]
+#[case::insert_range(Allocate::FALLOC_FL_INSERT_RANGE)]
+#[case::unshare_range(Allocate::FALLOC_FL_UNSHARE_RANGE)]
+#[case::unknown_flag(Allocate::from_bits_retain(0x4000_0000))]
+#[case::unknown_flag_with_keep_size(Allocate::from_bits_retain(0x4000_0001))]
 #[conformance::test(man = "fallocate(2)")]
-fn knows_two_modes(#[case] mode: Allocate) -> Outcome {
+fn rejects_unsupported_modes(#[case] mode: Allocate) -> Outcome {
     let page = page_size();
     let file = holding(&pattern(2 * page))?;
     expect_eq!(fallocate(&file, mode, 0, offset(page)), Err(EOPNOTSUPP));
@@ -119,9 +128,9 @@ fn knows_two_modes(#[case] mode: Allocate) -> Outcome {
     Ok(())
 }
 
-/// It needs a descriptor of a file that may be written.
+/// `fallocate`, also for a hole, fails with `EBADF` on a descriptor opened with `O_RDONLY`, and with `ESPIPE` on a pipe.
 #[conformance::test(man = "fallocate(2)", needs(procfs))]
-fn needs_a_file_that_may_be_written() -> Outcome {
+fn requires_a_writable_file() -> Outcome {
     let file = holding(b"abc")?;
     let reader = conformance::sys::fallocate::reopen(&file, OFlag::O_RDONLY)?;
     let (_reading, writing) = pipe()?;
@@ -133,9 +142,10 @@ fn needs_a_file_that_may_be_written() -> Outcome {
     Ok(())
 }
 
-/// `posix_fallocate` of the C library does the same, and returns its error instead of setting `errno`.
+/// `posix_fallocate` allocates the range, enlarges the file to its end, and returns 0. It returns `EINVAL` for length 0 or a
+/// negative offset, and `EFBIG` for a range beyond the largest offset.
 #[conformance::test(posix = "posix_fallocate", man = "posix_fallocate(3)")]
-fn is_what_posix_has_too() -> Outcome {
+fn posix_fallocate_returns_its_error() -> Outcome {
     let page = page_size();
     let file = holding(b"abc")?;
     expect_eq!(posix_fallocate(&file, offset(page), 1), Ok(()));
@@ -146,42 +156,44 @@ fn is_what_posix_has_too() -> Outcome {
     Ok(())
 }
 
-/// What truncation to the size that a file has does to pages behind its end is the system's choice; a shorter size takes them.
+/// `ftruncate` to the current size frees the pages allocated beyond the end or keeps them; their number is recorded. `ftruncate`
+/// to a smaller size frees them.
 #[conformance::test(man = "fallocate(2)", level = observed)]
-fn lasts_until_the_file_is_cut() -> Outcome {
+fn ftruncate_may_free_pages_beyond_the_end() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(page))?;
     fallocate(&file, KEEP, 0, offset(4 * page))?;
     ftruncate(&file, offset(page))?;
     let kept = pages_of(&file)?;
-    observe!("posix_shm.pages-behind-the-end-after-truncation-to-the-same-size", kept);
+    observe!("memfd.pages-after-ftruncate-to-same-size", kept);
     expect_matches!(kept, 1 | 4);
     ftruncate(&file, offset(page) - 1)?;
     expect_eq!((pages_of(&file), content(&file)), (Ok(1), Ok(pattern(page - 1))));
     Ok(())
 }
 
-/// Several processes that allocate overlapping ranges at once take each page once.
+/// If three processes call `fallocate` on overlapping ranges of one file at the same time, every call returns 0. Afterwards
+/// `st_blocks` counts each page once, and the size is the end of the last range.
 #[conformance::test(man = "fallocate(2)")]
-fn takes_each_page_once_for_many() -> Outcome {
+fn concurrent_calls_allocate_each_page_once() -> Outcome {
     let page = page_size();
     let file = sealable()?;
-    let workers = (0..3)
+    let processes = (0..3)
         .map(|number| {
-            Participant::spawn(&format!("worker {number}"), dup(&file)?, move |file, link| {
+            Participant::spawn(&format!("process {number}"), dup(&file)?, move |file, link| {
                 link.meet("start");
                 (0..8).map(|index| fallocate(&file, GROWING, offset((number + index) * page), offset(2 * page))).collect::<Vec<_>>()
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for worker in &workers {
-        worker.until_reached("start")?;
+    for process in &processes {
+        process.until_reached("start")?;
     }
-    for worker in &workers {
-        worker.open("start")?;
+    for process in &processes {
+        process.open("start")?;
     }
-    for worker in workers {
-        expect_eq!(worker.join()?, vec![Ok(()); 8]);
+    for process in processes {
+        expect_eq!(process.join()?, vec![Ok(()); 8]);
     }
     // The last begins at page 2 + 7.
     expect_eq!((pages_of(&file), size(&file)), (Ok(11), Ok(11 * page)));

@@ -1,45 +1,33 @@
-//! Locking into memory: how much of an object a process may hold there, when that counts and when it ends.
+//! `RLIMIT_MEMLOCK`: how many pages of a shared memory object an unprivileged process may lock with `mlock` or `MAP_LOCKED`, and
+//! when a locked page stops counting.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
 use conformance::sys::identity::become_user;
-use conformance::sys::region::{MapFlags, MsFlags, Region};
+use conformance::sys::region::{MapFlags, Region};
 use nix::sys::resource::Resource;
 
 use super::fixture::{RW, SHARED, pages};
 
-/// Pages that are locked cannot be invalidated; unlocked they can.
-#[conformance::test(posix = "msync", man = "msync(2)")]
-fn keeps_pages_from_being_invalidated() -> Outcome {
-    let object = pages(2)?;
-    let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
-    region.lock(page_size(), 1)?;
-    let flags = MsFlags::MS_ASYNC | MsFlags::MS_INVALIDATE;
-    expect_eq!((region.sync(0, 2 * page_size(), flags), region.sync(0, page_size(), flags)), (Err(EBUSY), Ok(())));
-    region.unlock(page_size(), 1)?;
-    expect_eq!(region.sync(0, 2 * page_size(), flags), Ok(()));
-    Ok(())
-}
-
-/// Lets the second user try with a limit of so many pages that may be locked.
+/// Runs `body` as the second user, with `RLIMIT_MEMLOCK` set to `limit` pages.
 fn with_limit<T>(limit: usize, body: impl FnOnce(Region) -> Result<T, Errno>) -> Result<T, Failure>
 where
     T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
 {
     let object = pages(4)?;
     let (user, group) = second_user();
-    let locker = Participant::spawn("locker", dup(&object)?, |object, _| {
+    let process = Participant::spawn("unprivileged process", dup(&object)?, |object, _| {
         super::fixture::limit(Resource::RLIMIT_MEMLOCK, limit * page_size())?;
         become_user(user, group)?;
         body(Region::map(&object, 4 * page_size(), RW, SHARED, 0)?)
     })?;
-    Ok(locker.join()??)
+    Ok(process.join()??)
 }
 
-/// An unprivileged process locks as many pages as its limit allows and not one more; each page counts once however often it is
-/// locked, and unlocked pages make room.
+/// An unprivileged process locks with `mlock` as many pages as `RLIMIT_MEMLOCK` allows; one page more fails with `ENOMEM`. A page
+/// locked twice counts once, and `munlock` of a page allows another page to be locked.
 #[conformance::test(man = "mlock(2)", needs(second_user))]
-fn reaches_up_to_the_limit() -> Outcome {
+fn mlock_allows_exactly_the_limit() -> Outcome {
     let page = page_size();
     let seen = with_limit(2, |region| {
         let too_many = region.lock(0, 3 * page);
@@ -53,16 +41,16 @@ fn reaches_up_to_the_limit() -> Outcome {
     Ok(())
 }
 
-/// With a limit of nothing an unprivileged process may lock nothing at all.
+/// `mlock` of one byte by an unprivileged process fails with `EPERM` if `RLIMIT_MEMLOCK` is 0. `munlock` of this byte returns 0.
 #[conformance::test(man = "mlock(2)", needs(second_user))]
-fn is_refused_without_a_limit() -> Outcome {
+fn mlock_fails_with_limit_zero() -> Outcome {
     expect_eq!(with_limit(0, |region| Ok((region.lock(0, 1), region.unlock(0, 1))))?, (Err(EPERM), Ok(())));
     Ok(())
 }
 
-/// Pages that are unmapped are unlocked by that.
+/// After `munmap` of a locked page, an unprivileged process that had reached `RLIMIT_MEMLOCK` locks another page with `mlock`.
 #[conformance::test(posix = "munmap", man = "mlock(2)", needs(second_user))]
-fn ends_with_the_mapping() -> Outcome {
+fn munmap_unlocks_the_pages() -> Outcome {
     let page = page_size();
     let seen = with_limit(2, |region| {
         region.lock(0, 2 * page)?;
@@ -74,9 +62,10 @@ fn ends_with_the_mapping() -> Outcome {
     Ok(())
 }
 
-/// A child inherits no lock: it has the whole of the limit before it.
+/// After `fork`, a child whose parent has locked as many pages as `RLIMIT_MEMLOCK` allows locks the same number of pages with
+/// `mlock`. The next page fails with `ENOMEM`.
 #[conformance::test(posix = "fork", man = "mlock(2)", needs(second_user))]
-fn is_not_inherited() -> Outcome {
+fn child_inherits_no_locks() -> Outcome {
     let page = page_size();
     let seen = with_limit(2, |region| {
         region.lock(0, 2 * page)?;
@@ -87,9 +76,10 @@ fn is_not_inherited() -> Outcome {
     Ok(())
 }
 
-/// A mapping that is to be locked from the start is refused where the limit does not allow it; the limit is as it was then.
+/// `mmap` with `MAP_LOCKED` by an unprivileged process fails with `EAGAIN` if the pages exceed `RLIMIT_MEMLOCK`. After `munmap`
+/// of the locked pages the same `mmap` within the limit returns a mapping.
 #[conformance::test(man = "mmap(2)", needs(second_user))]
-fn from_the_start_keeps_to_the_limit() -> Outcome {
+fn map_locked_is_bounded_by_the_limit() -> Outcome {
     let object = pages(4)?;
     let page = page_size();
     let again = object.name().to_owned();

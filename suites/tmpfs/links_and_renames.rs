@@ -1,24 +1,23 @@
-//! Files in memory under names: what users of `/dev/shm` do with them besides mapping, by names and links.
+//! Names of files on a tmpfs: `link`, `symlink`, `readlink`, `rename`, `renameat2`, and files without a name (`O_TMPFILE`).
 //!
-//! These happen in the case's own directory, which is a tmpfs wherever the sandbox could mount one.
+//! The cases use the temporary directory of the case, which is a tmpfs wherever the sandbox can mount one.
 
 use conformance::prelude::*;
 use conformance::sys::names::{
-    EXCHANGE, NO_REPLACE, attribute, link, link_open, mkdir, names_in, readlink, readlink_into, remove_attribute, rename_with,
-    rmdir, set_attribute, symlink,
+    EXCHANGE, NO_REPLACE, link, link_open, mkdir, names_in, readlink, readlink_into, rename_with, rmdir, symlink,
 };
 use conformance::sys::node::lstat;
 use rstest::rstest;
 
-use common::memory_file::{content, holding, named, offset, under};
+use common::memory_file::{content, named, offset, under};
 
-/// A file can begin without a name and be given one when it is whole; until then nobody can find it.
+/// A file from `open` with `O_TMPFILE` has `st_nlink` 0, and `linkat` gives it a name. With `O_TMPFILE | O_EXCL`, `linkat` fails
+/// with `ENOENT`.
 #[conformance::test(man = "open(2)", needs(procfs))]
-fn get_a_name_when_they_are_whole() -> Outcome {
+fn linkat_names_an_o_tmpfile_file() -> Outcome {
     let scratch = Scratch::new()?;
-    let nameless =
-        |flags| nix::fcntl::open(scratch.path(), OFlag::O_TMPFILE | OFlag::O_RDWR | flags, nix::sys::stat::Mode::S_IRWXU);
-    let open_file = match nameless(OFlag::empty()) {
+    let unnamed = |flags| nix::fcntl::open(scratch.path(), OFlag::O_TMPFILE | OFlag::O_RDWR | flags, nix::sys::stat::Mode::S_IRWXU);
+    let open_file = match unnamed(OFlag::empty()) {
         Err(nix::errno::Errno::EOPNOTSUPP | nix::errno::Errno::EISDIR) => unsupported!("O_TMPFILE", EOPNOTSUPP),
         other => other?,
     };
@@ -27,14 +26,18 @@ fn get_a_name_when_they_are_whole() -> Outcome {
     expect_eq!((link_open(&open_file, &path), fstat(&open_file)?.st_nlink), (Ok(()), 1));
     expect_eq!((under(&path), stat(&path)?.st_ino), (Ok(b"whole".to_vec()), fstat(&open_file)?.st_ino));
     expect_eq!(link_open(&open_file, &path), Err(EEXIST));
-    let never = nameless(OFlag::O_EXCL)?;
-    expect_eq!((link_open(&never, &scratch.join("never")), names_in(scratch.path())), (Err(ENOENT), Ok(vec!["named".to_owned()])));
+    let unlinkable = unnamed(OFlag::O_EXCL)?;
+    expect_eq!(
+        (link_open(&unlinkable, &scratch.join("never")), names_in(scratch.path())),
+        (Err(ENOENT), Ok(vec!["named".to_owned()]))
+    );
     Ok(())
 }
 
-/// Renaming replaces what had the name, whose users keep it; those who have the renamed file open notice nothing.
+/// After `rename` of one file onto another, the name shows the renamed file. A descriptor and a mapping of the replaced file
+/// still show its bytes, and its `st_nlink` is 0.
 #[conformance::test(posix = "rename")]
-fn are_replaced_under_their_users() -> Outcome {
+fn rename_replaces_the_target() -> Outcome {
     let scratch = Scratch::new()?;
     let (new, old) = (scratch.join("new"), scratch.join("old"));
     let (new_file, old_file) = (named(&new, b"new content")?, named(&old, b"old")?);
@@ -47,10 +50,10 @@ fn are_replaced_under_their_users() -> Outcome {
     Ok(())
 }
 
-/// A rename that must not replace fails where there is something, and leaves both; one that exchanges needs both, and swaps them,
-/// files and directories alike.
+/// `renameat2` with `RENAME_NOREPLACE` fails with `EEXIST` if the target exists. With `RENAME_EXCHANGE` it swaps two files, or a
+/// file and a directory, and fails with `ENOENT` if one is missing.
 #[conformance::test(man = "rename(2)")]
-fn are_renamed_as_the_flags_say() -> Outcome {
+fn renameat2_obeys_its_flags() -> Outcome {
     let scratch = Scratch::new()?;
     let [one, other, directory, absent] = ["one", "other", "directory", "absent"].map(|name| scratch.join(name));
     let (_one, _other) = (named(&one, b"1")?, named(&other, b"2")?);
@@ -69,15 +72,16 @@ fn are_renamed_as_the_flags_say() -> Outcome {
     Ok(())
 }
 
-/// Names of one file are equal: each finds the same bytes, and the last one takes the file with it.
+/// After `link`, each name shows the same bytes, and `st_nlink` counts the names. `unlink` lowers `st_nlink` by 1, and an open
+/// descriptor still reads the bytes after the last name is removed.
 #[conformance::test(posix = "link", posix = "unlink")]
-fn may_have_several_names() -> Outcome {
+fn hard_links_are_equal() -> Outcome {
     let scratch = Scratch::new()?;
     let paths = ["a", "b", "c"].map(|name| scratch.join(name));
     let open_file = named(&paths[0], b"shared")?;
     expect_eq!((link(&paths[0], &paths[1]), link(&paths[1], &paths[2]), fstat(&open_file)?.st_nlink), (Ok(()), Ok(()), 3));
     expect_eq!((link(&paths[0], &paths[2]), fstat(&open_file)?.st_nlink), (Err(EEXIST), 3));
-    // Renaming one name to another of the same file does nothing.
+    // `rename` between two names of one file does nothing.
     expect_eq!((rename(&paths[0], &paths[1]), names_in(scratch.path())?.len(), fstat(&open_file)?.st_nlink), (Ok(()), 3, 3));
     for (left, path) in [2, 1, 0].into_iter().zip(&paths) {
         expect_eq!((under(path), unlink(path)), (Ok(b"shared".to_vec()), Ok(())));
@@ -88,17 +92,18 @@ fn may_have_several_names() -> Outcome {
     Ok(())
 }
 
-/// A symbolic link gives back its target to the byte, however long, with the length as its size; a short buffer gets the beginning.
+/// `readlink` returns the bytes that were given to `symlink`, for targets of 1 to 4095 bytes, and only the first bytes for a
+/// shorter buffer. `lstat` returns the length of the target as `st_size`.
 #[rstest]
-#[case::one_byte(1)]
-#[case::inside_the_inode(60)]
-#[case::one_below_a_short_one(126)]
-#[case::longest_short_one(127)]
-#[case::shortest_long_one(128)]
-#[case::one_above(129)]
-#[case::longest(4095)]
+#[case::of_1_byte(1)]
+#[case::of_60_bytes(60)]
+#[case::of_126_bytes(126)]
+#[case::of_127_bytes(127)]
+#[case::of_128_bytes(128)]
+#[case::of_129_bytes(129)]
+#[case::of_4095_bytes(4095)]
 #[conformance::test(posix = "symlink", posix = "readlink")]
-fn are_pointed_at_by_links(#[case] length: usize) -> Outcome {
+fn readlink_returns_the_target(#[case] length: usize) -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("pointer");
     let target: String = (0..length).map(|index| char::from(b'a' + u8::try_from(index % 26).unwrap_or(0))).collect();
@@ -113,9 +118,10 @@ fn are_pointed_at_by_links(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// A target that is no path at all, or longer than any, is refused, and no link is made; following links ends somewhere.
+/// `symlink` fails with `ENAMETOOLONG` for a target of 4096 bytes, and with `ENOENT` for an empty target. `open` of a symbolic
+/// link to itself fails with `ELOOP`.
 #[conformance::test(posix = "symlink", posix = "open")]
-fn are_not_found_by_links_without_end() -> Outcome {
+fn rejects_invalid_symbolic_links() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("pointer");
     expect_eq!((symlink(&"t".repeat(4096), &path), symlink("", &path)), (Err(ENAMETOOLONG), Err(ENOENT)));
@@ -129,38 +135,5 @@ fn are_not_found_by_links_without_end() -> Outcome {
     let _file = named(&target, b"found")?;
     symlink(target.to_str().unwrap_or_default(), &scratch.join("to the target"))?;
     expect_eq!(under(&scratch.join("to the target")), Ok(b"found".to_vec()));
-    Ok(())
-}
-
-/// Names have up to 255 bytes.
-#[conformance::test(posix = "open", man = "tmpfs(5)")]
-fn have_names_of_a_limited_length() -> Outcome {
-    let scratch = Scratch::new()?;
-    let (longest, longer) = ("n".repeat(255), "n".repeat(256));
-    expect_eq!(named(&scratch.join(&longest), b"x").map(drop), Ok(()));
-    expect_eq!(named(&scratch.join(&longer), b"x").map(drop), Err(ENAMETOOLONG));
-    expect_eq!(names_in(scratch.path()), Ok(vec![longest]));
-    Ok(())
-}
-
-/// Attributes that users give a file are kept to the byte, replaced and removed as asked; whether there are any is observed.
-#[conformance::test(man = "xattr(7)", level = observed)]
-fn may_have_attributes() -> Outcome {
-    const CREATE: i32 = 1;
-    const REPLACE: i32 = 2;
-    let file = holding(b"abc")?;
-    let (name, other) = (c"user.name", c"user.other");
-    let set = set_attribute(&file, name, b"value", CREATE);
-    observe!("posix_shm.user-attributes", format!("{set:?}"));
-    if set == Err(EOPNOTSUPP) {
-        return Ok(());
-    }
-    expect_eq!((set, attribute(&file, name, 100)), (Ok(()), Ok(b"value".to_vec())));
-    let missing = Errno::from_raw(nix::errno::Errno::ENODATA as i32);
-    expect_eq!((set_attribute(&file, name, b"x", CREATE), set_attribute(&file, other, b"x", REPLACE)), (Err(EEXIST), Err(missing)));
-    expect_eq!((attribute(&file, name, 4), attribute(&file, name, 5)), (Err(ERANGE), Ok(b"value".to_vec())));
-    expect_eq!((set_attribute(&file, name, b"", 0), attribute(&file, name, 5)), (Ok(()), Ok(vec![])));
-    expect_eq!((remove_attribute(&file, name), remove_attribute(&file, name)), (Ok(()), Err(missing)));
-    expect_eq!((attribute(&file, name, 5), content(&file)), (Err(missing), Ok(b"abc".to_vec())));
     Ok(())
 }

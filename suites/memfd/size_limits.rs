@@ -1,15 +1,13 @@
-//! Limits of files in memory: the size that a process may give a file (`RLIMIT_FSIZE`), the size that any file may have, and
-//! positions that are none.
+//! Size limits of memory files: `RLIMIT_FSIZE` for `write`, `ftruncate` and `fallocate`, and the largest size that `off_t` can
+//! represent.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of, reopen};
+use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::Whence;
-use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size};
 
-/// Lets the calling process make files of so many bytes.
+/// Sets `RLIMIT_FSIZE` of the calling process.
 fn limit(bytes: usize) -> Result<(), Errno> {
     let bytes = libc_limit(bytes);
     Ok(setrlimit(Resource::RLIMIT_FSIZE, bytes, bytes)?)
@@ -20,9 +18,10 @@ fn libc_limit(bytes: usize) -> nix::sys::resource::rlim_t {
     bytes as _
 }
 
-/// A write is cut at the limit of its process, to the byte; at the limit it fails, and the process is sent `SIGXFSZ`, once each time.
+/// `write` across `RLIMIT_FSIZE` writes the bytes up to the limit and returns their number. At or beyond the limit each `write`
+/// fails with `EFBIG` and raises one `SIGXFSZ`.
 #[conformance::test(posix = "write", man = "getrlimit(2)")]
-fn cut_a_write() -> Outcome {
+fn write_stops_at_the_limit() -> Outcome {
     let file = sealable()?;
     signal::catch(Signal::SIGXFSZ, Restart::No)?;
     limit(5000)?;
@@ -34,10 +33,10 @@ fn cut_a_write() -> Outcome {
     Ok(())
 }
 
-/// A size beyond the limit is refused with the signal, one at the limit is not; a file that is longer already can be cut, to any size
-/// below, and written where it is allowed.
+/// `ftruncate` to a greater size beyond `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. A file that is longer already
+/// can be set to any smaller size, also beyond the limit, without a signal.
 #[conformance::test(posix = "ftruncate", man = "getrlimit(2)")]
-fn bound_a_size() -> Outcome {
+fn ftruncate_beyond_the_limit_fails() -> Outcome {
     let (file, long) = (sealable()?, holding(&pattern(9000))?);
     signal::catch(Signal::SIGXFSZ, Restart::No)?;
     limit(5000)?;
@@ -50,9 +49,10 @@ fn bound_a_size() -> Outcome {
     Ok(())
 }
 
-/// Space is not allocated beyond the limit, with the signal; nothing is then allocated below it either. Holes can be punched anywhere.
+/// `fallocate` of a range that ends beyond `RLIMIT_FSIZE` fails with `EFBIG`, raises one `SIGXFSZ`, and allocates no page.
+/// Punching a hole beyond the limit returns 0.
 #[conformance::test(man = "fallocate(2)", man = "getrlimit(2)")]
-fn bound_an_allocation() -> Outcome {
+fn fallocate_beyond_the_limit_fails() -> Outcome {
     let file = sealable()?;
     signal::catch(Signal::SIGXFSZ, Restart::No)?;
     limit(5000)?;
@@ -64,9 +64,10 @@ fn bound_an_allocation() -> Outcome {
     Ok(())
 }
 
-/// By default the signal ends the process, at the call that would pass the limit and with nothing written.
+/// `write` at the limit `RLIMIT_FSIZE` kills a process without `SIGXFSZ` handler with `SIGXFSZ`. The file keeps the bytes written
+/// before.
 #[conformance::test(posix = "write", man = "signal(7)")]
-fn end_a_process() -> Outcome {
+fn sigxfsz_without_handler_kills() -> Outcome {
     let file = sealable()?;
     let writer = Participant::spawn("writer", dup(&file)?, |file, link| {
         limit(10).expect("a lower limit");
@@ -80,9 +81,10 @@ fn end_a_process() -> Outcome {
     Ok(())
 }
 
-/// With the signal ignored only the error is left; memory that is mapped already is not limited.
+/// With `SIGXFSZ` ignored, `write` at the limit `RLIMIT_FSIZE` fails with `EFBIG`. A store through a mapping beyond the limit
+/// changes the file.
 #[conformance::test(posix = "write", man = "getrlimit(2)")]
-fn do_not_hold_for_mappings() -> Outcome {
+fn mapped_stores_ignore_the_limit() -> Outcome {
     let file = holding(&pattern(page_size()))?;
     let mapping = Mapping::new(&file, page_size(), Access::ReadWrite)?;
     signal::ignore(Signal::SIGXFSZ)?;
@@ -93,9 +95,10 @@ fn do_not_hold_for_mappings() -> Outcome {
     Ok(())
 }
 
-/// The limit is its process's own: what one must not do another may.
+/// `ftruncate` to 11 by a process with `RLIMIT_FSIZE` 10 fails with `EFBIG`. The same `ftruncate` by a process without this limit
+/// returns 0.
 #[conformance::test(man = "getrlimit(2)")]
-fn are_each_processs_own() -> Outcome {
+fn limit_binds_only_its_process() -> Outcome {
     let file = sealable()?;
     let limited = Participant::spawn("limited", dup(&file)?, |file, _| {
         signal::ignore(Signal::SIGXFSZ)?;
@@ -107,54 +110,21 @@ fn are_each_processs_own() -> Outcome {
     Ok(())
 }
 
-/// Positions before the first byte are refused, whatever they are counted from, and the position stays; behind the end is fine.
-#[conformance::test(posix = "lseek", man = "lseek(2)")]
-fn of_a_position_are_zero_and_above() -> Outcome {
-    let file = holding(b"0123456789")?;
-    lseek(&file, 4, Whence::SeekSet)?;
-    for (to, whence) in [(-1, Whence::SeekSet), (-5, Whence::SeekCur), (-11, Whence::SeekEnd), (i64::MIN, Whence::SeekSet)] {
-        expect_eq!(lseek(&file, to, whence), Err(EINVAL));
-    }
-    expect_eq!(read_some(&file, 2), Ok(b"45".to_vec()));
-    expect_eq!((lseek(&file, -10, Whence::SeekEnd), lseek(&file, 3, Whence::SeekCur)), (Ok(0), Ok(3)));
-    expect_eq!((lseek(&file, 100, Whence::SeekEnd), read(&file, &mut [0; 5]), size(&file)), (Ok(110), Ok(0), Ok(10)));
-    Ok(())
-}
-
-/// Which is the largest size, and what lies beyond it: a file cannot be longer than offsets can count.
+/// `ftruncate` of a memory file to the largest `off_t` returns 0 or fails with `EFBIG`; the result is recorded. `ftruncate` to -1
+/// fails with `EINVAL`.
 #[conformance::test(man = "ftruncate(2)", level = observed)]
-fn of_a_size_are_those_of_offsets() -> Outcome {
+fn largest_size_is_recorded() -> Outcome {
     let file = holding(b"abc")?;
     let largest = ftruncate(&file, i64::MAX);
-    observe!("posix_shm.largest-size-of-a-file", format!("{largest:?}"));
+    observe!("memfd.ftruncate-to-largest-off_t", format!("{largest:?}"));
     expect_matches!(largest, Ok(()) | Err(EFBIG));
     if largest.is_ok() {
         let at_the_end = pwrite(&file, b"x", i64::MAX);
-        observe!("posix_shm.write-at-the-largest-offset", format!("{at_the_end:?}"));
+        observe!("memfd.write-at-largest-off_t", format!("{at_the_end:?}"));
         expect_matches!(at_the_end, Err(EFBIG | EINVAL | EOVERFLOW));
         expect_eq!((size(&file).map(offset), pages_of(&file), read_some(&file, 3)), (Ok(i64::MAX), Ok(1), Ok(b"abc".to_vec())));
         ftruncate(&file, 3)?;
     }
     expect_eq!((ftruncate(&file, -1), content(&file)), (Err(EINVAL), Ok(b"abc".to_vec())));
-    Ok(())
-}
-
-/// What a descriptor may not do fails for its access mode, before anything happens.
-#[rstest]
-#[case::read_only(OFlag::O_RDONLY)]
-#[case::write_only(OFlag::O_WRONLY)]
-#[conformance::test(posix = "read", posix = "write", needs(procfs))]
-fn of_a_descriptor_are_its_access_mode(#[case] mode: OFlag) -> Outcome {
-    let file = holding(b"abc")?;
-    let limited = reopen(&file, mode)?;
-    let reads = mode == OFlag::O_RDONLY;
-    let either = |allowed: bool, count: usize| if allowed { Ok(count) } else { Err(EBADF) };
-    expect_eq!((read(&limited, &mut [0; 2]), pread(&limited, &mut [0; 2], 0)), (either(reads, 2), either(reads, 2)));
-    expect_eq!((write(&limited, b"x"), pwrite(&limited, b"x", 0)), (either(!reads, 1), either(!reads, 1)));
-    expect_eq!(ftruncate(&limited, 3), if reads { Err(EINVAL) } else { Ok(()) });
-    expect_eq!(Mapping::new(&limited, 3, Access::Read).map(drop), if reads { Ok(()) } else { Err(EACCES) });
-    expect_eq!(Mapping::new(&limited, 3, Access::ReadWrite).map(drop), Err(EACCES));
-    let expected = if reads { b"abc" } else { b"xbc" };
-    expect_eq!(content(&file), Ok(expected.to_vec()));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Mount options of a file system in memory: sizes, numbers of inodes, the root directory, and changing them in use.
+//! Mount options of a tmpfs: `size`, `nr_blocks`, `nr_inodes`, `mode`, `uid` and `gid`, their change by remounting, and what
+//! `statfs` and `/proc/self/mountinfo` show.
 
 use conformance::prelude::*;
 use conformance::sys::fallocate::pages_of;
@@ -7,9 +8,10 @@ use rstest::rstest;
 
 use common::memory_file::{FILLING, Small, content, offset};
 
-/// The size can be changed while the file system is in use, to what is in use and above, and to nothing below.
+/// Remounting a tmpfs with `size` below the pages in use fails with `EINVAL`. With the pages in use or more, `mount` returns 0
+/// and the new size takes effect.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn can_be_made_larger_and_as_small_as_what_is_in_use() -> Outcome {
+fn remount_size_is_bounded_by_use() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(5)?;
     let file = small.filled("file", 3)?;
@@ -23,9 +25,10 @@ fn can_be_made_larger_and_as_small_as_what_is_in_use() -> Outcome {
     Ok(())
 }
 
-/// The number of inodes can be changed likewise, and what is used stays used.
+/// Remounting a tmpfs with `nr_inodes` below the inodes in use fails with `EINVAL`. With the inodes in use or more, `mount`
+/// returns 0 and the new number takes effect.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn can_have_as_few_inodes_as_are_in_use() -> Outcome {
+fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     let small = Small::with("nr_inodes=5")?;
     let (_first, _second) = (small.file("first")?, small.file("second")?);
     let limit = |inodes: u32| small.mount().remount(&format!("nr_inodes={inodes}"));
@@ -33,20 +36,21 @@ fn can_have_as_few_inodes_as_are_in_use() -> Outcome {
     expect_eq!((limit(3), small.free_inodes(), small.file("third").map(drop)), (Ok(()), Ok(0), Err(ENOSPC)));
     expect_eq!((limit(4), small.file("third").map(drop), small.free_inodes()), (Ok(()), Ok(()), Ok(0)));
     unlink(&small.join("first"))?;
-    // It is open still.
+    // The file is still open.
     expect_eq!(small.free_inodes(), Ok(0));
     Ok(())
 }
 
-/// A size is given in bytes, with a suffix, or in blocks; what is no whole page becomes one.
+/// A tmpfs mounted with `size` in bytes, with suffix `k` or `m`, or with `nr_blocks`, has this size rounded up to whole pages.
+/// `statvfs` returns the page size as block size, and 255 as `f_namemax`.
 #[rstest]
-#[case::bytes("size=1", 1)]
-#[case::one_more_than_a_page("size=65537", 65536 / page_size() as u64 + 1)]
-#[case::kilobytes("size=256k", 262_144 / page_size() as u64)]
-#[case::megabytes("size=1m", 1_048_576 / page_size() as u64)]
-#[case::blocks("nr_blocks=5", 5)]
+#[case::one_byte("size=1", 1)]
+#[case::of_65537_bytes("size=65537", 65536 / page_size() as u64 + 1)]
+#[case::of_256k("size=256k", 262_144 / page_size() as u64)]
+#[case::of_1m("size=1m", 1_048_576 / page_size() as u64)]
+#[case::of_5_blocks("nr_blocks=5", 5)]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn are_of_the_size_that_was_asked_for(#[case] options: &str, #[case] pages: u64) -> Outcome {
+fn size_is_rounded_up_to_pages(#[case] options: &str, #[case] pages: u64) -> Outcome {
     let small = Small::with(options)?;
     let Space { blocks, free, .. } = small.mount().space()?;
     expect_eq!((blocks, free), (pages, pages));
@@ -56,9 +60,10 @@ fn are_of_the_size_that_was_asked_for(#[case] options: &str, #[case] pages: u64)
     Ok(())
 }
 
-/// A size of nothing is no limit, which cannot be taken back.
+/// A tmpfs mounted with `size=0,nr_inodes=0` has no limit: `statfs` returns 0 for blocks and inodes, and files can be written.
+/// Remounting with a limit fails with `EINVAL`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn have_no_limit_with_a_size_of_nothing() -> Outcome {
+fn size_zero_is_unlimited() -> Outcome {
     let small = Small::with("size=0,nr_inodes=0")?;
     let unlimited = Space { blocks: 0, free: 0, inodes: 0, free_inodes: 0 };
     expect_eq!(small.mount().space(), Ok(unlimited));
@@ -69,14 +74,15 @@ fn have_no_limit_with_a_size_of_nothing() -> Outcome {
     Ok(())
 }
 
-/// Options that make no sense are refused: nothing is mounted.
+/// `mount` of a tmpfs with an unknown option, or with an invalid value for `size`, `mode` or `uid`, fails with `EINVAL`. Nothing
+/// is mounted.
 #[rstest]
-#[case::no_number("size=abc")]
-#[case::unknown("no_such_option=1")]
-#[case::no_mode("mode=9")]
-#[case::no_user("uid=-1")]
+#[case::size_without_number("size=abc")]
+#[case::unknown_option("no_such_option=1")]
+#[case::mode_not_octal("mode=9")]
+#[case::negative_uid("uid=-1")]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn refuse_options_without_meaning(#[case] options: &str) -> Outcome {
+fn rejects_invalid_options(#[case] options: &str) -> Outcome {
     drop(Small::of_pages(1)?);
     let directory = Scratch::new()?;
     let before = stat(directory.path())?.st_dev;
@@ -85,9 +91,10 @@ fn refuse_options_without_meaning(#[case] options: &str) -> Outcome {
     Ok(())
 }
 
-/// Mode and owner of the root directory are those of the mount options, or those that everybody may write to.
+/// The root directory of a tmpfs has the mode, user and group of the mount options `mode`, `uid` and `gid`. Without these options
+/// its mode is 1777.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn begin_with_a_directory_as_the_options_say() -> Outcome {
+fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     use conformance::sys::node::permissions;
     let plain = Small::with("size=1m")?;
     let chosen = Small::with("size=1m,mode=2750,uid=12,gid=34")?;
@@ -98,9 +105,10 @@ fn begin_with_a_directory_as_the_options_say() -> Outcome {
     Ok(())
 }
 
-/// Options that are not named when others are changed stay as they are.
+/// Remounting a tmpfs with one option leaves the other options as they were. If one option of a remount is invalid, `mount` fails
+/// with `EINVAL` and changes none of them.
 #[conformance::test(man = "tmpfs(5)", man = "mount(2)", needs(CAP_SYS_ADMIN))]
-fn keep_what_is_not_changed() -> Outcome {
+fn remount_keeps_other_options() -> Outcome {
     let page = page_size();
     let small = Small::with(&format!("size={},nr_inodes=7", 4 * page))?;
     let _file = small.filled("file", 2)?;
@@ -114,9 +122,10 @@ fn keep_what_is_not_changed() -> Outcome {
     Ok(())
 }
 
-/// The table of mounts shows the options that differ from the usual ones.
+/// `/proc/self/mountinfo` shows for a tmpfs the options `size`, `nr_inodes`, `mode`, `uid` and `gid` with the values of the
+/// mount.
 #[conformance::test(man = "tmpfs(5)", man = "proc(5)", needs(CAP_SYS_ADMIN, procfs))]
-fn are_shown_with_their_options() -> Outcome {
+fn mountinfo_shows_the_options() -> Outcome {
     let page = page_size();
     let small = Small::with(&format!("size={},nr_inodes=7,mode=700,uid=12,gid=34", 16 * page))?;
     let table = std::fs::read_to_string("/proc/self/mountinfo")?;
@@ -130,11 +139,12 @@ fn are_shown_with_their_options() -> Outcome {
     Ok(())
 }
 
-/// Without a size the file system may take half of the memory, which can be asked for as a percentage too.
+/// A tmpfs mounted without `size` has as many blocks as one with `size=50%`, and half as many as one with `size=100%`, each
+/// within one page.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn may_take_half_of_the_memory() -> Outcome {
+fn default_size_is_half_of_the_memory() -> Outcome {
     let pages = |options: &str| Small::with(options)?.mount().space().map(|space| space.blocks);
-    // Once more if a machine's memory is made larger or smaller meanwhile.
+    // Repeated if the memory of the machine was resized meanwhile.
     let (usual, half, whole) = loop {
         let (before, half, whole, after) = (pages("mode=700")?, pages("size=50%")?, pages("size=100%")?, pages("mode=700")?);
         if before == after {
@@ -142,14 +152,15 @@ fn may_take_half_of_the_memory() -> Outcome {
         }
     };
     expect!(usual > 0);
-    // Each is rounded by itself.
+    // Each size is rounded separately.
     expect!(usual.abs_diff(half) <= 1 && whole.abs_diff(2 * half) <= 1, "{usual}, {half} and {whole} pages");
     Ok(())
 }
 
-/// What a mounted file system is, and who may use its space, is told in the same numbers for everybody.
+/// `statfs` and `fstatfs` on a tmpfs return the type `TMPFS_MAGIC` and the numbers of blocks and free blocks. `fstatfs` on a
+/// memory file returns `TMPFS_MAGIC` too.
 #[conformance::test(man = "statfs(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn are_known_by_their_type() -> Outcome {
+fn statfs_returns_type_and_blocks() -> Outcome {
     use nix::sys::statfs::{TMPFS_MAGIC, statfs};
     let small = Small::of_pages(4)?;
     let file = small.filled("file", 1)?;
@@ -158,7 +169,7 @@ fn are_known_by_their_type() -> Outcome {
     expect_eq!((status.blocks(), status.blocks_free(), status.blocks_available()), (4, 3, 3));
     let through_the_file = nix::sys::statfs::fstatfs(&file)?;
     expect_eq!((through_the_file.filesystem_type(), through_the_file.blocks_free()), (TMPFS_MAGIC, 3));
-    let nameless = nix::sys::statfs::fstatfs(common::memory_file::sealable()?)?;
-    expect_eq!(nameless.filesystem_type(), TMPFS_MAGIC);
+    let memory_file = nix::sys::statfs::fstatfs(common::memory_file::sealable()?)?;
+    expect_eq!(memory_file.filesystem_type(), TMPFS_MAGIC);
     Ok(())
 }
