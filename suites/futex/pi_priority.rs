@@ -1,33 +1,34 @@
-//! Priorities: whom a lock is handed to, and how its owner runs while somebody more urgent waits.
+//! PI locks and real-time priorities: which waiter acquires the lock, and which priority its owner inherits.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{TID, lock_pi, unlock_pi, wait, wake};
+use conformance::sys::futex::{TID, lock_pi, unlock_pi};
 use conformance::sys::scheduling::{become_first_in_first_out, priority_in_effect};
 
-use super::fixture::{ALL, Sleeper, awake, sleeper, words};
-use super::pi::holder;
+use super::fixture::{WaitingProcess, blocked_in, words};
+use super::pi_lock::{id, owner};
 
-/// A real-time priority as the system shows it.
+/// A real-time priority as `/proc/PID/stat` shows it.
 fn shown(priority: i32) -> i64 {
     -1 - i64::from(priority)
 }
 
-/// A participant of that real-time priority that waits for the lock, and gives it back at once.
+/// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns the lock.
 #[track_caller]
-fn urgent(priority: i32, word: &AtomicU32) -> Result<Sleeper, Failure> {
-    sleeper(&format!("waiter of priority {priority}"), || {
+fn real_time_waiter(priority: i32, word: &AtomicU32) -> Result<WaitingProcess, Failure> {
+    blocked_in(&format!("waiter of priority {priority}"), || {
         become_first_in_first_out(priority)?;
         lock_pi(word)?;
         unlock_pi(word)
     })
 }
 
-/// A lock goes to the waiter of the highest priority, whoever came first.
+/// `FUTEX_UNLOCK_PI` passes the lock to the blocked waiter with the highest real-time priority, in whichever order the waiters
+/// have called `FUTEX_LOCK_PI`.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE))]
-fn decides_whom_a_lock_is_handed_to() -> Outcome {
+fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     let words = words()?;
     let (word, turns) = (words.word(0), words.word(1));
     expect_eq!(lock_pi(word), Ok(()));
@@ -51,16 +52,17 @@ fn decides_whom_a_lock_is_handed_to() -> Outcome {
     Ok(())
 }
 
-/// The owner runs with the priority of the most urgent of those who wait, for as long as they wait.
+/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner runs with the highest of their priorities. After a waiter
+/// was killed, the owner runs with the highest remaining priority, or with its own.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_lent_to_the_owner() -> Outcome {
+fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let owner = holder("owner", word)?;
+    let owner = owner("owner", word)?;
     let own = priority_in_effect(owner.id())?;
-    let low = urgent(10, word)?;
+    let low = real_time_waiter(10, word)?;
     expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
-    let high = urgent(30, word)?;
+    let high = real_time_waiter(30, word)?;
     expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
     high.kill()?;
     expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
@@ -69,9 +71,10 @@ fn is_lent_to_the_owner() -> Outcome {
     Ok(())
 }
 
-/// A waiter that is not urgent changes nothing about how an urgent owner runs.
+/// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, an owner of `SCHED_FIFO` priority 20 runs with
+/// priority 20.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_never_lowered_by_a_waiter() -> Outcome {
+fn waiter_of_lower_priority_changes_nothing() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {
@@ -81,14 +84,14 @@ fn is_never_lowered_by_a_waiter() -> Outcome {
         unlock_pi(word)
     })?;
     owner.until_reached("unlock")?;
-    let _low = urgent(10, word)?;
+    let _low = real_time_waiter(10, word)?;
     expect_eq!(priority_in_effect(owner.id()), Ok(shown(20)));
     Ok(())
 }
 
-/// What was lent is given back with the lock.
+/// After `FUTEX_UNLOCK_PI`, the previous owner runs with its own priority again.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_given_back_with_the_lock() -> Outcome {
+fn unlock_ends_the_inheritance() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {
@@ -100,7 +103,7 @@ fn is_given_back_with_the_lock() -> Outcome {
     })?;
     owner.until_reached("unlock")?;
     let own = priority_in_effect(owner.id())?;
-    let waiter = urgent(30, word)?;
+    let waiter = real_time_waiter(30, word)?;
     expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
     owner.open("unlock")?;
     owner.until_reached("end")?;
@@ -110,64 +113,47 @@ fn is_given_back_with_the_lock() -> Outcome {
     Ok(())
 }
 
-/// An owner that itself waits for another lock passes on what it was lent, along the whole chain.
+/// If the owner of a lock is itself blocked in `FUTEX_LOCK_PI` on another lock, all owners along a chain of three locks run with
+/// the priority of the waiter at its end. After that waiter was killed, the last owner runs with its own priority.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_lent_along_a_chain() -> Outcome {
+fn inheritance_follows_a_chain_of_locks() -> Outcome {
     let words = words()?;
     let [first, second, third] = [0, 1, 2].map(|index| words.word(index));
-    let last = holder("last", first)?;
+    let last = owner("last", first)?;
     let own = priority_in_effect(last.id())?;
-    let middle = sleeper("middle", || lock_pi(second).and_then(|()| lock_pi(first)))?;
-    let upper = sleeper("upper", || lock_pi(third).and_then(|()| lock_pi(second)))?;
-    let waiter = urgent(25, third)?;
+    let middle = blocked_in("middle", || lock_pi(second).and_then(|()| lock_pi(first)))?;
+    let upper = blocked_in("upper", || lock_pi(third).and_then(|()| lock_pi(second)))?;
+    let waiter = real_time_waiter(25, third)?;
     let along = [&last, &middle, &upper].map(|one| priority_in_effect(one.id()));
     expect_eq!(along, [Ok(shown(25)); 3]);
     waiter.kill()?;
     expect_eq!(priority_in_effect(last.id()), Ok(own));
-    expect_eq!(third.load(SeqCst) & TID, upper.id().as_raw().unsigned_abs());
+    expect_eq!(third.load(SeqCst) & TID, id(&upper));
     Ok(())
 }
 
-/// A waiter that takes the lock over takes over the debt too: it runs with the priority of those who wait still.
+/// A process of priority 40 that acquires the lock by `FUTEX_UNLOCK_PI`, and then lowers its priority to 1, runs with priority 15
+/// while a process of priority 15 is blocked in `FUTEX_LOCK_PI`.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_lent_to_the_next_owner() -> Outcome {
+fn new_owner_inherits_from_the_remaining_waiter() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     expect_eq!(lock_pi(word), Ok(()));
     let next = Participant::spawn("next", (), |(), link| {
         become_first_in_first_out(40)?;
         lock_pi(word)?;
-        // From here on it is the least urgent of all.
+        // From here on its own priority is the lowest.
         become_first_in_first_out(1)?;
         link.meet("unlock");
         unlock_pi(word)
     })?;
     next.until_blocked()?;
-    let waiter = urgent(15, word)?;
+    let waiter = real_time_waiter(15, word)?;
     expect_eq!(unlock_pi(word), Ok(()));
     next.until_reached("unlock")?;
     expect_eq!(priority_in_effect(next.id()), Ok(shown(15)));
     waiter.expect_still_blocked()?;
     next.open("unlock")?;
     expect_eq!((next.join()?, waiter.join()?), (Ok(()), Ok(())));
-    Ok(())
-}
-
-/// Whether plain waiters are woken in the order of their priorities is not promised; it is recorded.
-#[conformance::test(man = "futex(2)", level = observed, needs(CAP_SYS_NICE))]
-fn may_decide_who_is_woken() -> Outcome {
-    let words = words()?;
-    let word = words.word(0);
-    let mut all = Vec::new();
-    for priority in [10, 30, 20] {
-        all.push(sleeper("sleeper", || become_first_in_first_out(priority).and_then(|()| wait(word, 0)))?);
-    }
-    let mut order: Vec<usize> = Vec::new();
-    for _ in 0..3 {
-        expect_eq!(wake(word, 1), Ok(1));
-        order.extend(awake(&all)?.into_iter().filter(|number| !order.contains(number)).collect::<Vec<_>>());
-    }
-    expect_eq!((order.len(), wake(word, ALL)), (3, Ok(0)));
-    observe!("futex.wake-order-of-priorities-10-30-20", order);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `set_robust_list` and `get_robust_list`: what they refuse, and whose list they tell.
+//! `set_robust_list` and `get_robust_list`: whose list they set and return, and their errors.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
@@ -9,9 +9,10 @@ use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use rstest::rstest;
 
-/// A thread sees the list that it registered, under 0 and under its own id, and how large a head is.
+/// After `set_robust_list`, `get_robust_list` for thread id 0 and for the caller's own thread id returns the address that was
+/// registered last and `sizeof(struct robust_list_head)`.
 #[conformance::test(man = "get_robust_list(2)")]
-fn tells_a_thread_its_own_list() -> Outcome {
+fn get_returns_the_registered_list() -> Outcome {
     let (first, second) = (RobustList::new(1)?, RobustList::new(1)?);
     let own = nix::unistd::getpid().as_raw();
     for list in [first, second] {
@@ -21,24 +22,26 @@ fn tells_a_thread_its_own_list() -> Outcome {
     Ok(())
 }
 
-/// A head of any other size is refused with `EINVAL`, and the list that was registered before stays.
+/// `set_robust_list` fails with `EINVAL` if its size is not `sizeof(struct robust_list_head)`, and `get_robust_list` still
+/// returns the list registered before.
 #[rstest]
-#[case::nothing(0)]
+#[case::zero(0)]
 #[case::one_byte_less(HEAD_SIZE - 1)]
 #[case::one_byte_more(HEAD_SIZE + 1)]
-#[case::twice(2 * HEAD_SIZE)]
-#[case::largest(usize::MAX)]
+#[case::double(2 * HEAD_SIZE)]
+#[case::size_max(usize::MAX)]
 #[conformance::test(man = "set_robust_list(2)")]
-fn refuses_another_size(#[case] size: usize) -> Outcome {
+fn set_with_another_size_fails(#[case] size: usize) -> Outcome {
     let (list, other) = (RobustList::new(1)?, RobustList::new(1)?);
     expect_eq!((list.register(), other.register_as(size)), (Ok(()), Err(EINVAL)));
     expect_eq!(registered(0), Ok((list.head(), HEAD_SIZE)));
     Ok(())
 }
 
-/// The list of another process is told to one that may look into it, for as long as that process is there; then it is `ESRCH`.
+/// `get_robust_list` with the thread id of a child process returns the list that the child has registered. After the child was
+/// killed and reaped, `get_robust_list` with that id fails with `ESRCH`.
 #[conformance::test(man = "get_robust_list(2)")]
-fn tells_the_list_of_a_child() -> Outcome {
+fn get_returns_the_list_of_a_child() -> Outcome {
     let (list, own) = (RobustList::new(1)?, RobustList::new(1)?);
     own.register()?;
     let child = Participant::spawn("child", (), |(), link| -> () {
@@ -54,33 +57,34 @@ fn tells_the_list_of_a_child() -> Outcome {
     Ok(())
 }
 
-/// Another user's process may not ask for the list: `EPERM`.
+/// `get_robust_list` by a process of an unprivileged other user fails with `EPERM`.
 #[conformance::test(man = "get_robust_list(2)", needs(second_user))]
-fn is_not_told_to_another_user() -> Outcome {
+fn get_by_another_user_fails() -> Outcome {
     let asked = nix::unistd::getpid().as_raw();
-    let stranger = Participant::spawn("stranger", (), |(), _| {
+    let other_user = Participant::spawn("other user", (), |(), _| {
         let (user, group) = second_user();
         become_user(user, group)?;
         Ok::<_, Errno>((registered(asked), registered(0).is_ok()))
     })?;
-    expect_eq!(stranger.join()?, Ok((Err(EPERM), true)));
+    expect_eq!(other_user.join()?, Ok((Err(EPERM), true)));
     Ok(())
 }
 
-/// An answer that cannot be stored is `EFAULT`.
+/// `get_robust_list` fails with `EFAULT` if the pointer for the head or the pointer for the size is invalid.
 #[rstest]
 #[conformance::test(man = "get_robust_list(2)")]
-fn needs_a_place_for_the_answer(#[values(Misplaced::Head, Misplaced::Size)] part: Misplaced) -> Outcome {
-    expect_eq!(registered_nowhere(part), Err(EFAULT));
+fn get_with_an_invalid_pointer_fails(#[values(Misplaced::Head, Misplaced::Size)] invalid_pointer: Misplaced) -> Outcome {
+    expect_eq!(registered_nowhere(invalid_pointer), Err(EFAULT));
     Ok(())
 }
 
-/// A process that is forked has no list until it registers one.
-#[conformance::test(man = "set_robust_list(2)")]
-fn starts_anew_in_a_forked_process() -> Outcome {
+/// In a process created by a plain fork system call, `get_robust_list` returns a null head until the process calls
+/// `set_robust_list`. The parent keeps its list.
+#[conformance::test(man = "set_robust_list(2)", level = customary)]
+fn forked_child_has_no_list() -> Outcome {
     let list = RobustList::new(1)?;
     expect_eq!(list.register(), Ok(()));
-    // By the system call itself: a C library registers a list of its own in what it forks.
+    // By the system call itself, since a C library registers a list of its own after its `fork`.
     match fork_into(CloneFlags::empty())? {
         Forked::Child => exit_now(i32::from(registered(0) != Ok((0, HEAD_SIZE)))),
         Forked::Parent(child) => expect_eq!(wait(child)?, WaitStatus::Exited(child, 0)),
@@ -89,9 +93,10 @@ fn starts_anew_in_a_forked_process() -> Outcome {
     Ok(())
 }
 
-/// Each thread has a list of its own.
+/// If two threads of a process have called `set_robust_list` with different heads, `get_robust_list` returns to each thread its
+/// own head.
 #[conformance::test(man = "get_robust_list(2)")]
-fn tells_threads_apart() -> Outcome {
+fn each_thread_has_its_own_list() -> Outcome {
     let (list, other) = (RobustList::new(1)?, RobustList::new(1)?);
     let process = Participant::spawn("process", (), |(), _| {
         list.register()?;

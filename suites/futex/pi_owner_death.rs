@@ -1,4 +1,5 @@
-//! Locks with priority inheritance, when an owner or a waiter dies: the lock goes on to those who live, and says so.
+//! PI locks whose owner or waiter is killed, exits or calls `execve`, without a robust list: who acquires the lock, and when
+//! `FUTEX_OWNER_DIED` is set in its word. Entries of robust lists are in `robust_list_pending`.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -8,12 +9,13 @@ use conformance::process::blocked::Pause;
 use conformance::sys::futex::{Fourth, OWNER_DIED, Place, TID, WAITERS, futex, lock_pi, op, own_id, trylock_pi, unlock_pi};
 use rstest::rstest;
 
-use super::fixture::{Sleeper, become_sleep, if_supported, words};
-use super::pi::{holder, id, waiter};
+use super::fixture::{NONE, WaitingProcess, check_supported, exec_sleep, words};
+use super::pi_lock::{id, owner, waiter};
 
-/// A waiter that is killed is passed over: the lock goes to the next, or is free where there is none.
+/// If the first and the third of three processes blocked in `FUTEX_LOCK_PI` are killed, `FUTEX_UNLOCK_PI` passes the lock to the
+/// second and returns 0. After that process's `FUTEX_UNLOCK_PI` the word is 0.
 #[conformance::test(man = "futex(2)")]
-fn is_not_handed_to_the_dead() -> Outcome {
+fn killed_waiters_are_skipped() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     expect_eq!(lock_pi(word), Ok(()));
@@ -29,9 +31,10 @@ fn is_not_handed_to_the_dead() -> Outcome {
     Ok(())
 }
 
-/// After the only waiter was killed the lock is given back as if nobody had waited.
+/// After the only process blocked in `FUTEX_LOCK_PI` was killed, the owner's `FUTEX_UNLOCK_PI` returns 0 and stores 0 in the
+/// word.
 #[conformance::test(man = "futex(2)")]
-fn is_free_when_the_only_waiter_is_dead() -> Outcome {
+fn unlock_after_the_only_waiter_was_killed() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     expect_eq!(lock_pi(word), Ok(()));
@@ -42,32 +45,33 @@ fn is_free_when_the_only_waiter_is_dead() -> Outcome {
     Ok(())
 }
 
-/// When the owner dies while somebody waits, exactly one waiter gets the lock, and its word says that the owner died; the others
-/// sleep on. That one gives it back like any lock.
+/// If the owner is killed while two processes are blocked in `FUTEX_LOCK_PI`, one of them acquires the lock with
+/// `FUTEX_OWNER_DIED` set in the word. The other stays blocked until `FUTEX_UNLOCK_PI`, and acquires the lock without
+/// `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "futex(2)")]
-fn outlives_its_owner_where_somebody_waits() -> Outcome {
+fn killed_owner_passes_the_lock_to_one_waiter() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let owner = holder("owner", word)?;
+    let owner = owner("owner", word)?;
     let waiters = [waiter("first", word)?, waiter("second", word)?];
     owner.kill()?;
-    let mut marks = Vec::new();
+    let mut flags = Vec::new();
     for _ in 0..2 {
-        let heir = heir(word, &waiters);
-        waiters[heir].until_reached("unlock")?;
-        if marks.is_empty() {
-            waiters[1 - heir].expect_still_blocked()?;
+        let new = new_owner(word, &waiters);
+        waiters[new].until_reached("unlock")?;
+        if flags.is_empty() {
+            waiters[1 - new].expect_still_blocked()?;
         }
-        marks.push(word.load(SeqCst) & OWNER_DIED);
-        waiters[heir].open("unlock")?;
-        expect_eq!(waiters[heir].until_settled()?, Settled::Ended);
+        flags.push(word.load(SeqCst) & OWNER_DIED);
+        waiters[new].open("unlock")?;
+        expect_eq!(waiters[new].until_settled()?, Settled::Ended);
     }
-    expect_eq!((marks, word.load(SeqCst)), (vec![OWNER_DIED, 0], 0));
+    expect_eq!((flags, word.load(SeqCst)), (vec![OWNER_DIED, 0], 0));
     Ok(())
 }
 
-/// Who of them owns the lock, once one of them does.
-fn heir(word: &AtomicU32, waiters: &[Sleeper]) -> usize {
+/// The index of the waiter that owns the lock. Waits until one of them does.
+fn new_owner(word: &AtomicU32, waiters: &[WaitingProcess]) -> usize {
     let mut pause = Pause::default();
     loop {
         let owner = word.load(SeqCst) & TID;
@@ -78,15 +82,16 @@ fn heir(word: &AtomicU32, waiters: &[Sleeper]) -> usize {
     }
 }
 
-/// An owner that replaces its program has given up the lock as if it had died.
-#[conformance::test(man = "futex(2)", man = "execve(2)", level = observed, needs(program("sleep")))]
-fn outlives_the_program_of_its_owner() -> Outcome {
+/// If the owner calls `execve` while a process is blocked in `FUTEX_LOCK_PI`, that process acquires the lock with
+/// `FUTEX_OWNER_DIED` and its own thread id in the word.
+#[conformance::test(man = "futex(2)", man = "execve(2)", level = customary, needs(program("sleep")))]
+fn execve_of_the_owner_passes_the_lock() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {
         lock_pi(word)?;
         link.meet("exec");
-        Err::<(), Errno>(become_sleep())
+        Err::<(), Errno>(exec_sleep())
     })?;
     owner.until_reached("exec")?;
     let waiter = waiter("waiter", word)?;
@@ -98,9 +103,10 @@ fn outlives_the_program_of_its_owner() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends that owns the lock, a waiter gets it, though the thread's process lives on.
+/// If the thread that owns the lock exits while its process lives on, a process blocked in `FUTEX_LOCK_PI` acquires the lock with
+/// `FUTEX_OWNER_DIED` and its own thread id in the word.
 #[conformance::test(man = "futex(2)")]
-fn outlives_the_thread_that_owns_it() -> Outcome {
+fn exit_of_the_owner_thread_passes_the_lock() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let process = Participant::spawn("process", (), |(), link| {
@@ -127,48 +133,50 @@ fn outlives_the_thread_that_owns_it() -> Outcome {
     Ok(())
 }
 
-/// An id in the word that no thread has is refused with `ESRCH`, and the id stays in the word.
+/// If the owner was killed while no process waited, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` fail with `ESRCH`,
+/// and the word keeps the killed owner's thread id.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn is_lost_with_an_owner_that_nobody_waited_for(#[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32) -> Outcome {
-    if_supported(operation)?;
+fn lock_of_a_killed_owner_fails(#[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32) -> Outcome {
+    check_supported(operation)?;
     let words = words()?;
     let word = words.word(0);
-    let owner = holder("owner", word)?;
-    let gone = id(&owner);
+    let owner = owner("owner", word)?;
+    let killed = id(&owner);
     owner.kill()?;
-    expect_eq!(word.load(SeqCst), gone);
+    expect_eq!(word.load(SeqCst), killed);
     expect_eq!(futex(word, operation, 0, Fourth::None, Place::NULL, 0), Err(ESRCH));
-    expect_eq!(word.load(SeqCst) & !WAITERS, gone);
-    observe!("futex.lock-of-the-dead-is-marked", word.load(SeqCst) & WAITERS != 0);
+    expect_eq!(word.load(SeqCst) & !WAITERS, killed);
+    observe!("futex.lock-of-killed-owner-sets-waiters", word.load(SeqCst) & WAITERS != 0);
     Ok(())
 }
 
-/// An id that no thread can have is refused with `ESRCH` too, whether or not its owner is said to have died.
+/// `FUTEX_LOCK_PI` and `FUTEX_TRYLOCK_PI` fail with `ESRCH` if the word holds a thread id that no thread has, with or without
+/// `FUTEX_OWNER_DIED`, and the word keeps that id.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn is_not_taken_from_who_never_was(#[values(0, OWNER_DIED)] bits: u32) -> Outcome {
+fn unused_thread_id_in_the_word_fails(#[values(NONE, OWNER_DIED)] flag: u32) -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    word.store(bits | (TID - 1), SeqCst);
+    word.store(flag | (TID - 1), SeqCst);
     expect_eq!((lock_pi(word), trylock_pi(word)), (Err(ESRCH), Err(ESRCH)));
-    expect_eq!(word.load(SeqCst) & !WAITERS, bits | (TID - 1));
+    expect_eq!(word.load(SeqCst) & !WAITERS, flag | (TID - 1));
     Ok(())
 }
 
-/// What an owner that is gone left over in a word without id is no obstacle; that the owner died stays in the word of the next, and
-/// waiters that are no more do not.
+/// `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` on a word with `FUTEX_OWNER_DIED` or `FUTEX_WAITERS`, but no thread
+/// id, return 0 and store the caller's id. `FUTEX_OWNER_DIED` stays set in the word and `FUTEX_WAITERS` is cleared.
 #[rstest]
 #[case::owner_died(OWNER_DIED, OWNER_DIED)]
 #[case::waiters(WAITERS, 0)]
-#[case::both(WAITERS | OWNER_DIED, OWNER_DIED)]
-#[conformance::test(man = "futex(2)")]
-fn is_free_without_an_id(
+#[case::owner_died_and_waiters(WAITERS | OWNER_DIED, OWNER_DIED)]
+#[conformance::test(man = "futex(2)", level = customary)]
+fn word_without_thread_id_can_be_locked(
     #[case] before: u32,
     #[case] kept: u32,
     #[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32,
 ) -> Outcome {
-    if_supported(operation)?;
+    check_supported(operation)?;
     let words = words()?;
     let word = words.word(0);
     word.store(before, SeqCst);
@@ -177,9 +185,10 @@ fn is_free_without_an_id(
     Ok(())
 }
 
-/// An owner that gives the lock back to one who waits has seen to it that an owner died before: the next is not told of it again.
-#[conformance::test(man = "futex(2)")]
-fn is_handed_on_without_the_mark_of_the_dead() -> Outcome {
+/// `FUTEX_UNLOCK_PI` on a word with `FUTEX_OWNER_DIED` and a blocked waiter stores `FUTEX_WAITERS` and the waiter's thread id in
+/// the word, without `FUTEX_OWNER_DIED`.
+#[conformance::test(man = "futex(2)", level = customary)]
+fn unlock_clears_owner_died_for_the_new_owner() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     word.store(OWNER_DIED, SeqCst);
@@ -193,19 +202,20 @@ fn is_handed_on_without_the_mark_of_the_dead() -> Outcome {
     Ok(())
 }
 
-/// An heir that dies too before it has seen to it leaves the mark to the next.
+/// If a process that has acquired the lock of a killed owner is killed too, before `FUTEX_UNLOCK_PI`, the next waiter acquires
+/// the lock with `FUTEX_OWNER_DIED` set in the word.
 #[conformance::test(man = "futex(2)")]
-fn keeps_the_mark_of_the_dead_until_somebody_sees_to_it() -> Outcome {
+fn second_killed_owner_sets_owner_died_again() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let owner = holder("owner", word)?;
+    let owner = owner("owner", word)?;
     let mut waiters = vec![waiter("first", word)?, waiter("second", word)?];
     owner.kill()?;
-    let first = waiters.remove(heir(word, &waiters));
+    let first = waiters.remove(new_owner(word, &waiters));
     first.until_reached("unlock")?;
     expect_eq!(word.load(SeqCst) & OWNER_DIED, OWNER_DIED);
     first.kill()?;
-    expect_eq!(heir(word, &waiters), 0);
+    expect_eq!(new_owner(word, &waiters), 0);
     waiters[0].until_reached("unlock")?;
     expect_eq!(word.load(SeqCst) & !WAITERS, OWNER_DIED | id(&waiters[0]));
     Ok(())
