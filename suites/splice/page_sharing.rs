@@ -1,5 +1,5 @@
-//! Pages that several owners share: a pipe's buffer may be a page of a file, of a process, or of another pipe, and nobody who
-//! writes into one of them may change another.
+//! Pages with several owners: a buffer of a pipe may be a page of a file, of a process or of another pipe. `write` into one of
+//! them must not change another.
 
 use std::io::IoSlice;
 
@@ -8,45 +8,46 @@ use rstest::rstest;
 
 use common::transfer::{Backing, NO_FLAGS, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, content, drain, file, holding, null, pages};
 
-/// How a file's page gets into the pipe.
+/// The call that puts a page of a file into the pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Call {
     Splice,
     Sendfile,
 }
 
-/// A write that follows a file's page into a pipe leaves the file alone, though the page has room behind the bytes that were
-/// moved. Every buffer of the pipe has been used before, so that no state of an earlier owner may stick to it.
+/// `write` to a pipe into which `splice` or `sendfile` put 1 byte of a file leaves the content of the file as it was. `read`
+/// returns the byte of the file and then the written bytes.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn a_write_after_a_page_of_a_file_leaves_the_file_alone(
-    #[values(Backing::RegularFile, Backing::Memfd)] backing: Backing,
-    #[values(Way::Splice, Way::Sendfile)] way: Way,
+fn write_after_splice_leaves_the_file_unchanged(
+    #[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing,
+    #[values(Call::Splice, Call::Sendfile)] call: Call,
 ) -> Outcome {
     let bytes = pattern(100);
-    let source = backing.file(&bytes)?;
+    let source = file_type.file(&bytes)?;
     let (reader, writer) = holding(&pattern(page_size()))?;
     fill(&writer)?;
     drain(&reader)?;
     for turn in 0..pages(&writer)? {
         let mut offset = 3;
-        let moved = match way {
-            Way::Splice => splice_at((&source, Some(&mut offset)), (&writer, None), 1, NO_FLAGS),
-            Way::Sendfile => sendfile(&writer, &source, Some(&mut offset), 1),
+        let moved = match call {
+            Call::Splice => splice_at((&source, Some(&mut offset)), (&writer, None), 1, NO_FLAGS),
+            Call::Sendfile => sendfile(&writer, &source, Some(&mut offset), 1),
         };
         expect_eq!((moved, write(&writer, b"XXXX")), (Ok(1), Ok(4)), "turn {turn}");
         expect_eq!(content(&source)?, bytes, "turn {turn}");
         expect_eq!(drain(&reader)?, [&bytes[3..4], b"XXXX"].concat(), "turn {turn}");
-        // One buffer more, so that the turns come by every one of an even number.
+        // One more buffer in each turn, so that the turns use every buffer of an even number.
         write_all(&writer, b"x")?;
         drain(&reader)?;
     }
     Ok(())
 }
 
-/// As above where the file's last page is moved whole: what would be behind its end is not the writer's either.
+/// `write` to a pipe into which `splice` put a file up to its partly filled last page leaves the content of the file as it was.
+/// `read` returns the bytes of the file and then the written bytes.
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn a_write_after_the_end_of_a_file_leaves_the_file_alone() -> Outcome {
+fn write_after_a_partial_page_leaves_the_file_unchanged() -> Outcome {
     let bytes = pattern(page_size() + 100);
     let source = file(&bytes)?;
     let (reader, writer) = holding(b"")?;
@@ -59,12 +60,13 @@ fn a_write_after_the_end_of_a_file_leaves_the_file_alone() -> Outcome {
     Ok(())
 }
 
-/// After `tee`, what is written into either pipe is not seen in the other, whether the copy is whole or a part.
+/// After `tee` from one pipe to another, bytes written to one of the pipes are returned by `read` from that pipe and not from the
+/// other.
 #[rstest]
-#[case::of_a_whole_copy(5)]
-#[case::of_a_part(3)]
+#[case::all_bytes(5)]
+#[case::part(3)]
 #[conformance::test(man = "tee(2)", fixed_in = "Linux 5.1 (a0ce2f0aa6ad)")]
-fn writes_after_a_copy_stay_in_their_own_pipe(#[case] length: usize) -> Outcome {
+fn writes_after_tee_stay_in_their_own_pipe(#[case] length: usize) -> Outcome {
     let (source, feed) = holding(b"hello")?;
     let (sink, target) = pipe()?;
     expect_eq!(tee(&source, &target, length, NO_FLAGS), Ok(length));
@@ -75,12 +77,13 @@ fn writes_after_a_copy_stay_in_their_own_pipe(#[case] length: usize) -> Outcome 
     Ok(())
 }
 
-/// After a part of a buffer was moved, what is written into either pipe is not seen in the other.
+/// After `splice` of a part of a buffer from one pipe to another, bytes written to one of the pipes are returned by `read` from
+/// that pipe and not from the other.
 #[rstest]
-#[case::target_first(true)]
-#[case::source_first(false)]
+#[case::write_to_target_first(true)]
+#[case::write_to_source_first(false)]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (a0ce2f0aa6ad)")]
-fn writes_after_a_divided_buffer_stay_in_their_own_pipe(#[case] target_first: bool) -> Outcome {
+fn writes_after_a_partial_splice_stay_in_their_own_pipe(#[case] target_first: bool) -> Outcome {
     let (source, feed) = holding(b"helloworld")?;
     let (sink, target) = pipe()?;
     expect_eq!(splice(&source, &target, 5, NO_FLAGS), Ok(5));
@@ -95,9 +98,10 @@ fn writes_after_a_divided_buffer_stay_in_their_own_pipe(#[case] target_first: bo
     Ok(())
 }
 
-/// After a whole buffer was moved, what is written into both pipes follows what each of them holds.
+/// After `splice` of all bytes of a pipe into another, bytes written to the target are read after the moved ones, and bytes
+/// written to the source are read from the source.
 #[conformance::test(man = "splice(2)")]
-fn writes_after_a_moved_buffer_follow_it() -> Outcome {
+fn writes_after_a_whole_splice_stay_in_their_own_pipe() -> Outcome {
     let (source, feed) = holding(b"helloworld")?;
     let (sink, target) = pipe()?;
     expect_eq!(splice(&source, &target, 10, NO_FLAGS), Ok(10));
@@ -107,21 +111,22 @@ fn writes_after_a_moved_buffer_follow_it() -> Outcome {
     Ok(())
 }
 
-/// How the source of a copy is emptied.
+/// The call that empties the source of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Emptied {
+enum EmptiedBy {
     Read,
-    Forgotten,
+    SpliceToDevNull,
 }
 
-/// A page that a copy still refers to is not used again for the source's next bytes.
+/// While a second pipe holds bytes copied by `tee`, the source is emptied and new bytes are written to it. `read` from the second
+/// pipe still returns the copied bytes, and from the source the new ones.
 #[rstest]
-#[case::of_bytes(5)]
-#[case::of_a_page(usize::MAX)]
+#[case::five_bytes(5)]
+#[case::page(usize::MAX)]
 #[conformance::test(man = "tee(2)")]
-fn a_page_of_a_copy_is_not_used_again(
+fn page_copied_by_tee_is_not_reused(
     #[case] size: usize,
-    #[values(Emptied::Read, Emptied::Forgotten)] emptied: Emptied,
+    #[values(EmptiedBy::Read, EmptiedBy::SpliceToDevNull)] emptied_by: EmptiedBy,
 ) -> Outcome {
     let size = size.min(page_size());
     let (source, feed) = pipe()?;
@@ -130,9 +135,9 @@ fn a_page_of_a_copy_is_not_used_again(
         let (old, new) = (vec![b'a' + turn; size], vec![b'A' + turn; size]);
         write_all(&feed, &old)?;
         expect_eq!(tee(&source, &target, size, NO_FLAGS), Ok(size));
-        match emptied {
-            Emptied::Read => expect_eq!(drain(&source)?, old),
-            Emptied::Forgotten => expect_eq!(splice(&source, null()?, size, NO_FLAGS), Ok(size)),
+        match emptied_by {
+            EmptiedBy::Read => expect_eq!(drain(&source)?, old),
+            EmptiedBy::SpliceToDevNull => expect_eq!(splice(&source, null()?, size, NO_FLAGS), Ok(size)),
         }
         write_all(&feed, &new)?;
         expect_eq!((drain(&sink)?, drain(&source)?), (old, new), "turn {turn}");
@@ -140,15 +145,16 @@ fn a_page_of_a_copy_is_not_used_again(
     Ok(())
 }
 
-/// Pages that became a file's are not used again for the pipe's next bytes.
+/// After `splice` of a page from a pipe into a file, with or without `SPLICE_F_MOVE`, later `write` calls to the pipe leave the
+/// content of the file as it was.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn a_page_moved_into_a_file_is_not_used_again(
-    #[values(Backing::RegularFile, Backing::Memfd)] backing: Backing,
+fn page_moved_into_a_file_is_not_reused(
+    #[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing,
     #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags,
 ) -> Outcome {
     let page = page_size();
-    let target = backing.file(b"")?;
+    let target = file_type.file(b"")?;
     let (reader, writer) = pipe()?;
     let mut expected = Vec::new();
     for turn in 0..3_u8 {
@@ -158,19 +164,20 @@ fn a_page_moved_into_a_file_is_not_used_again(
         expected.extend_from_slice(&bytes);
     }
     write_all(&writer, &vec![b'!'; page])?;
-    expect!(content(&target)? == expected);
+    expect_eq!(content(&target)?, expected);
     expect_eq!(drain(&reader)?, vec![b'!'; page]);
     Ok(())
 }
 
-/// A copy goes into a file while the original goes on through its pipe, and a later change of the file is not seen in the pipe.
+/// After `tee` copied a page and `splice` with `SPLICE_F_MOVE` moved the copy into a file, `pwrite` to the file leaves the bytes
+/// of the source pipe as they were.
 #[rstest]
 #[conformance::test(man = "tee(2)")]
-fn a_copy_in_a_file_and_its_original_are_independent(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
+fn file_written_from_tee_is_independent(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
     let bytes = pattern(page_size());
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
-    let kept = backing.file(b"")?;
+    let kept = file_type.file(b"")?;
     expect_eq!(tee(&source, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!(splice(&sink, &kept, bytes.len(), SPLICE_F_MOVE), Ok(bytes.len()));
     expect_eq!(nix::sys::uio::pwrite(&kept, b"XXXX", 0)?, 4);
@@ -178,9 +185,10 @@ fn a_copy_in_a_file_and_its_original_are_independent(#[values(Backing::RegularFi
     Ok(())
 }
 
-/// A write into the pipe never goes into the memory that was mapped into it.
+/// `write` to a pipe into which `vmsplice` put memory of the caller leaves that memory as it was. `read` returns the bytes of the
+/// memory and then the written bytes.
 #[conformance::test(man = "vmsplice(2)")]
-fn a_write_after_mapped_memory_leaves_the_memory_alone() -> Outcome {
+fn write_after_vmsplice_leaves_the_memory_unchanged() -> Outcome {
     let memory = b"HELLO\0\0\0\0".to_vec();
     let (reader, writer) = pipe()?;
     expect_eq!(vmsplice(&writer, &[IoSlice::new(&memory[..5])], NO_FLAGS), Ok(5));
@@ -189,9 +197,10 @@ fn a_write_after_mapped_memory_leaves_the_memory_alone() -> Outcome {
     Ok(())
 }
 
-/// Mapped memory can be copied, moved and stored like other bytes, and is left alone by all of it.
+/// Bytes put into a pipe by `vmsplice` are copied unchanged by `tee` into a pipe and moved unchanged by `splice` into a file. The
+/// memory of the caller stays as it was.
 #[conformance::test(man = "vmsplice(2)", man = "tee(2)")]
-fn mapped_memory_can_be_copied_and_moved() -> Outcome {
+fn vmspliced_bytes_can_be_copied_and_moved() -> Outcome {
     let memory = pattern(page_size());
     let (first, feed) = pipe()?;
     let (second, target) = pipe()?;
@@ -205,9 +214,10 @@ fn mapped_memory_can_be_copied_and_moved() -> Outcome {
     Ok(())
 }
 
-/// A write that failed adds nothing to be counted or read, also in a pipe whose buffers have moved away as they were.
+/// `write` that fails with `EFAULT`, to a pipe whose bytes were all moved away by `splice`, adds no bytes. `ioctl(FIONREAD)` then
+/// returns 0, and a non-blocking `read` fails with `EAGAIN`.
 #[conformance::test(man = "write(2)", man = "splice(2)")]
-fn a_failed_write_counts_nothing_where_buffers_moved_away() -> Outcome {
+fn failed_write_adds_no_bytes() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let full = fill(&feed)?;
@@ -221,9 +231,10 @@ fn a_failed_write_counts_nothing_where_buffers_moved_away() -> Outcome {
     Ok(())
 }
 
-/// A write that failed leaves no empty buffer behind that a transfer could take for end-of-file, or for bytes.
+/// After a `write` to an empty pipe failed with `EFAULT`, `tee` and `splice` with `SPLICE_F_NONBLOCK` from that pipe fail with
+/// `EAGAIN`.
 #[conformance::test(man = "splice(2)", man = "tee(2)", fixed_in = "Linux 5.10 (d1a819a2ec2d)")]
-fn a_failed_write_is_not_the_end_of_the_file() -> Outcome {
+fn failed_write_is_not_end_of_file() -> Outcome {
     let (source, feed) = pipe()?;
     let (sink, target) = pipe()?;
     let memory = Guarded::new()?;

@@ -1,4 +1,5 @@
-//! What `splice` and `copy_file_range` refuse, and that a refused transfer moves nothing.
+//! Arguments that `splice` and `copy_file_range` reject. A rejected call transfers no bytes and changes no offset and no file
+//! position.
 
 use conformance::prelude::*;
 use nix::unistd::Whence;
@@ -6,15 +7,15 @@ use rstest::rstest;
 
 use common::transfer::{NO_FLAGS, content, drain, file, file_with, holding, position};
 
-/// A flag that means nothing.
+/// An undefined flag.
 const UNKNOWN: u32 = 0x10;
 
-/// Each end of a pipe can only be used in its own direction.
+/// `splice` from the write end of a pipe, or into the read end of a pipe, fails with `EBADF`, and both pipes keep their bytes.
 #[rstest]
-#[case::a_writing_end_as_the_source(true, false)]
-#[case::a_reading_end_as_the_target(false, true)]
+#[case::write_end_as_source(true, false)]
+#[case::read_end_as_target(false, true)]
 #[conformance::test(man = "splice(2)")]
-fn of_an_end_in_the_wrong_direction(#[case] writing_source: bool, #[case] reading_target: bool) -> Outcome {
+fn rejects_a_pipe_end_of_the_wrong_direction(#[case] writing_source: bool, #[case] reading_target: bool) -> Outcome {
     let (source, feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     let from = if writing_source { &feed } else { &source };
@@ -24,14 +25,15 @@ fn of_an_end_in_the_wrong_direction(#[case] writing_source: bool, #[case] readin
     Ok(())
 }
 
-/// A file has to be open for reading to be a source, and for writing to be a target; a mere location is neither.
+/// `splice` from a file opened with `O_WRONLY` or `O_PATH`, or into a file opened with `O_RDONLY` or `O_PATH`, fails with
+/// `EBADF`. The pipe keeps its bytes.
 #[rstest]
-#[case::a_source_that_can_only_be_written(OFlag::O_WRONLY, true)]
-#[case::a_source_that_is_only_a_location(OFlag::O_PATH, true)]
-#[case::a_target_that_can_only_be_read(OFlag::O_RDONLY, false)]
-#[case::a_target_that_is_only_a_location(OFlag::O_PATH, false)]
+#[case::write_only_source(OFlag::O_WRONLY, true)]
+#[case::o_path_source(OFlag::O_PATH, true)]
+#[case::read_only_target(OFlag::O_RDONLY, false)]
+#[case::o_path_target(OFlag::O_PATH, false)]
 #[conformance::test(man = "splice(2)")]
-fn of_a_file_opened_otherwise(#[case] flags: OFlag, #[case] as_source: bool) -> Outcome {
+fn rejects_a_file_of_the_wrong_access_mode(#[case] flags: OFlag, #[case] as_source: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file_with(b"xyz", flags)?;
     let seen = if as_source { splice(&file, &writer, 3, NO_FLAGS) } else { splice(&reader, &file, 3, NO_FLAGS) };
@@ -40,41 +42,45 @@ fn of_a_file_opened_otherwise(#[case] flags: OFlag, #[case] as_source: bool) -> 
     Ok(())
 }
 
-/// At least one side has to be a pipe.
+/// `splice` between two regular files fails with `EINVAL`. The position of the source and the content of the target stay as they
+/// were.
 #[conformance::test(man = "splice(2)")]
-fn of_two_files() -> Outcome {
+fn rejects_two_regular_files() -> Outcome {
     let (from, to) = (file(b"abc")?, file(b"")?);
     expect_eq!(splice(&from, &to, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!((position(&from)?, content(&to)?), (0, Vec::new()));
     Ok(())
 }
 
-/// How a second descriptor of a pipe is come by.
+/// A second descriptor of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Alias {
-    OtherEnd,
+enum Target {
+    WriteEnd,
     Duplicate,
     Reopened,
 }
 
-/// A pipe cannot be moved into itself, by whatever descriptor it is named.
+/// `splice` from the read end of a pipe into the same pipe fails with `EINVAL`, and the pipe keeps its bytes. The target is the
+/// write end, a duplicate of it, or the pipe reopened through `/proc/self/fd`.
 #[rstest]
 #[conformance::test(man = "splice(2)", needs(file("/proc/self/fd")))]
-fn of_a_pipe_into_itself(#[values(Alias::OtherEnd, Alias::Duplicate, Alias::Reopened)] alias: Alias) -> Outcome {
+fn rejects_one_pipe_as_source_and_target(
+    #[values(Target::WriteEnd, Target::Duplicate, Target::Reopened)] target: Target,
+) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
-    let to = match alias {
-        Alias::OtherEnd => writer,
-        Alias::Duplicate => dup(&writer)?,
-        Alias::Reopened => open(&PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd())), OFlag::O_WRONLY)?,
+    let to = match target {
+        Target::WriteEnd => writer,
+        Target::Duplicate => dup(&writer)?,
+        Target::Reopened => open(&PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd())), OFlag::O_WRONLY)?,
     };
     expect_eq!(splice(&reader, &to, 3, NO_FLAGS), Err(EINVAL));
     expect_eq!(drain(&reader)?, b"abc");
     Ok(())
 }
 
-/// A FIFO cannot be moved into itself either, though each end was opened for itself and under a name of its own.
+/// `splice` from a FIFO into the same FIFO, opened by another hard link, fails with `EINVAL`, and the FIFO keeps its bytes.
 #[conformance::test(man = "splice(2)")]
-fn of_a_fifo_into_itself_by_another_name() -> Outcome {
+fn rejects_one_fifo_by_two_names() -> Outcome {
     let scratch = Scratch::new()?;
     let (first, second) = (scratch.join("first"), scratch.join("second"));
     mkfifo(&first, 0o600)?;
@@ -87,13 +93,14 @@ fn of_a_fifo_into_itself_by_another_name() -> Outcome {
     Ok(())
 }
 
-/// An offset into a pipe is refused before anything moves, and keeps its value.
+/// `splice` between two pipes with an offset for the source, for the target or for both fails with `ESPIPE`. The offsets and the
+/// bytes of both pipes stay as they were.
 #[rstest]
-#[case::at_the_source(true, false)]
-#[case::at_the_target(false, true)]
-#[case::at_both(true, true)]
+#[case::of_the_source(true, false)]
+#[case::of_the_target(false, true)]
+#[case::of_both(true, true)]
 #[conformance::test(man = "splice(2)")]
-fn of_an_offset_into_a_pipe(#[case] at_source: bool, #[case] at_target: bool) -> Outcome {
+fn rejects_an_offset_of_a_pipe(#[case] at_source: bool, #[case] at_target: bool) -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     let (mut from, mut to) = (1, 1);
@@ -103,9 +110,10 @@ fn of_an_offset_into_a_pipe(#[case] at_source: bool, #[case] at_target: bool) ->
     Ok(())
 }
 
-/// An offset of the pipe's side is refused also where the other side is a file that could have one.
+/// `splice` between a pipe and a file with an offset for each fails with `ESPIPE` in both directions. The offset, the content of
+/// the file and the bytes of the pipe stay as they were.
 #[conformance::test(man = "splice(2)")]
-fn of_an_offset_into_a_pipe_beside_a_file() -> Outcome {
+fn rejects_an_offset_of_the_pipe_beside_a_file() -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     let (mut pipe_offset, mut file_offset) = (0, 1);
@@ -116,14 +124,15 @@ fn of_an_offset_into_a_pipe_beside_a_file() -> Outcome {
     Ok(())
 }
 
-/// An offset into something else that has no positions is an invalid argument.
+/// `splice` between a pipe and a stream socket with an offset for the socket fails with `EINVAL` in both directions. The pipe and
+/// the socket keep their bytes.
 #[rstest]
 #[case::as_the_source(true)]
 #[case::as_the_target(false)]
 #[conformance::test(man = "splice(2)")]
-fn of_an_offset_into_a_socket(#[case] as_source: bool) -> Outcome {
+fn rejects_an_offset_of_a_socket(#[case] as_source: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
-    let (socket, peer) = super::file::socket_pair()?;
+    let (socket, peer) = super::files_and_devices::socket_pair()?;
     write_all(&peer, b"xyz")?;
     let mut offset = 0;
     let seen = if as_source {
@@ -136,12 +145,13 @@ fn of_an_offset_into_a_socket(#[case] as_source: bool) -> Outcome {
     Ok(())
 }
 
-/// A file that is open for appending is no target, neither at its position nor at an offset: what is in it could be overwritten.
+/// `splice` into a file opened with `O_APPEND` fails with `EINVAL`, with and without an offset. The content of the file and the
+/// bytes of the pipe stay as they were.
 #[rstest]
-#[case::at_its_position(None)]
-#[case::at_an_offset(Some(0))]
+#[case::without_offset(None)]
+#[case::with_offset(Some(0))]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.27 (efc968d450e0)")]
-fn of_a_target_open_for_appending(#[case] mut offset: Option<i64>) -> Outcome {
+fn rejects_a_target_opened_with_o_append(#[case] mut offset: Option<i64>) -> Outcome {
     let (reader, _writer) = holding(b"abc")?;
     let file = file_with(b"xyz", OFlag::O_RDWR | OFlag::O_APPEND)?;
     expect_eq!(splice_at((&reader, None), (&file, offset.as_mut()), 3, NO_FLAGS), Err(EINVAL));
@@ -149,12 +159,13 @@ fn of_a_target_open_for_appending(#[case] mut offset: Option<i64>) -> Outcome {
     Ok(())
 }
 
-/// Offsets that no file has are invalid arguments, and nothing moves.
+/// `splice` of 2 bytes into a file at offset -1 or at the largest `off64_t` fails with `EINVAL`. The offset, the content of the
+/// file and the bytes of the pipe stay as they were.
 #[rstest]
 #[case::negative(-1)]
-#[case::whose_end_is_too_large(i64::MAX)]
-#[conformance::test(man = "splice(2)", level = observed)]
-fn of_an_offset_that_no_file_has(#[case] offset: i64) -> Outcome {
+#[case::largest(i64::MAX)]
+#[conformance::test(man = "splice(2)", level = customary)]
+fn rejects_a_target_offset_out_of_range(#[case] offset: i64) -> Outcome {
     let (reader, _writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     let mut given = offset;
@@ -163,9 +174,10 @@ fn of_an_offset_that_no_file_has(#[case] offset: i64) -> Outcome {
     Ok(())
 }
 
-/// A source offset below zero is refused too.
-#[conformance::test(man = "splice(2)", level = observed)]
-fn of_a_negative_offset_at_the_source() -> Outcome {
+/// `splice` from a file at offset -1 into a pipe fails with `EINVAL`. The offset and the file position stay as they were, and the
+/// pipe stays empty.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn rejects_a_negative_source_offset() -> Outcome {
     let (reader, writer) = pipe()?;
     let file = file(b"xyz")?;
     let mut given = -1;
@@ -174,12 +186,13 @@ fn of_a_negative_offset_at_the_source() -> Outcome {
     Ok(())
 }
 
-/// An offset that cannot be read is found out before anything moves.
+/// `splice` with an invalid pointer to the offset of the source or of the target fails with `EFAULT`. The content and the
+/// position of the file and the bytes of the pipe stay as they were.
 #[rstest]
 #[case::of_the_source(Side::From)]
 #[case::of_the_target(Side::To)]
-#[conformance::test(man = "splice(2)", level = observed)]
-fn of_an_offset_that_cannot_be_read(#[case] side: Side) -> Outcome {
+#[conformance::test(man = "splice(2)", level = customary)]
+fn rejects_an_invalid_offset_pointer(#[case] side: Side) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     let seen = match side {
@@ -191,13 +204,13 @@ fn of_an_offset_that_cannot_be_read(#[case] side: Side) -> Outcome {
     Ok(())
 }
 
-/// The three calls that take flags refuse one that means nothing, and leave the pipes alone.
+/// `splice` and `tee` between two pipes with an undefined flag fail with `EINVAL`, and both pipes keep their bytes.
 #[rstest]
-#[case::the_lowest(UNKNOWN)]
-#[case::the_highest(1 << 31)]
-#[case::beside_a_known_one(UNKNOWN | 2)]
-#[conformance::test(man = "splice(2)", man = "tee(2)", level = observed, fixed_in = "Linux 4.11 (3d6ea290f337)")]
-fn of_an_unknown_flag(#[case] flags: u32) -> Outcome {
+#[case::lowest_undefined_bit(UNKNOWN)]
+#[case::highest_bit(1 << 31)]
+#[case::with_splice_f_nonblock(UNKNOWN | 2)]
+#[conformance::test(man = "splice(2)", man = "tee(2)", level = customary, fixed_in = "Linux 4.11 (3d6ea290f337)")]
+fn rejects_an_unknown_flag(#[case] flags: u32) -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     let flags = SpliceFlags::from_bits_retain(flags);
@@ -206,12 +219,13 @@ fn of_an_unknown_flag(#[case] flags: u32) -> Outcome {
     Ok(())
 }
 
-/// A pipe is not a file from or to which `copy_file_range` copies.
+/// `copy_file_range` from a pipe or into a pipe fails with `EINVAL`. The bytes of the pipe, and the content and the position of
+/// the file, stay as they were.
 #[rstest]
 #[case::from_a_pipe(true)]
 #[case::into_a_pipe(false)]
 #[conformance::test(man = "copy_file_range(2)")]
-fn of_a_pipe_as_a_file_range(#[case] from_pipe: bool) -> Outcome {
+fn copy_file_range_rejects_a_pipe(#[case] from_pipe: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;
     let file = file(b"xyz")?;
     lseek(&file, 1, Whence::SeekSet)?;

@@ -1,5 +1,5 @@
-//! `splice` between a pipe and something else: files with and without a disk, devices, kernel files and sockets; positions and
-//! offsets, end-of-file, limits.
+//! `splice` between a pipe and another file: regular files, devices, files of procfs, terminals and sockets; file positions,
+//! offsets, end-of-file and limits.
 
 use conformance::prelude::*;
 use nix::unistd::Whence;
@@ -13,12 +13,12 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok(socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty())?)
 }
 
-/// Without an offset the bytes come from the file's position, which moves on by exactly as many as were moved.
+/// `splice` from a file without an offset starts at the file position and advances the position by the returned count.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn takes_from_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
+fn reads_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
     let bytes = pattern(2 * page_size() + 9);
-    let source = backing.file(&bytes)?;
+    let source = file_type.file(&bytes)?;
     let (reader, writer) = pipe()?;
     lseek(&source, 5, Whence::SeekSet)?;
     for (length, expected, position_after) in
@@ -31,9 +31,10 @@ fn takes_from_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Mem
     Ok(())
 }
 
-/// With an offset it is the offset that moves on, while the file's position stays.
+/// `splice` from a file with an offset starts at the offset and advances the offset by the returned count. The file position
+/// stays as it was.
 #[conformance::test(man = "splice(2)")]
-fn takes_from_an_offset_and_leaves_the_position() -> Outcome {
+fn reads_at_an_offset() -> Outcome {
     let bytes = pattern(100);
     let source = file(&bytes)?;
     let (reader, writer) = pipe()?;
@@ -48,13 +49,14 @@ fn takes_from_an_offset_and_leaves_the_position() -> Outcome {
     Ok(())
 }
 
-/// At the end of a file and beyond there is nothing to move: 0, even though the pipe could wait, and the position stays.
+/// `splice` from a file whose position is at or beyond end-of-file returns 0 without blocking, and the file position stays as it
+/// was.
 #[rstest]
-#[case::empty(b"", 0)]
+#[case::empty_file(b"", 0)]
 #[case::at_the_end(b"abc", 3)]
 #[case::beyond_the_end(b"abc", 1_000_000)]
 #[conformance::test(man = "splice(2)")]
-fn returns_zero_at_the_end_of_a_file(#[case] bytes: &[u8], #[case] at: i64) -> Outcome {
+fn returns_zero_at_end_of_file(#[case] bytes: &[u8], #[case] at: i64) -> Outcome {
     let source = file(bytes)?;
     let (reader, writer) = pipe()?;
     lseek(&source, at, Whence::SeekSet)?;
@@ -64,12 +66,12 @@ fn returns_zero_at_the_end_of_a_file(#[case] bytes: &[u8], #[case] at: i64) -> O
     Ok(())
 }
 
-/// Holes of a file are moved as zeros, and the bytes behind them in their places.
+/// `splice` from a file with a hole moves null bytes in place of the hole, between the bytes before and after it.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn takes_holes_as_zeros(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
+fn reads_holes_as_zeros(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
     let hole = 2 * page_size() + 1;
-    let source = backing.file(b"ab")?;
+    let source = file_type.file(b"ab")?;
     lseek(&source, i64::try_from(hole).map_err(|_| ERANGE)?, Whence::SeekSet)?;
     write_all(&source, b"yz")?;
     lseek(&source, 0, Whence::SeekSet)?;
@@ -84,9 +86,10 @@ fn takes_holes_as_zeros(#[values(Backing::RegularFile, Backing::Memfd)] backing:
     Ok(())
 }
 
-/// A file larger than the pipe fills it and no more; the position tells how far it came, and a second call would have to wait.
-#[conformance::test(man = "splice(2)")]
-fn takes_from_a_file_what_fits_into_the_pipe() -> Outcome {
+/// `splice` from a file larger than the pipe returns the capacity of the pipe and advances the file position by that count. The
+/// next `splice` with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn count_is_limited_by_the_pipe_capacity() -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = pipe_size(&writer)?;
     let bytes = pattern(2 * capacity);
@@ -98,24 +101,26 @@ fn takes_from_a_file_what_fits_into_the_pipe() -> Outcome {
     Ok(())
 }
 
-/// Pieces of a file that are moved one byte at a time fill a pipe of n pages after n transfers, although they are of one page.
-#[conformance::test(man = "splice(2)", level = observed)]
-fn takes_pieces_of_a_file_that_need_a_buffer_each() -> Outcome {
+/// After n `splice` calls of 1 byte each from a file, a pipe with a capacity of n pages is full. The next `splice` with
+/// `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     let (reader, writer) = pipe()?;
-    let room = pages(&writer)?;
-    let bytes = pattern(room + 1);
+    let slots = pages(&writer)?;
+    let bytes = pattern(slots + 1);
     let source = file(&bytes)?;
-    for _ in 0..room {
+    for _ in 0..slots {
         expect_eq!(splice(&source, &writer, 1, SPLICE_F_NONBLOCK), Ok(1));
     }
-    expect_eq!((splice(&source, &writer, 1, SPLICE_F_NONBLOCK), position(&source)?), (Err(EAGAIN), room));
-    expect_eq!(drain(&reader)?, bytes[..room].to_vec());
+    expect_eq!((splice(&source, &writer, 1, SPLICE_F_NONBLOCK), position(&source)?), (Err(EAGAIN), slots));
+    expect_eq!(drain(&reader)?, bytes[..slots].to_vec());
     Ok(())
 }
 
-/// A terminal that passes bytes on as they are is a source and a target like other devices.
-#[conformance::test(man = "splice(2)", level = observed, needs(file("/dev/ptmx")), fixed_in = "Linux 5.11 (9bb48c82aced)")]
-fn passes_through_a_terminal() -> Outcome {
+/// `splice` of 3 bytes from a pipe to a terminal in raw mode returns 3, and `splice` of 3 bytes from the terminal to the pipe
+/// returns 3. The bytes arrive unchanged.
+#[conformance::test(man = "splice(2)", level = customary, needs(file("/dev/ptmx")), fixed_in = "Linux 5.11 (9bb48c82aced)")]
+fn moves_bytes_to_and_from_a_terminal() -> Outcome {
     use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
     let terminal = nix::pty::openpty(None, None)?;
     let mut modes = tcgetattr(&terminal.slave)?;
@@ -130,9 +135,9 @@ fn passes_through_a_terminal() -> Outcome {
     Ok(())
 }
 
-/// A non-blocking pipe that is full makes a transfer out of a file EAGAIN as the flag does, and the file's position stays.
+/// `splice` from a file into a full pipe whose write end has `O_NONBLOCK` set fails with `EAGAIN`, and the file position stays 0.
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
-fn from_a_file_does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
+fn full_nonblocking_pipe_gives_eagain() -> Outcome {
     let source = file(b"abc")?;
     let ((reader, writer), count) = full()?;
     set_nonblocking(&writer, true)?;
@@ -141,11 +146,12 @@ fn from_a_file_does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
     Ok(())
 }
 
-/// A file given as target is overwritten from its position on, which moves; what comes before and after stays.
+/// `splice` into a file without an offset overwrites the file from its position and advances the position by the returned count.
+/// The bytes before and after stay as they were.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
-    let target = backing.file(b"0123456789")?;
+fn writes_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+    let target = file_type.file(b"0123456789")?;
     let (reader, _writer) = holding(b"abcdef")?;
     lseek(&target, 2, Whence::SeekSet)?;
     expect_eq!(splice(&reader, &target, 4, NO_FLAGS), Ok(4));
@@ -153,11 +159,12 @@ fn writes_at_the_position_of_a_file(#[values(Backing::RegularFile, Backing::Memf
     Ok(())
 }
 
-/// Offsets of a target beyond its end leave a hole of zeros, and the position stays.
+/// `splice` into a file at an offset beyond end-of-file leaves a hole before the bytes and advances the offset by the returned
+/// count. The file position stays 0.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
-    let target = backing.file(b"ab")?;
+fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+    let target = file_type.file(b"ab")?;
     let (reader, _writer) = holding(b"xyz")?;
     let mut offset = 7;
     expect_eq!(splice_at((&reader, None), (&target, Some(&mut offset)), 100, NO_FLAGS), Ok(3));
@@ -166,23 +173,23 @@ fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Me
     Ok(())
 }
 
-/// A full pipe goes into a file in one call.
+/// `splice` of a full pipe into a file moves all its bytes in one call and returns the capacity of the pipe.
 #[rstest]
-#[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
-fn writes_a_full_pipe_into_a_file(#[values(Backing::RegularFile, Backing::Memfd)] backing: Backing) -> Outcome {
+#[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
+fn moves_a_full_pipe_in_one_call(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
     let (reader, writer) = pipe()?;
     let bytes = pattern(pipe_size(&writer)?);
     write_all(&writer, &bytes)?;
-    let target = backing.file(b"")?;
+    let target = file_type.file(b"")?;
     expect_eq!(splice(&reader, &target, bytes.len(), NO_FLAGS), Ok(bytes.len()));
     expect_eq!((unread(&reader)?, position(&target)?), (0, bytes.len()));
-    expect!(content(&target)? == bytes);
+    expect_eq!(content(&target)?, bytes);
     Ok(())
 }
 
-/// A transfer into a file changes the time of its last modification, as a write does.
-#[conformance::test(man = "splice(2)", level = observed, fixed_in = "Linux 2.6.31")]
-fn into_a_file_changes_its_modification_time() -> Outcome {
+/// `splice` of 1 byte into a file updates `st_mtime` of the file.
+#[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31")]
+fn updates_st_mtime_of_the_target() -> Outcome {
     use nix::sys::time::TimeSpec;
     let target = file(b"abc")?;
     let (reader, _writer) = holding(b"x")?;
@@ -192,17 +199,18 @@ fn into_a_file_changes_its_modification_time() -> Outcome {
     Ok(())
 }
 
-/// Whoever may not keep them takes the set-user-ID and set-group-ID bits off a file by a transfer into it, as by a write.
-#[conformance::test(man = "splice(2)", level = observed, fixed_in = "Linux 2.6.19 (8c34e2d632)")]
-fn into_a_file_takes_off_the_bits_that_a_write_takes_off() -> Outcome {
-    let marked = || -> Result<OwnedFd, Errno> {
+/// `splice` into a file by a process without `CAP_FSETID` clears the set-user-ID and set-group-ID bits of the file, as `write`
+/// does.
+#[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.19 (8c34e2d632)")]
+fn clears_set_id_bits_as_write_does() -> Outcome {
+    let set_id_file = || -> Result<OwnedFd, Errno> {
         let target = file(b"abc")?;
         nix::sys::stat::fchmod(&target, nix::sys::stat::Mode::from_bits_retain(0o6777))?;
         Ok(target)
     };
-    let (written, spliced) = (marked()?, marked()?);
+    let (written, spliced) = (set_id_file()?, set_id_file()?);
     let (reader, _writer) = holding(b"x")?;
-    // Who has this capability keeps the bits; who does not have it has nothing to give up.
+    // With this capability the bits are kept. Dropping it fails for a process that does not have it, which is as well.
     let _ = caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_FSETID);
     write_all(&written, b"x")?;
     expect_eq!(splice(&reader, &spliced, 1, NO_FLAGS), Ok(1));
@@ -210,9 +218,10 @@ fn into_a_file_takes_off_the_bits_that_a_write_takes_off() -> Outcome {
     Ok(())
 }
 
-/// A transfer into a file ends at the limit on file sizes; the next one fails with a signal, and refused bytes stay in the pipe.
+/// `splice` into a file returns the count of bytes up to the limit `RLIMIT_FSIZE`. The next `splice` fails with `EFBIG` and
+/// raises one `SIGXFSZ`, and its bytes stay in the pipe.
 #[conformance::test(man = "splice(2)", man = "getrlimit(2)", fixed_in = "Linux 3.16 (8d0207652cbe)")]
-fn into_a_file_stops_at_the_size_limit() -> Outcome {
+fn stops_at_rlimit_fsize() -> Outcome {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let target = file(b"")?;
     let (reader, _writer) = holding(&pattern(100))?;
@@ -227,12 +236,12 @@ fn into_a_file_stops_at_the_size_limit() -> Outcome {
     Ok(())
 }
 
-/// A device that forgets takes exactly what it is given, and leaves the rest.
+/// `splice` from a pipe to `/dev/null` or `/dev/zero` returns exactly the length asked for, and the other bytes stay in the pipe.
 #[rstest]
-#[case::null("/dev/null")]
-#[case::zero("/dev/zero")]
-#[conformance::test(man = "splice(2)", level = observed, fixed_in = "Linux 6.7 (1b057bd800c3)")]
-fn into_a_device_takes_the_count_out(#[case] device: &str) -> Outcome {
+#[case::dev_null("/dev/null")]
+#[case::dev_zero("/dev/zero")]
+#[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 6.7 (1b057bd800c3)")]
+fn to_dev_null_moves_the_exact_length(#[case] device: &str) -> Outcome {
     let device = open(Path::new(device), OFlag::O_WRONLY)?;
     let page = page_size();
     let bytes = pattern(3 * page);
@@ -243,25 +252,27 @@ fn into_a_device_takes_the_count_out(#[case] device: &str) -> Outcome {
     Ok(())
 }
 
-/// An empty pipe that has writers keeps nobody waiting for a device, where the flag or the descriptor says so.
+/// `splice` from an empty pipe with a writer to `/dev/null` fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or the read end
+/// has `O_NONBLOCK` set.
 #[rstest]
-#[case::by_flag(true)]
-#[case::by_descriptor(false)]
+#[case::splice_f_nonblock(true)]
+#[case::o_nonblock(false)]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
-fn into_a_device_does_not_wait_for_bytes(#[case] by_flag: bool) -> Outcome {
+fn empty_pipe_to_dev_null_gives_eagain(#[case] by_flag: bool) -> Outcome {
     let (reader, _writer) = pipe()?;
     set_nonblocking(&reader, !by_flag)?;
     expect_eq!(splice(&reader, null()?, 5, if by_flag { SPLICE_F_NONBLOCK } else { NO_FLAGS }), Err(EAGAIN));
     Ok(())
 }
 
-/// Devices without end are sources of as many bytes as are asked for.
+/// `splice` of 100 bytes from `/dev/zero`, `/dev/full` or `/dev/urandom` into a pipe returns 100. The bytes from `/dev/zero` and
+/// `/dev/full` are null bytes.
 #[rstest]
-#[case::zero("/dev/zero")]
-#[case::full("/dev/full")]
-#[case::random("/dev/urandom")]
-#[conformance::test(man = "splice(2)", level = observed, fixed_in = "Linux 6.7 (1b057bd800c3)")]
-fn takes_from_a_device(#[case] device: &str) -> Outcome {
+#[case::dev_zero("/dev/zero")]
+#[case::dev_full("/dev/full")]
+#[case::dev_urandom("/dev/urandom")]
+#[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 6.7 (1b057bd800c3)")]
+fn reads_the_length_from_devices(#[case] device: &str) -> Outcome {
     let source = open(Path::new(device), OFlag::O_RDONLY)?;
     let (reader, writer) = pipe()?;
     expect_eq!(splice(&source, &writer, 100, NO_FLAGS), Ok(100));
@@ -270,12 +281,12 @@ fn takes_from_a_device(#[case] device: &str) -> Outcome {
     Ok(())
 }
 
-/// A file that the kernel makes up as it is read gives through a pipe what a read of it gives.
+/// `splice` from a file of procfs into a pipe moves the bytes that `read` of that file returns, and the next `splice` returns 0.
 #[rstest]
-#[case::a_parameter("/proc/sys/kernel/ostype")]
-#[case::a_sequence("/proc/version")]
-#[conformance::test(man = "splice(2)", level = observed, needs(file("/proc/version")), fixed_in = "Linux 5.11")]
-fn takes_from_a_file_of_the_kernel(#[case] name: &str) -> Outcome {
+#[case::sysctl("/proc/sys/kernel/ostype")]
+#[case::seq_file("/proc/version")]
+#[conformance::test(man = "splice(2)", level = customary, needs(file("/proc/version")), fixed_in = "Linux 5.11")]
+fn reads_procfs_files(#[case] name: &str) -> Outcome {
     let read_back = std::fs::read(name)?;
     let source = open(Path::new(name), OFlag::O_RDONLY)?;
     let (reader, writer) = pipe()?;
@@ -285,9 +296,10 @@ fn takes_from_a_file_of_the_kernel(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// A stream socket is a source of what has arrived, in order; when its peer has closed, of nothing more.
+/// `splice` from a stream socket into a pipe moves the received bytes in order. On an empty socket with `O_NONBLOCK` the call
+/// fails with `EAGAIN`, and returns 0 after the peer closes.
 #[conformance::test(man = "splice(2)")]
-fn takes_from_a_socket() -> Outcome {
+fn reads_from_a_stream_socket() -> Outcome {
     let (source, peer) = socket_pair()?;
     let (reader, writer) = pipe()?;
     write_all(&peer, b"abc")?;
@@ -305,9 +317,9 @@ fn takes_from_a_socket() -> Outcome {
     Ok(())
 }
 
-/// A stream socket is a target; a full one that is non-blocking refuses at once, and the byte stays in the pipe.
+/// `splice` from a pipe into a full stream socket with `O_NONBLOCK` set fails with `EAGAIN`, and the bytes stay in the pipe.
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 6.10")]
-fn into_a_full_nonblocking_socket_keeps_the_byte() -> Outcome {
+fn full_nonblocking_socket_gives_eagain() -> Outcome {
     let (socket, peer) = socket_pair()?;
     let (reader, writer) = holding(b"abc")?;
     expect_eq!(splice(&reader, &socket, 2, NO_FLAGS), Ok(2));

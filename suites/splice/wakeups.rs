@@ -1,4 +1,5 @@
-//! Who else is woken: readers, writers and watchers of a pipe into which, or out of which, others move bytes.
+//! Processes and watches that `splice`, `tee`, `vmsplice` and `sendfile` wake: blocked `read`, `write` and `poll`, `epoll` and
+//! `inotify`.
 
 use conformance::prelude::*;
 use conformance::sys::inotify::Watch;
@@ -7,25 +8,25 @@ use rstest::rstest;
 
 use common::transfer::{Drain, Supply, drain, full, holding};
 
-/// A way of waiting for bytes or for room.
+/// The call in which a process is blocked until bytes arrive or space is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    /// The call itself: `read` or `write`.
-    Call,
+enum BlockedIn {
+    /// `read` or `write`.
+    ReadOrWrite,
     /// `poll`.
     Poll,
     /// `epoll_wait`.
-    Epoll,
+    EpollWait,
 }
 
-impl Wait {
-    /// Waits for bytes, and reads them.
+impl BlockedIn {
+    /// Blocks until bytes arrive, and reads them.
     fn read(self, reader: &OwnedFd) -> Result<Vec<u8>, Errno> {
         self.until(reader, PollFlags::POLLIN, EpollFlags::EPOLLIN)?;
         read_some(reader, 100)
     }
 
-    /// Waits for room, and writes a byte.
+    /// Blocks until space is free, and writes a byte.
     fn write(self, writer: &OwnedFd) -> Result<usize, Errno> {
         self.until(writer, PollFlags::POLLOUT, EpollFlags::EPOLLOUT)?;
         write(writer, b"x")
@@ -33,9 +34,9 @@ impl Wait {
 
     fn until(self, end: &OwnedFd, polled: PollFlags, watched: EpollFlags) -> Result<(), Errno> {
         match self {
-            Wait::Call => {}
-            Wait::Poll => drop(poll(&[(end.as_fd(), polled)], None)?),
-            Wait::Epoll => {
+            BlockedIn::ReadOrWrite => {}
+            BlockedIn::Poll => drop(poll(&[(end.as_fd(), polled)], None)?),
+            BlockedIn::EpollWait => {
                 let epoll = Epoll::new(EpollCreateFlags::empty())?;
                 epoll.add(end, EpollEvent::new(watched, 0))?;
                 epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE)?;
@@ -45,32 +46,34 @@ impl Wait {
     }
 }
 
-/// Whoever waits for bytes wakes up, however they come, and gets them all.
+/// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe wakes a process blocked in `read`, `poll` or
+/// `epoll_wait` on the read end. `read` by that process returns the 3 bytes.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
-fn reaches_a_reader(
-    #[values(Wait::Call, Wait::Poll, Wait::Epoll)] wait: Wait,
+fn wakes_a_blocked_reader(
+    #[values(BlockedIn::ReadOrWrite, BlockedIn::Poll, BlockedIn::EpollWait)] blocked_in: BlockedIn,
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader_end, writer) = pipe()?;
     let source = call.source(b"abc")?;
-    let reader = Participant::spawn("reader", reader_end, move |end, _| wait.read(&end))?;
+    let reader = Participant::spawn("reader", reader_end, move |end, _| blocked_in.read(&end))?;
     reader.until_blocked()?;
     expect_eq!(call.once(&source, b"abc", &writer), Ok(3));
     expect_eq!(reader.join()?, Ok(b"abc".to_vec()));
     Ok(())
 }
 
-/// Whoever waits for room wakes up, however it is made.
+/// `splice` or `vmsplice` of a page out of a full pipe wakes a process blocked in `write`, `poll` or `epoll_wait` on the write
+/// end. `write` of 1 byte by that process returns 1.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)")]
-fn reaches_a_writer(
-    #[values(Wait::Call, Wait::Poll, Wait::Epoll)] wait: Wait,
+fn wakes_a_blocked_writer(
+    #[values(BlockedIn::ReadOrWrite, BlockedIn::Poll, BlockedIn::EpollWait)] blocked_in: BlockedIn,
     #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let ((reader, writer_end), count) = full()?;
     let sink = call.sink()?;
-    let writer = Participant::spawn("writer", writer_end, move |end, _| wait.write(&end))?;
+    let writer = Participant::spawn("writer", writer_end, move |end, _| blocked_in.write(&end))?;
     writer.until_blocked()?;
     expect_eq!(call.once(&reader, &sink, page_size()), Ok(page_size()));
     expect_eq!(writer.join()?, Ok(1));
@@ -78,10 +81,11 @@ fn reaches_a_writer(
     Ok(())
 }
 
-/// A transfer that leaves a byte of a page makes no room where pages are counted, and one of the byte that is left does.
+/// `splice` or `vmsplice` of all but one byte of the first page out of a full pipe leaves a `write` blocked. After the same call
+/// moves that byte, the blocked `write` of 1 byte returns 1.
 #[rstest]
-#[conformance::test(man = "splice(2)", man = "vmsplice(2)", level = observed)]
-fn reaches_a_writer_only_when_a_page_is_free(
+#[conformance::test(man = "splice(2)", man = "vmsplice(2)", level = customary)]
+fn wakes_a_writer_when_a_page_is_free(
     #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let ((reader, writer_end), _) = full()?;
@@ -95,9 +99,9 @@ fn reaches_a_writer_only_when_a_page_is_free(
     Ok(())
 }
 
-/// A transfer of several pages out of a full pipe serves as many sleeping writers as there is room for.
+/// `splice` of three pages out of a full pipe makes three blocked `write` calls of a page each return the page size.
 #[conformance::test(man = "splice(2)")]
-fn reaches_all_writers_that_find_room() -> Outcome {
+fn wakes_as_many_writers_as_pages_are_freed() -> Outcome {
     let ((reader, writer_end), count) = full()?;
     let sink = Drain::SpliceToDevNull.sink()?;
     let page = page_size();
@@ -114,10 +118,11 @@ fn reaches_all_writers_that_find_room() -> Outcome {
     Ok(())
 }
 
-/// A transfer of several bytes serves as many sleeping readers as there are bytes.
+/// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe makes three blocked `read` calls of 1 byte each
+/// return, each with another byte.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
-fn reaches_all_readers_that_find_bytes(
+fn wakes_as_many_readers_as_bytes_arrive(
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -137,10 +142,11 @@ fn reaches_all_readers_that_find_bytes(
     Ok(())
 }
 
-/// An edge-triggered watch of a reading end reports bytes once each time that they come, also while older ones are unread.
+/// An edge-triggered `epoll` watch of the read end of a pipe reports one `EPOLLIN` event for each `splice`, `tee`, `vmsplice` or
+/// `sendfile` into the pipe, also while earlier bytes are unread.
 #[rstest]
-#[conformance::test(man = "epoll(7)", level = observed, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
-fn is_an_edge_each_time(
+#[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
+fn edge_triggered_event_for_each_transfer(
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
@@ -157,10 +163,11 @@ fn is_an_edge_each_time(
     Ok(())
 }
 
-/// An edge-triggered watch of a full pipe's writing end reports room once, when a page is free.
+/// An edge-triggered `epoll` watch of the write end of a full pipe reports one `EPOLLOUT` event after `splice` or `vmsplice` of a
+/// page out of the pipe.
 #[rstest]
-#[conformance::test(man = "epoll(7)", level = observed)]
-fn out_of_a_full_pipe_is_an_edge_at_its_writing_end(
+#[conformance::test(man = "epoll(7)", level = customary)]
+fn edge_triggered_event_when_a_page_is_freed(
     #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
@@ -175,9 +182,10 @@ fn out_of_a_full_pipe_is_an_edge_at_its_writing_end(
     Ok(())
 }
 
-/// A copy tells nobody that its source had changed: a writer of the source and an edge-triggered watch of it sleep on.
-#[conformance::test(man = "tee(2)")]
-fn of_a_copy_is_no_event_of_its_source() -> Outcome {
+/// `tee` between two pipes causes one edge-triggered `EPOLLIN` event on the read end of the target and no event on the read end
+/// of the source.
+#[conformance::test(man = "tee(2)", level = customary)]
+fn tee_causes_no_event_on_the_source() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
@@ -194,13 +202,13 @@ fn of_a_copy_is_no_event_of_its_source() -> Outcome {
     Ok(())
 }
 
-/// Who watches a FIFO with `inotify` hears of a change however bytes come into it.
+/// `inotify` on the name of a FIFO reports `IN_MODIFY` for `splice`, `tee`, `vmsplice` or `sendfile` into the FIFO.
 #[rstest]
-#[conformance::test(man = "inotify(7)", level = observed, fixed_in = "Linux 6.6 (983652c69199)")]
-fn reaches_a_watch_of_the_name_with_a_change(
+#[conformance::test(man = "inotify(7)", level = customary, fixed_in = "Linux 6.6 (983652c69199)")]
+fn inotify_reports_modification(
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
-    let (scratch, both) = named()?;
+    let (scratch, both) = fifo()?;
     let source = call.source(b"abc")?;
     let watch = Watch::new(&scratch.join("fifo"), libc::IN_MODIFY | libc::IN_ACCESS)?;
     expect_eq!(call.once(&source, b"abc", &both), Ok(3));
@@ -208,13 +216,11 @@ fn reaches_a_watch_of_the_name_with_a_change(
     Ok(())
 }
 
-/// Who watches a FIFO with `inotify` hears of an access however bytes go out of it.
+/// `inotify` on the name of a FIFO reports `IN_ACCESS` for `splice` from the FIFO to `/dev/null`, a file or a pipe.
 #[rstest]
-#[conformance::test(man = "inotify(7)", level = observed, fixed_in = "Linux 6.6 (983652c69199)")]
-fn reaches_a_watch_of_the_name_with_an_access(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe)] call: Drain,
-) -> Outcome {
-    let (scratch, both) = named()?;
+#[conformance::test(man = "inotify(7)", level = customary, fixed_in = "Linux 6.6 (983652c69199)")]
+fn inotify_reports_access(#[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe)] call: Drain) -> Outcome {
+    let (scratch, both) = fifo()?;
     write_all(&both, b"abc")?;
     let sink = call.sink()?;
     let watch = Watch::new(&scratch.join("fifo"), libc::IN_MODIFY | libc::IN_ACCESS)?;
@@ -223,8 +229,8 @@ fn reaches_a_watch_of_the_name_with_an_access(
     Ok(())
 }
 
-/// A FIFO that is open for both directions, under the name `fifo`.
-fn named() -> Result<(Scratch, OwnedFd), Errno> {
+/// A FIFO with the name `fifo`, opened with `O_RDWR`.
+fn fifo() -> Result<(Scratch, OwnedFd), Errno> {
     let scratch = Scratch::new()?;
     mkfifo(&scratch.join("fifo"), 0o600)?;
     let both = open(&scratch.join("fifo"), OFlag::O_RDWR)?;

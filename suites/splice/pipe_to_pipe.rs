@@ -1,4 +1,4 @@
-//! `splice` from one pipe into another: which bytes move, how many, and when the call would rather not wait.
+//! `splice` from one pipe into another: which bytes move, how many, and when the call fails with `EAGAIN`.
 
 use conformance::prelude::*;
 use rstest::rstest;
@@ -6,15 +6,15 @@ use rstest::rstest;
 use common::pipe::Kind;
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, full, holding, null, pages};
 
-/// The oldest bytes move, in order and at most as many as asked for; those that remain are the source's next ones. Nothing
-/// is waited for beyond what is there.
+/// `splice` between two pipes moves the oldest bytes of the source in order, up to the given length, and returns their count
+/// without blocking for more. The other bytes stay in the source.
 #[rstest]
 #[case::a_part_of_one_write(4, b"abcd", b"efghij")]
 #[case::exactly_one_write(6, b"abcdef", b"ghij")]
 #[case::a_part_of_the_second_write(9, b"abcdefghi", b"j")]
-#[case::everything(10, b"abcdefghij", b"")]
+#[case::all_bytes(10, b"abcdefghij", b"")]
 #[case::more_than_there_is(1000, b"abcdefghij", b"")]
-#[case::as_much_as_can_be_asked_for(usize::MAX, b"abcdefghij", b"")]
+#[case::size_max(usize::MAX, b"abcdefghij", b"")]
 #[conformance::test(man = "splice(2)")]
 fn moves_the_oldest_bytes(#[case] length: usize, #[case] moved: &[u8], #[case] left: &[u8]) -> Outcome {
     let (source, feed) = holding(b"abcdef")?;
@@ -26,12 +26,13 @@ fn moves_the_oldest_bytes(#[case] length: usize, #[case] moved: &[u8], #[case] l
     Ok(())
 }
 
-/// A source from which a part of a write has been read goes on where the reader left off.
+/// After `read` of a part of the bytes of a `write`, `splice` from that pipe into another starts at the first unread byte and
+/// returns the length asked for.
 #[rstest]
-#[case::inside(1)]
-#[case::to_the_end(3)]
+#[case::ending_inside_the_write(1)]
+#[case::ending_with_the_write(3)]
 #[conformance::test(man = "splice(2)")]
-fn goes_on_where_a_read_left_off(#[case] length: usize) -> Outcome {
+fn starts_at_the_first_unread_byte(#[case] length: usize) -> Outcome {
     let (source, _feed) = holding(b"abcde")?;
     let (sink, target) = holding(b"<")?;
     expect_eq!(read_some(&source, 2)?, b"ab");
@@ -41,9 +42,10 @@ fn goes_on_where_a_read_left_off(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// What was moved in pieces that end in the middle of pages arrives as it was written.
+/// `splice` calls whose lengths end inside pages move the bytes of a pipe into another pipe in order, and each returns the length
+/// asked for while the source has as many bytes.
 #[conformance::test(man = "splice(2)")]
-fn keeps_the_order_over_pieces_that_cross_pages() -> Outcome {
+fn keeps_the_order_across_pages() -> Outcome {
     let page = page_size();
     let bytes = pattern(3 * page + 17);
     let (source, _feed) = holding(&bytes)?;
@@ -58,13 +60,14 @@ fn keeps_the_order_over_pieces_that_cross_pages() -> Outcome {
     Ok(())
 }
 
-/// A transfer of no bytes moves none and returns at once, whatever else would keep it waiting or end it.
+/// `splice` of length 0 between two pipes returns 0 without blocking and without `SIGPIPE`, also from an empty source or into a
+/// target without readers.
 #[rstest]
 #[case::from_an_empty_source(false, true)]
 #[case::from_a_source_with_bytes(true, true)]
 #[case::into_a_target_without_reader(true, false)]
-#[conformance::test(man = "splice(2)")]
-fn of_no_bytes_returns_zero(#[case] bytes: bool, #[case] reader: bool) -> Outcome {
+#[conformance::test(man = "splice(2)", level = customary)]
+fn zero_length_returns_zero(#[case] bytes: bool, #[case] reader: bool) -> Outcome {
     let (source, _feed) = holding(if bytes { b"abc" } else { b"" })?;
     let (sink, target) = pipe()?;
     let sink = reader.then_some(sink);
@@ -75,9 +78,9 @@ fn of_no_bytes_returns_zero(#[case] bytes: bool, #[case] reader: bool) -> Outcom
     Ok(())
 }
 
-/// A full target takes no bytes of no length either, and does not keep the call waiting.
-#[conformance::test(man = "splice(2)")]
-fn of_no_bytes_does_not_wait_for_room() -> Outcome {
+/// `splice` of length 0 into a full pipe returns 0 without blocking, and both pipes keep their bytes.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn zero_length_into_a_full_pipe_returns_zero() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let ((sink, target), count) = full()?;
     expect_eq!(splice(&source, &target, 0, NO_FLAGS), Ok(0));
@@ -85,10 +88,11 @@ fn of_no_bytes_does_not_wait_for_room() -> Outcome {
     Ok(())
 }
 
-/// The bytes that are left when the last writer closes move first; then 0 says that there will be no more.
+/// `splice` with `SPLICE_F_NONBLOCK` from an empty pipe or FIFO fails with `EAGAIN` while a writer is open. After the last writer
+/// closed, `splice` returns 0.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn returns_zero_after_the_last_bytes_of_a_source_without_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn returns_zero_after_the_last_writer_closed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (source, feed) = kind.open()?;
     write_all(&feed, b"abc")?;
     let (sink, target) = pipe()?;
@@ -103,58 +107,65 @@ fn returns_zero_after_the_last_bytes_of_a_source_without_writers(#[values(Kind::
     Ok(())
 }
 
-/// What makes a transfer between pipes one that does not wait.
+/// What makes a transfer between pipes non-blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Impatience {
+pub enum Nonblocking {
     /// `SPLICE_F_NONBLOCK`.
-    Flag,
+    SpliceFNonblock,
     /// `O_NONBLOCK` at the source.
     Source,
     /// `O_NONBLOCK` at the target.
     Target,
 }
 
-impl Impatience {
-    /// Sets the descriptors' flags, and gives those for the call.
+impl Nonblocking {
+    /// Sets `O_NONBLOCK` where it is asked for, and returns the flags for the call.
     pub fn apply(self, source: &OwnedFd, target: &OwnedFd) -> Result<SpliceFlags, Errno> {
         match self {
-            Impatience::Flag => return Ok(SPLICE_F_NONBLOCK),
-            Impatience::Source => set_nonblocking(source, true)?,
-            Impatience::Target => set_nonblocking(target, true)?,
+            Nonblocking::SpliceFNonblock => return Ok(SPLICE_F_NONBLOCK),
+            Nonblocking::Source => set_nonblocking(source, true)?,
+            Nonblocking::Target => set_nonblocking(target, true)?,
         }
         Ok(NO_FLAGS)
     }
 }
 
-/// With the flag, or with either descriptor non-blocking, an empty source that has writers is EAGAIN, and not end-of-file.
+/// `splice` between two pipes from an empty source with a writer fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either
+/// descriptor has `O_NONBLOCK` set.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
-fn does_not_wait_for_bytes(#[values(Impatience::Flag, Impatience::Source, Impatience::Target)] impatience: Impatience) -> Outcome {
+fn empty_source_gives_eagain(
+    #[values(Nonblocking::SpliceFNonblock, Nonblocking::Source, Nonblocking::Target)] nonblocking: Nonblocking,
+) -> Outcome {
     let (source, _feed) = pipe()?;
     let (sink, target) = pipe()?;
-    let flags = impatience.apply(&source, &target)?;
+    let flags = nonblocking.apply(&source, &target)?;
     expect_eq!(splice(&source, &target, 5, flags), Err(EAGAIN));
     expect_eq!((unread(&source)?, unread(&sink)?), (0, 0));
     Ok(())
 }
 
-/// With the flag, or with either descriptor non-blocking, a full target is EAGAIN, and the source keeps its bytes.
+/// `splice` between two pipes into a full target fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either descriptor has
+/// `O_NONBLOCK` set. The source keeps its bytes.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
-fn does_not_wait_for_room(#[values(Impatience::Flag, Impatience::Source, Impatience::Target)] impatience: Impatience) -> Outcome {
+fn full_target_gives_eagain(
+    #[values(Nonblocking::SpliceFNonblock, Nonblocking::Source, Nonblocking::Target)] nonblocking: Nonblocking,
+) -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let ((sink, target), count) = full()?;
-    let flags = impatience.apply(&source, &target)?;
+    let flags = nonblocking.apply(&source, &target)?;
     expect_eq!(splice(&source, &target, 3, flags), Err(EAGAIN));
     expect_eq!((unread(&source)?, unread(&sink)?), (3, count));
     expect_eq!(drain(&source)?, b"abc");
     Ok(())
 }
 
-/// A target that is smaller than what is asked for takes what fits; the rest stays, and moves once there is room again.
+/// `splice` of 3 pages into an empty pipe or FIFO with a capacity of 2 pages returns 2 pages, and the third page stays in the
+/// source. After `read` of a page from the target, the next `splice` moves the third page.
 #[rstest]
 #[conformance::test(man = "splice(2)")]
-fn moves_what_fits_into_a_smaller_target(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn count_is_limited_by_the_target_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
     let page = page_size();
     let bytes = pattern(3 * page);
     let (source, _feed) = holding(&bytes)?;
@@ -169,9 +180,10 @@ fn moves_what_fits_into_a_smaller_target(#[values(Kind::Pipe, Kind::Fifo, Kind::
     Ok(())
 }
 
-/// A whole full pipe moves in one call into an empty one of its size, which is full then.
+/// `splice` of a full pipe into an empty pipe of the same capacity returns that capacity. A non-blocking `write` to the target
+/// then fails with `EAGAIN`, and `write` of 1 byte to the source returns 1.
 #[conformance::test(man = "splice(2)")]
-fn empties_a_full_source_into_an_empty_target() -> Outcome {
+fn moves_a_full_pipe_in_one_call() -> Outcome {
     let ((source, feed), count) = full()?;
     let (sink, target) = pipe()?;
     expect_eq!(splice(&source, &target, count, NO_FLAGS), Ok(count));
@@ -182,33 +194,34 @@ fn empties_a_full_source_into_an_empty_target() -> Outcome {
     Ok(())
 }
 
-/// Pieces that are moved one byte at a time fill a target of n pages after n transfers: a pipe counts buffers, not bytes. The
-/// transfer that does not fit loses nothing.
-#[conformance::test(man = "splice(2)", level = observed)]
-fn fills_a_target_by_pieces_and_not_by_bytes() -> Outcome {
+/// After n `splice` calls of 1 byte each from another pipe, a pipe with a capacity of n pages is full, and the next `splice` with
+/// `SPLICE_F_NONBLOCK` moves no byte. `poll` then reports no `POLLOUT`.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     let (sink, target) = pipe()?;
-    let room = pages(&target)?;
-    let bytes = pattern(room + 1);
+    let slots = pages(&target)?;
+    let bytes = pattern(slots + 1);
     let (source, _feed) = holding(&bytes)?;
     let mut pieces = 0;
     while splice(&source, &target, 1, SPLICE_F_NONBLOCK) == Ok(1) {
         pieces += 1;
     }
-    observe!("pipe.pieces_for_each_page", pieces / room);
-    expect_eq!(pieces, room);
+    observe!("splice.one-byte-transfers-per-page", pieces / slots);
+    expect_eq!(pieces, slots);
     expect_eq!(ready(&target, PollFlags::POLLOUT)?, PollFlags::empty());
-    expect_eq!((drain(&source)?, drain(&sink)?), (bytes[room..].to_vec(), bytes[..room].to_vec()));
+    expect_eq!((drain(&source)?, drain(&sink)?), (bytes[slots..].to_vec(), bytes[..slots].to_vec()));
     Ok(())
 }
 
-/// The hints are allowed in any combination, the gift that only `vmsplice` can make included, and change nothing that can be seen.
+/// `splice` between two pipes with `SPLICE_F_MOVE`, `SPLICE_F_MORE`, `SPLICE_F_GIFT` or all flags moves all bytes unchanged and
+/// returns their count.
 #[rstest]
-#[case::to_move(SpliceFlags::SPLICE_F_MOVE)]
-#[case::more(SpliceFlags::SPLICE_F_MORE)]
-#[case::gift(SpliceFlags::SPLICE_F_GIFT)]
-#[case::all(SpliceFlags::all())]
+#[case::splice_f_move(SpliceFlags::SPLICE_F_MOVE)]
+#[case::splice_f_more(SpliceFlags::SPLICE_F_MORE)]
+#[case::splice_f_gift(SpliceFlags::SPLICE_F_GIFT)]
+#[case::all_flags(SpliceFlags::all())]
 #[conformance::test(man = "splice(2)")]
-fn takes_hints(#[case] flags: SpliceFlags) -> Outcome {
+fn accepts_every_flag(#[case] flags: SpliceFlags) -> Outcome {
     let bytes = pattern(page_size() + 5);
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;
@@ -217,9 +230,10 @@ fn takes_hints(#[case] flags: SpliceFlags) -> Outcome {
     Ok(())
 }
 
-/// Both pipes keep the capacities that they had, the smaller as the larger one.
-#[conformance::test(man = "splice(2)")]
-fn leaves_the_capacities_alone() -> Outcome {
+/// `splice` of 2 pages from a pipe with a capacity of 4 pages into one of the default capacity leaves the value of
+/// `fcntl(F_GETPIPE_SZ)` of both pipes as it was.
+#[conformance::test(man = "splice(2)", level = customary)]
+fn keeps_both_capacities() -> Outcome {
     let (source, _feed) = holding(&pattern(2 * page_size()))?;
     let (_sink, target) = pipe()?;
     let size = i32::try_from(4 * page_size()).map_err(|_| ERANGE)?;
@@ -229,9 +243,10 @@ fn leaves_the_capacities_alone() -> Outcome {
     Ok(())
 }
 
-/// Both pipes are as ready as their new content says: the source for writing, the target for reading.
+/// After `splice` of a full pipe into an empty pipe of the same capacity, `poll` reports `POLLOUT` on the write end of the source
+/// and `POLLIN` on the read end of the target, and no event on the other two ends.
 #[conformance::test(man = "splice(2)")]
-fn changes_the_readiness_of_both_pipes() -> Outcome {
+fn changes_the_readiness_of_all_ends() -> Outcome {
     let ((source, feed), count) = full()?;
     let (sink, target) = pipe()?;
     let states = || -> Result<_, Errno> {
