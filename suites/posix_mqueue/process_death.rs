@@ -1,11 +1,11 @@
-//! Faults: a message is in the queue or it is not, whoever is killed and wherever.
+//! Senders and receivers that are killed, blocked or at any system call: which messages the queue holds afterwards.
 
 use conformance::prelude::*;
 use conformance::sys::mqueue::{Blocking, MessageQueue};
 
 use super::fixture::{MESSAGE_SIZE, attributes, drain, queue};
 
-/// A blocking participant that sends one message, through a description of its own.
+/// A participant that calls a blocking `mq_send` with one message, on an open message queue description of its own.
 fn sender(
     name: &str,
     queue: &MessageQueue,
@@ -15,10 +15,10 @@ fn sender(
     Participant::spawn(name, (), |(), _| queue.open_again(Blocking::Yes)?.send(message, priority))
 }
 
-/// A sender that is killed while it waits for room sends nothing, although its message would have been the first to be
-/// received; and the next message that is sent takes the room that comes free.
+/// If a process is killed that is blocked in `mq_send` on a full queue, the queue holds only the messages that were sent before.
+/// After one `mq_receive`, the next `mq_send` returns 0.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
-fn leave_no_message_of_a_sender_killed_while_it_waits() -> Outcome {
+fn killed_blocked_sender_adds_no_message() -> Outcome {
     let queue = queue(Blocking::Yes, 3)?;
     for (message, priority) in [(b"a", 1), (b"b", 5), (b"c", 1)] {
         queue.send(message, priority)?;
@@ -35,9 +35,10 @@ fn leave_no_message_of_a_sender_killed_while_it_waits() -> Outcome {
     Ok(())
 }
 
-/// Room that comes free goes to the sender who still waits, and not to the one who came before it and was killed.
+/// If the first of two processes blocked in `mq_send` on a full queue is killed, `mq_receive` lets the `mq_send` of the other
+/// return 0. The queue then holds the message of the other process.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
-fn give_the_room_to_a_sender_who_lives() -> Outcome {
+fn free_slot_goes_to_the_living_sender() -> Outcome {
     let queue = queue(Blocking::Yes, 1)?;
     queue.send(b"first", 0)?;
     let victim = sender("victim", &queue, b"victim", 9)?;
@@ -51,10 +52,10 @@ fn give_the_room_to_a_sender_who_lives() -> Outcome {
     Ok(())
 }
 
-/// A receiver that is killed while it waits takes no message with it: the next one goes to the receiver who still waits, and the
-/// one after that stays.
+/// If the first of two processes blocked in `mq_receive` on an empty queue is killed, the other one receives the next message.
+/// The message after that stays in the queue, and `mq_getattr` reports `mq_curmsgs` 1.
 #[conformance::test(posix = "mq_receive", man = "mq_receive(3)")]
-fn pass_by_a_receiver_killed_while_it_waits() -> Outcome {
+fn message_goes_to_the_living_receiver() -> Outcome {
     let queue = queue(Blocking::Yes, 2)?;
     let receive = |name| Participant::spawn(name, (), |(), _| queue.open_again(Blocking::Yes)?.receive(MESSAGE_SIZE));
     let victim = receive("victim")?;
@@ -68,9 +69,10 @@ fn pass_by_a_receiver_killed_while_it_waits() -> Outcome {
     Ok(())
 }
 
-/// Wherever a process is killed that sends and receives, the queue holds exactly what its calls that had returned made of it.
+/// If a process that calls `mq_send` and `mq_receive` is killed at any system call, the queue holds exactly the messages that
+/// result from its calls that had returned.
 #[conformance::test(posix = "mq_send", man = "mq_overview(7)", needs(ptrace))]
-fn strike_between_calls_and_never_inside_one() -> Outcome {
+fn killed_process_completes_calls_or_none() -> Outcome {
     sweep(|run| {
         let queue = queue(Blocking::No, 4)?;
         queue.send(b"old", 2)?;
@@ -85,7 +87,7 @@ fn strike_between_calls_and_never_inside_one() -> Outcome {
         expect_matches!(victim.value, None | Some(Ok(_)));
         let (sent, received) = (victim.returned("mq_timedsend"), victim.returned("mq_timedreceive"));
         expect_eq!((&sent, &received), (&vec![0; sent.len()], &vec![4; received.len()]));
-        // As the calls leave it: highest priority first, oldest first among equals.
+        // What the returned calls leave: the highest priority first, among equal priorities the oldest first.
         let left: &[(&str, u32)] = match (sent.len(), received.len()) {
             (0, 0) => &[("old", 2)],
             (1, 0) | (2, 1) => &[("old", 2), ("low", 1)],
