@@ -18,8 +18,8 @@ const GROW: Seals = Seals::F_SEAL_GROW;
 const WRITE: Seals = Seals::F_SEAL_WRITE;
 const BYTES: usize = 100;
 
-/// `F_GET_SEALS` on a new file returns `F_SEAL_SEAL` without flags, no seal with `MFD_ALLOW_SEALING`, and `F_SEAL_EXEC` with
-/// `MFD_NOEXEC_SEAL`. `F_ADD_SEALS` fails with `EPERM` exactly if `F_SEAL_SEAL` is set.
+/// `fcntl(F_GET_SEALS)` on a new file returns `F_SEAL_SEAL` without flags, no seal with `MFD_ALLOW_SEALING`, and `F_SEAL_EXEC`
+/// with `MFD_NOEXEC_SEAL`. `fcntl(F_ADD_SEALS)` fails with `EPERM` exactly if `F_SEAL_SEAL` is set.
 #[rstest]
 #[case::no_flag(MemoryFlags::empty(), SEAL)]
 #[case::mfd_allow_sealing(MemoryFlags::MFD_ALLOW_SEALING, UNSEALED)]
@@ -35,8 +35,8 @@ fn initial_seals_depend_on_the_flags(#[case] flags: MemoryFlags, #[case] expecte
     Ok(())
 }
 
-/// `F_ADD_SEALS` adds the given seals to those of the file, in any order and repeatedly. After `F_SEAL_SEAL` every `F_ADD_SEALS`
-/// fails with `EPERM`.
+/// `fcntl(F_ADD_SEALS)` adds the given seals to those of the file, in any order and repeatedly. After `F_SEAL_SEAL` every
+/// `fcntl(F_ADD_SEALS)` fails with `EPERM`.
 #[conformance::test(man = "fcntl(2)")]
 fn accumulates_seals() -> Outcome {
     property(&proptest::collection::vec(0..16_i32, 0..6), |steps| {
@@ -56,7 +56,7 @@ fn accumulates_seals() -> Outcome {
     })
 }
 
-/// `F_ADD_SEALS` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for one that the file has, and for
+/// `fcntl(F_ADD_SEALS)` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for one that the file has, and for
 /// `F_SEAL_SEAL`. The seals of the file stay in force.
 #[rstest]
 #[case::new_seal(GROW)]
@@ -71,8 +71,8 @@ fn f_seal_seal_forbids_more_seals(#[case] added: Seals) -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` with an unknown seal bit, alone or with `F_SEAL_GROW`, fails with `EINVAL`. `F_GET_SEALS` returns no seal
-/// afterwards.
+/// `fcntl(F_ADD_SEALS)` with an unknown seal bit, alone or with `F_SEAL_GROW`, fails with `EINVAL`. `fcntl(F_GET_SEALS)` returns
+/// no seal afterwards.
 #[conformance::test(man = "fcntl(2)")]
 fn rejects_unknown_seals() -> Outcome {
     let file = sealable()?;
@@ -84,8 +84,8 @@ fn rejects_unknown_seals() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` fails with `EPERM` on a descriptor opened with `O_RDONLY`, and returns 0 on one opened with `O_WRONLY`.
-/// `F_GET_SEALS` returns the seals on both.
+/// `fcntl(F_ADD_SEALS)` fails with `EPERM` on a descriptor opened with `O_RDONLY`, and returns 0 on one opened with `O_WRONLY`.
+/// `fcntl(F_GET_SEALS)` returns the seals on both.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
 fn requires_a_writable_descriptor() -> Outcome {
     let file = sealable()?;
@@ -97,7 +97,7 @@ fn requires_a_writable_descriptor() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` and `F_GET_SEALS` fail with `EINVAL` on a pipe, a socket and `/dev/null`.
+/// `fcntl(F_ADD_SEALS)` and `fcntl(F_GET_SEALS)` fail with `EINVAL` on a pipe, a socket and `/dev/null`.
 #[conformance::test(man = "fcntl(2)")]
 fn fails_on_other_file_types() -> Outcome {
     sealable()?;
@@ -110,8 +110,8 @@ fn fails_on_other_file_types() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`; the results of `F_ADD_SEALS` and
-/// `F_GET_SEALS` are recorded. `ftruncate` afterwards returns 0.
+/// `fcntl(F_ADD_SEALS)` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`; the results of
+/// `fcntl(F_ADD_SEALS)` and `fcntl(F_GET_SEALS)` are recorded. `ftruncate` afterwards returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn fails_on_shared_memory_objects() -> Outcome {
     sealable()?;
@@ -149,8 +149,9 @@ fn binds_every_descriptor_and_process() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it adds four seals, the file has exactly the seals of the `F_ADD_SEALS` calls
-/// that returned. `write` and `ftruncate` that these seals forbid fail with `EPERM`, and others succeed.
+/// If a process is killed at any system call while it adds four seals, the file has exactly the seals of the `fcntl(F_ADD_SEALS)`
+/// calls that returned. Then `write`, `ftruncate` and `fcntl(F_ADD_SEALS)` fail with `EPERM` exactly if one of these seals
+/// forbids them.
 #[conformance::test(man = "fcntl(2)", deadline = 30)]
 fn killed_sealer_leaves_the_added_seals() -> Outcome {
     let steps = [SHRINK, GROW, WRITE, SEAL];
@@ -174,7 +175,7 @@ fn killed_sealer_leaves_the_added_seals() -> Outcome {
 }
 
 /// On a file with `F_SEAL_EXEC`, `fchmod` that changes an execute bit fails with `EPERM` and leaves the mode as it was. `fchmod`
-/// of other bits, `write` and `ftruncate` succeed.
+/// that changes other bits, `write` and `ftruncate` return success.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (6fd7353829ca)")]
 fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     let file = with_flags(NOEXEC_SEAL)?;
@@ -188,8 +189,8 @@ fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     Ok(())
 }
 
-/// After `F_ADD_SEALS` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM`. The bytes stay as
-/// they were, and the seals of the file are recorded.
+/// After `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM`. The bytes
+/// stay as they were, and the seals of the file are recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
 fn f_seal_exec_on_an_executable_seals_its_bytes() -> Outcome {
     use conformance::sys::memfd::EXEC;

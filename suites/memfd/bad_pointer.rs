@@ -30,8 +30,8 @@ fn failed_write_leaves_the_file(#[case] length: usize, #[case] at: usize) -> Out
     Ok(())
 }
 
-/// `write` from a buffer with five accessible bytes returns 1 to 5 or fails with `EFAULT`; the result is recorded. Size, bytes
-/// and file offset change by exactly the returned count.
+/// `write` of 10 bytes from a buffer of which 5 bytes are accessible returns 1 to 5 or fails with `EFAULT`; the result is
+/// recorded. Size, bytes and file offset of the memory file change by exactly the returned count.
 #[conformance::test(posix = "write", man = "write(2)", level = observed)]
 fn write_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(100))?;
@@ -70,8 +70,9 @@ fn write_respects_seals(#[case] seal: Seals) -> Outcome {
     Ok(())
 }
 
-/// `read` into a buffer with 100 accessible bytes returns 0 to 100 or fails with `EFAULT`; the result is recorded. The buffer
-/// contains the returned number of bytes, and the file offset advances by the same number.
+/// `read` of 200 bytes into a buffer of which 100 bytes are accessible returns 0 to 100 or fails with `EFAULT`; the result is
+/// recorded. The buffer contains the returned number of bytes of the memory file, and the file offset advances by the same
+/// number.
 #[conformance::test(posix = "read", man = "read(2)", level = observed)]
 fn read_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(3 * page_size()))?;

@@ -22,8 +22,8 @@ fn shown(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     Ok(std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?.into_os_string().into_vec())
 }
 
-/// `memfd_create` returns a descriptor with `O_RDWR` and file offset 0 of a regular file with size, link count and `st_blocks` 0,
-/// owned by the effective user. `poll` reports `POLLIN` and `POLLOUT`, and `write` and `read` work.
+/// `memfd_create` returns a descriptor with `O_RDWR` and file offset 0 of a regular file with size, link count and `st_blocks` 0.
+/// `poll` on the descriptor reports `POLLIN` and `POLLOUT`.
 #[conformance::test(man = "memfd_create(2)")]
 fn creates_an_empty_regular_file() -> Outcome {
     let file = sealable()?;
@@ -38,8 +38,8 @@ fn creates_an_empty_regular_file() -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` accepts any bytes as name, also none and 249. `readlink` on `/proc/self/fd/N` returns `/memfd:`, the name, and
-/// ` (deleted)`.
+/// `memfd_create` accepts a name of 0 to 249 bytes of any value. `readlink` on `/proc/self/fd/N` of the descriptor returns
+/// `/memfd:`, the name, and ` (deleted)`.
 #[rstest]
 #[case::empty(b"")]
 #[case::one_letter(b"x")]
@@ -136,7 +136,7 @@ fn close_on_exec_only_with_mfd_cloexec() -> Outcome {
     })?;
     let (bytes, other) = program.join()??;
     expect_eq!(bytes, b"Passed".to_vec());
-    expect!(other != (fstat(&stays)?.st_dev, fstat(&stays)?.st_ino));
+    expect!(other != (fstat(&stays)?.st_dev, fstat(&stays)?.st_ino), "the program has the file with close-on-exec, {other:?}");
     expect_eq!(content(&passes), Ok(b"Passed".to_vec()));
     Ok(())
 }
@@ -147,7 +147,7 @@ fn close_on_exec_only_with_mfd_cloexec() -> Outcome {
 fn each_call_creates_a_file() -> Outcome {
     let (first, second) = (holding(b"first")?, holding(b"the second")?);
     let (one, other) = (fstat(&first)?, fstat(&second)?);
-    expect!(one.st_ino != other.st_ino);
+    expect!(one.st_ino != other.st_ino, "both files have st_ino {}", one.st_ino);
     expect_eq!(one.st_dev, other.st_dev);
     ftruncate(&first, 2)?;
     expect_eq!((content(&first), content(&second)), (Ok(b"fi".to_vec()), Ok(b"the second".to_vec())));
@@ -234,8 +234,8 @@ fn survives_in_a_mapping() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` on a memory file creates an open file description with its own offset and the requested access
-/// mode. With `O_TRUNC` it sets the size and `st_blocks` to 0.
+/// `open` of `/proc/self/fd/N` of a memory file creates an open file description with its own file offset and the requested
+/// access mode. `open` with `O_TRUNC` sets size and `st_blocks` of the file to 0.
 #[conformance::test(man = "memfd_create(2)", man = "proc(5)", needs(procfs))]
 fn proc_open_creates_a_description() -> Outcome {
     let file = holding(b"0123456789")?;

@@ -90,7 +90,7 @@ fn allocated_pages_read_as_zeros() -> Outcome {
     Ok(())
 }
 
-/// `fallocate`, with and without `FALLOC_FL_KEEP_SIZE` and for a hole, fails with `EINVAL` if the offset is negative or the
+/// `fallocate` with mode 0, `FALLOC_FL_KEEP_SIZE` or `FALLOC_FL_PUNCH_HOLE` fails with `EINVAL` if the offset is negative or the
 /// length is not positive, and with `EFBIG` if the range ends beyond the largest offset. Bytes and `st_blocks` stay as they were.
 #[rstest]
 #[case::length_zero(0, 0, EINVAL)]
@@ -128,7 +128,8 @@ fn rejects_unsupported_modes(#[case] mode: Allocate) -> Outcome {
     Ok(())
 }
 
-/// `fallocate`, also for a hole, fails with `EBADF` on a descriptor opened with `O_RDONLY`, and with `ESPIPE` on a pipe.
+/// `fallocate`, with and without `FALLOC_FL_PUNCH_HOLE`, fails with `EBADF` on a descriptor opened with `O_RDONLY`, and with
+/// `ESPIPE` on a pipe.
 #[conformance::test(man = "fallocate(2)", needs(procfs))]
 fn requires_a_writable_file() -> Outcome {
     let file = holding(b"abc")?;

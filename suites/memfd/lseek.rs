@@ -6,9 +6,9 @@ use nix::unistd::Whence;
 
 use common::memory_file::{holding, offset, sealable, size, sparse};
 
-/// `lseek` with `SEEK_DATA` and `SEEK_HOLE` from any offset inside the file returns the next byte of an allocated page and of a
-/// hole, where the end of the file counts as a hole. Without such a byte, or from an offset outside of the file, `lseek` fails
-/// with `ENXIO`.
+/// `lseek` with `SEEK_DATA` returns the next offset inside an allocated page, and with `SEEK_HOLE` the next offset inside a hole
+/// or the end of the file. If no such offset follows, or the given offset is negative or not inside the file, `lseek` fails with
+/// `ENXIO`.
 #[conformance::test(man = "lseek(2)")]
 fn seek_data_and_seek_hole_find_each_page() -> Outcome {
     let page = page_size();
@@ -62,8 +62,8 @@ fn seek_data_may_skip_unwritten_pages() -> Outcome {
     Ok(())
 }
 
-/// `lseek` with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` fails with `EINVAL` if the resulting offset is negative, and the offset
-/// stays as it was. An offset beyond the end is returned, and `read` from there returns 0.
+/// `lseek` with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` fails with `EINVAL` if the resulting offset is negative, and the file offset
+/// stays as it was. `lseek` to an offset beyond the end returns this offset, and `read` from there returns 0.
 #[conformance::test(posix = "lseek", man = "lseek(2)")]
 fn rejects_negative_offsets() -> Outcome {
     let file = holding(b"0123456789")?;

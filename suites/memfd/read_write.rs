@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset};
 
-/// `read` and `pread` on a memory file return the bytes up to the end of the file at most, and 0 at or beyond the end. The rest
-/// of the buffer stays as it was, and `read` advances the file offset by the returned count.
+/// `read` and `pread` on a memory file return the bytes up to the end of the file at most, and 0 at or beyond the end. `read`
+/// advances the file offset by the returned count.
 #[conformance::test(posix = "read")]
 fn read_stops_at_the_end_of_the_file() -> Outcome {
     let page = page_size();
@@ -19,15 +19,15 @@ fn read_stops_at_the_end_of_the_file() -> Outcome {
         expect_eq!(pread(&file, &mut bytes, offset(at)), Ok(got));
         let mut expected = vec![0xee; count];
         expected[..got].copy_from_slice(&pattern(at + got)[at..]);
-        expect!(bytes == expected);
+        expect_eq!(bytes, expected);
         lseek(&file, offset(at), Whence::SeekSet)?;
         expect_eq!((read(&file, &mut bytes), lseek(&file, 0, Whence::SeekCur)), (Ok(got), Ok(offset(at + got))));
         Ok(())
     })
 }
 
-/// `copy_file_range` between two memory files, or inside one, returns the number of bytes copied, and 0 at the end of the source.
-/// Overlapping ranges of one file fail with `EINVAL`.
+/// `copy_file_range` between two memory files, or inside one, copies the bytes, returns their number, and returns 0 at the end of
+/// the source. `copy_file_range` with overlapping ranges of one file fails with `EINVAL`.
 #[conformance::test(man = "copy_file_range(2)")]
 fn copy_file_range_copies_bytes() -> Outcome {
     let page = page_size();

@@ -111,8 +111,9 @@ impl Change {
     }
 }
 
-/// An operation that a seal forbids fails with `EPERM` and leaves bytes, file offset and seals as they were. Every other one of
-/// 14 operations (`write`, `splice`, `ftruncate`, `fallocate`, `open` with `O_TRUNC`…) succeeds.
+/// `write`, `pwritev`, `splice`, `sendfile`, `copy_file_range`, `fallocate`, `ftruncate` and `open` with `O_TRUNC` fail with
+/// `EPERM` exactly if a seal of the file forbids the change of bytes (`F_SEAL_WRITE`, `F_SEAL_FUTURE_WRITE`) or of size
+/// (`F_SEAL_GROW`, `F_SEAL_SHRINK`). A failed call leaves bytes, file offset and seals as they were.
 #[rstest]
 #[case::no_seals(UNSEALED, &[])]
 #[case::f_seal_seal(SEAL, &[])]
@@ -148,7 +149,7 @@ fn forbid_exactly_their_operations(#[case] added: Seals, #[case] forbidden: &[Ch
 }
 
 /// On a file with `F_SEAL_SHRINK`, `F_SEAL_GROW` and `F_SEAL_WRITE`, `write` of 0 bytes and `ftruncate` to the current size
-/// return 0. `read` returns the bytes.
+/// return 0. `read` returns all bytes of the file.
 #[conformance::test(man = "fcntl(2)")]
 fn allow_calls_that_change_nothing() -> Outcome {
     let file = holding(&pattern(BYTES))?;
@@ -212,8 +213,8 @@ fn shrink_applies_to_each_new_size() -> Outcome {
     Ok(())
 }
 
-/// While another process calls `pwrite` without end, `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0, and the next `pwrite` fails
-/// with `EPERM`. The file keeps the bytes of the last `pwrite` that returned its count.
+/// While another process calls `pwrite` without end, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0, and the next `pwrite`
+/// fails with `EPERM`. The file keeps the bytes of the last `pwrite` that returned its count.
 #[conformance::test(man = "fcntl(2)")]
 fn write_seal_stops_a_concurrent_writer() -> Outcome {
     let file = holding(&[0; 4])?;
@@ -252,7 +253,7 @@ fn write_seal_may_allow_fallocate() -> Outcome {
 }
 
 /// `write` to a pipe that contains bytes moved with `splice` from a memory file appends after these bytes and leaves the file as
-/// it was. Afterwards `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0.
+/// it was. Afterwards `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[rstest]
 #[case::data(false)]
 #[case::hole(true)]

@@ -28,8 +28,8 @@ fn add_future_write_seal(file: &OwnedFd) -> Outcome {
     }
 }
 
-/// While a writable shared mapping exists, `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` and adds no other seal of the
-/// call. After `munmap` the call returns 0.
+/// While a writable shared mapping exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` and adds no other seal of
+/// the call. After `munmap` the call returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     let file = page()?;
@@ -45,8 +45,8 @@ fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` until the last of three writable shared mappings is unmapped.
-/// `F_ADD_SEALS` with `F_SEAL_SHRINK` returns 0 meanwhile.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` until the last of three writable shared mappings is unmapped.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_SHRINK` returns 0 meanwhile.
 #[conformance::test(man = "fcntl(2)")]
 fn each_writable_mapping_counts() -> Outcome {
     let file = page()?;
@@ -60,8 +60,8 @@ fn each_writable_mapping_counts() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a shared mapping exists that was made read-only with `mprotect`.
-/// `mprotect` makes this mapping writable again.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a shared mapping exists that was made read-only with
+/// `mprotect`. `mprotect` makes this mapping writable again.
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_made_read_only_still_counts() -> Outcome {
     let file = page()?;
@@ -82,8 +82,8 @@ enum Release {
     Kill,
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited writable shared mapping. After the child
-/// unmaps it, exits or is killed, the call returns 0.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited writable shared mapping. After the
+/// child unmaps it, exits or is killed, the call returns 0.
 #[rstest]
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
@@ -122,7 +122,7 @@ fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Rel
     Ok(())
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0 while a private mapping, and a shared mapping of a descriptor opened with
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 while a private mapping, and a shared mapping of a descriptor opened with
 /// `O_RDONLY`, exist. Stores into the private mapping leave the file as it was.
 #[conformance::test(man = "fcntl(2)", man = "mmap(2)", needs(procfs))]
 fn private_and_read_only_mappings_do_not_count() -> Outcome {
@@ -137,8 +137,9 @@ fn private_and_read_only_mappings_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE`, while a read-only shared mapping of a descriptor opened with `O_RDWR` exists, returns 0 or
-/// fails with `EBUSY`; the result is recorded. `mprotect` with `PROT_WRITE` then succeeds exactly if the seal was not added.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a read-only shared mapping of a descriptor opened with `O_RDWR` exists,
+/// returns 0 or fails with `EBUSY`; the result is recorded. `mprotect` with `PROT_WRITE` then succeeds exactly if the seal was
+/// not added.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
     let file = page()?;
@@ -152,9 +153,9 @@ fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EPERM`. A
-/// read-only shared mapping and a writable private mapping are allowed, and `mprotect` of the shared mapping to `PROT_WRITE`
-/// fails with `EACCES`.
+/// On a file with `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EPERM`, and with
+/// `PROT_READ` or `MAP_PRIVATE` returns a mapping. `mprotect` with `PROT_WRITE` fails with `EACCES` on the shared mapping, and
+/// returns 0 on the private one.
 #[rstest]
 #[case::f_seal_write(WRITE)]
 #[case::f_seal_future_write(SEAL_FUTURE_WRITE)]
@@ -182,8 +183,8 @@ fn sealed_file_allows_only_read_only_or_private(#[case] added: Seals) -> Outcome
     Ok(())
 }
 
-/// After `F_SEAL_FUTURE_WRITE`, an existing writable shared mapping still changes the file. `pwrite`, punched holes and new
-/// writable shared mappings fail with `EPERM`.
+/// After `F_SEAL_FUTURE_WRITE`, stores through an existing writable shared mapping still change the file. `pwrite`, `fallocate`
+/// with `FALLOC_FL_PUNCH_HOLE`, and `mmap` of a new writable shared mapping fail with `EPERM`.
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 5.1 (ab3948f58ff8)")]
 fn future_write_seal_keeps_existing_mappings() -> Outcome {
     let file = page()?;
@@ -201,8 +202,8 @@ fn future_write_seal_keeps_existing_mappings() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_FUTURE_WRITE`, `F_ADD_SEALS` with `F_SEAL_WRITE` fails with `EBUSY` while a writable shared mapping
-/// from before exists. After `munmap` the call returns 0.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a writable shared
+/// mapping from before exists. After `munmap` the call returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn existing_mapping_delays_f_seal_write() -> Outcome {
     let file = page()?;
@@ -225,8 +226,8 @@ fn future_write_seal_forbids_madv_remove() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a smaller size by another process fails with `EPERM`. A mapping of the whole
-/// file is read without `SIGBUS`.
+/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a smaller size by another process fails with `EPERM`. A process that has mapped
+/// the whole file reads all its pages without `SIGBUS`.
 #[conformance::test(man = "fcntl(2)", man = "memfd_create(2)")]
 fn shrink_seal_prevents_sigbus() -> Outcome {
     let page = page_size();
@@ -241,8 +242,8 @@ fn shrink_seal_prevents_sigbus() -> Outcome {
     Ok(())
 }
 
-/// `F_ADD_SEALS` with `F_SEAL_WRITE`, while a page of the file is in a pipe after `splice`, returns 0 or fails with `EBUSY`; the
-/// result is recorded. After the page is read from the pipe, the call returns 0.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a page of the file is in a pipe after `splice`, returns 0 or fails with
+/// `EBUSY`; the result is recorded. After the page is read from the pipe, the call returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     let file = page()?;
@@ -261,8 +262,8 @@ fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// After many shared, private and inherited mappings were made, changed with `mprotect` and unmapped, and after failed `mmap`
-/// calls, `F_ADD_SEALS` with `F_SEAL_WRITE` returns 0.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 after several shared, private and inherited mappings were made, changed
+/// with `mprotect` and unmapped, and after `mmap` calls that failed with `EACCES`.
 #[conformance::test(man = "fcntl(2)")]
 fn removed_mappings_do_not_count() -> Outcome {
     let file = page()?;
@@ -303,8 +304,8 @@ fn read_only_mapping_before_future_write_seal() -> Outcome {
     Ok(())
 }
 
-/// After a writable shared mapping of a file with execute bits is unmapped, `F_ADD_SEALS` with `F_SEAL_EXEC` returns 0 and
-/// `pwrite` fails with `EPERM`. The result of `F_ADD_SEALS` during the mapping is recorded.
+/// After a writable shared mapping of a file with execute bits is unmapped, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` returns 0 and
+/// `pwrite` fails with `EPERM`. The result of `fcntl(F_ADD_SEALS)` during the mapping is recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary)]
 fn writable_mapping_of_an_executable() -> Outcome {
     use conformance::sys::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
@@ -318,8 +319,8 @@ fn writable_mapping_of_an_executable() -> Outcome {
     Ok(())
 }
 
-/// `write` to `/proc/self/mem` on a read-only shared mapping of a file with `F_SEAL_WRITE` fails with `EIO` and leaves the file
-/// as it was. On a private mapping it changes only this mapping, or fails with `EIO`.
+/// `write` to `/proc/self/mem` at a read-only shared mapping of a file with `F_SEAL_WRITE` fails with `EIO` and leaves the file
+/// as it was. `write` at a read-only private mapping changes only this mapping, or fails with `EIO`.
 #[conformance::test(man = "fcntl(2)", man = "proc(5)", needs(procfs), fixed_in = "Linux 6.13 (8ec396d05d1b)")]
 fn proc_mem_cannot_write_a_sealed_file() -> Outcome {
     let file = page()?;

@@ -50,7 +50,7 @@ fn ftruncate_beyond_the_limit_fails() -> Outcome {
 }
 
 /// `fallocate` of a range that ends beyond `RLIMIT_FSIZE` fails with `EFBIG`, raises one `SIGXFSZ`, and allocates no page.
-/// Punching a hole beyond the limit returns 0.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` beyond the limit returns 0.
 #[conformance::test(man = "fallocate(2)", man = "getrlimit(2)")]
 fn fallocate_beyond_the_limit_fails() -> Outcome {
     let file = sealable()?;

@@ -44,7 +44,7 @@ fn first_stores_to_a_page_all_count() -> Outcome {
     const PAGES: usize = 48;
     let object = SharedMemory::create(&unique_name("first"))?;
     object.set_size(PAGES * page_size())?;
-    together("first user", |number| {
+    together("process", |number| {
         let mapping = Mapping::new(&object, PAGES * page_size(), Access::ReadWrite)?;
         for page in 0..PAGES {
             mapping.write(page * page_size() + number, &[b'a' + u8::try_from(number).unwrap_or(0)]);
@@ -58,12 +58,13 @@ fn first_stores_to_a_page_all_count() -> Outcome {
     Ok(())
 }
 
-/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and `shm_unlink` on one name at the same time, as many `shm_unlink`
-/// as `shm_open` calls return success. The name does not exist afterwards (`ENOENT`).
+/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and `shm_unlink` on one name at the same time, the number of
+/// `shm_unlink` calls that return 0 equals the number of `shm_open` calls that return a descriptor. Afterwards `shm_open` without
+/// `O_CREAT` fails with `ENOENT`.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn each_creation_is_unlinked_once() -> Outcome {
     let name = Name::new("turns");
-    let counts = together("user", |_| {
+    let counts = together("process", |_| {
         let (mut created, mut unlinked) = (0, 0);
         for _ in 0..60 {
             match name.open(CREATE_NEW, 0o600) {
@@ -121,15 +122,15 @@ fn appended_records_are_whole_and_ordered() -> Outcome {
     Ok(())
 }
 
-/// While one process changes the size of a shared memory object with `ftruncate`, `read` into its mapped pages by three other
-/// processes returns 5 or fails with `EFAULT`. After `ftruncate` to 0 `st_blocks` is 0, and after `ftruncate` to the former size
-/// every byte is 0.
+/// While one process changes the size of a shared memory object with `ftruncate`, `read` of 5 bytes into its mapped pages by
+/// three other processes returns at most 5 or fails with `EFAULT`. After `ftruncate` to 0 `st_blocks` is 0, and after `ftruncate`
+/// to the former size every byte is 0.
 #[conformance::test(posix = "ftruncate", man = "shm_overview(7)", level = customary)]
 fn truncated_pages_are_freed() -> Outcome {
     let object = SharedMemory::create(&unique_name("cut"))?;
     let (page, whole) = (page_size(), 4 * page_size());
     object.set_size(whole)?;
-    together("user", |number| {
+    together("process", |number| {
         let region = Region::map(&object, whole, RW, SHARED, 0)?;
         let (reader, writer) = pipe()?;
         for round in 0..40 {
@@ -152,12 +153,12 @@ fn truncated_pages_are_freed() -> Outcome {
     Ok(())
 }
 
-/// If four processes call `ftruncate` on one shared memory object at the same time, its final size is one of the last sizes of
-/// the processes. Bytes beyond the smallest size that was set are 0 afterwards.
+/// If four processes call `ftruncate` on one shared memory object at the same time, its final size is one of the last sizes that
+/// they set. After `ftruncate` to the original size, all bytes beyond the smallest size that was set are 0.
 #[conformance::test(posix = "ftruncate")]
 fn concurrent_sizes_take_effect_in_turn() -> Outcome {
     let object = super::fixture::pages(4)?;
-    together("resizer", |number| {
+    together("process", |number| {
         for round in 0..40 {
             object.set_size((1 + (round + number) % 4) * page_size() - number)?;
         }

@@ -28,8 +28,8 @@ fn contains_a_file_for_each_object() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` opens a file that was created in `/dev/shm` with `open`, and shows its bytes; with `O_CREAT | O_EXCL` it fails with
-/// `EEXIST`. `shm_unlink` removes the file.
+/// `shm_open` without `O_CREAT` opens a file that was created in `/dev/shm` with `open`, and with `O_CREAT | O_EXCL` fails with
+/// `EEXIST`. `shm_unlink` with this name removes the file.
 #[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn created_file_is_an_object() -> Outcome {
     let name = Name::new("file");

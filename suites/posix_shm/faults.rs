@@ -7,8 +7,9 @@ use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
 
-/// If a process is killed at any system call while it creates, sizes and fills a shared memory object, another process finds no
-/// object, an empty one, or one of full size with the bytes stored so far. The name can be unlinked and created again.
+/// If a process is killed at any system call while it creates, sizes and fills a shared memory object, `shm_open` with its name
+/// fails with `ENOENT`, or opens an object of size 0, or one of full size with the bytes stored so far. `shm_unlink`, and
+/// `shm_open` with `O_CREAT | O_EXCL`, then work as for an ordinary object.
 #[conformance::test(posix = "shm_open", posix = "ftruncate", man = "shm_overview(7)")]
 fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     sweep(|run| {
@@ -32,17 +33,17 @@ fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
         let finished = victim.value.is_some();
         let states = [Err(ENOENT), Ok(vec![]), Ok(vec![0; size]), Ok(first), Ok(second)];
         let state = states.iter().position(|state| *state == found);
-        expect!(state.is_some(), "{:?} were found", found.map(|bytes| bytes.len()));
-        expect!(!finished || state == Some(4));
+        expect!(state.is_some(), "shm_open found an object in no expected state, of size {:?}", found.map(|bytes| bytes.len()));
+        expect!(!finished || state == Some(4), "the creator has finished, and the state is {state:?}");
         expect_eq!(name.unlink(), if state == Some(0) { Err(ENOENT) } else { Ok(()) });
         expect_eq!(name.open(CREATE_NEW, 0o600).and_then(size_of_object), Ok(0));
         Ok(())
     })
 }
 
-/// If a process is killed at any system call of `shm_unlink`, `shm_open` and `ftruncate` that replace an object, the name opens
-/// the old object, fails with `ENOENT`, or opens the new object with size 0 or 3. A descriptor of the old object still shows all
-/// its bytes.
+/// If a process is killed at any system call while it replaces an object with `shm_unlink`, `shm_open` and `ftruncate`,
+/// `shm_open` with the name opens the old object, fails with `ENOENT`, or opens the new object with size 0 or 3. A descriptor of
+/// the old object still shows all its bytes.
 #[conformance::test(posix = "shm_unlink", posix = "shm_open")]
 fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     sweep(|run| {
@@ -55,7 +56,7 @@ fn killed_replacer_leaves_old_none_or_new() -> Outcome {
         let found = shm_open(old.name(), OFlag::O_RDONLY, 0).and_then(size_of_object);
         let states = [Ok(page_size()), Err(ENOENT), Ok(0), Ok(3)];
         expect!(states.contains(&found), "shm_open found {found:?}");
-        expect!(victim.value.is_none() || found == Ok(3));
+        expect!(victim.value.is_none() || found == Ok(3), "the process has finished, and shm_open found {found:?}");
         expect_eq!(contents(&old), Ok(pattern(page_size())));
         Ok(())
     })

@@ -5,8 +5,8 @@ use conformance::sys::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 
-/// After `fork`, a child and its own child have the `MAP_SHARED` mappings of the parent. Each process reads the stores of the
-/// others.
+/// After `fork`, a child and its own child have the `MAP_SHARED` mappings of the parent: bytes stored by one of the three
+/// processes are read by the others.
 #[conformance::test(posix = "fork", posix = "mmap")]
 fn descendants_share_the_mappings() -> Outcome {
     let object = pages(1)?;

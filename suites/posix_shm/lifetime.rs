@@ -42,8 +42,8 @@ fn survives_its_killed_creator() -> Outcome {
     Ok(())
 }
 
-/// After `shm_unlink`, `shm_open` and `shm_unlink` with the name fail with `ENOENT` in every process. An open descriptor and
-/// existing mappings still show the object and its later stores.
+/// After `shm_unlink`, `shm_open` and `shm_unlink` with the name fail with `ENOENT` in an unrelated process. Existing mappings,
+/// and new ones made with an open descriptor, still show all bytes of the object and later stores.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)")]
 fn survives_shm_unlink_while_in_use() -> Outcome {
     let object = create_page(&unique_name("unlinked"))?;

@@ -24,8 +24,8 @@ where
     Ok(process.join()??)
 }
 
-/// An unprivileged process locks with `mlock` as many pages as `RLIMIT_MEMLOCK` allows; one page more fails with `ENOMEM`. A page
-/// locked twice counts once, and `munlock` of a page allows another page to be locked.
+/// `mlock` by an unprivileged process returns 0 for as many pages as `RLIMIT_MEMLOCK` allows, and fails with `ENOMEM` for one
+/// page more. A page locked twice counts once, and after `munlock` of a page `mlock` of another page returns 0.
 #[conformance::test(man = "mlock(2)", needs(second_user))]
 fn mlock_allows_exactly_the_limit() -> Outcome {
     let page = page_size();
@@ -48,7 +48,8 @@ fn mlock_fails_with_limit_zero() -> Outcome {
     Ok(())
 }
 
-/// After `munmap` of a locked page, an unprivileged process that had reached `RLIMIT_MEMLOCK` locks another page with `mlock`.
+/// `mlock` by an unprivileged process that has locked as many pages as `RLIMIT_MEMLOCK` allows fails with `ENOMEM`. After
+/// `munmap` of one locked page, `mlock` of another page returns 0.
 #[conformance::test(posix = "munmap", man = "mlock(2)", needs(second_user))]
 fn munmap_unlocks_the_pages() -> Outcome {
     let page = page_size();
@@ -62,8 +63,8 @@ fn munmap_unlocks_the_pages() -> Outcome {
     Ok(())
 }
 
-/// After `fork`, a child whose parent has locked as many pages as `RLIMIT_MEMLOCK` allows locks the same number of pages with
-/// `mlock`. The next page fails with `ENOMEM`.
+/// In a child created by `fork`, whose parent has locked as many pages as `RLIMIT_MEMLOCK` allows, `mlock` of the same number of
+/// pages returns 0. `mlock` of one more page fails with `ENOMEM`.
 #[conformance::test(posix = "fork", man = "mlock(2)", needs(second_user))]
 fn child_inherits_no_locks() -> Outcome {
     let page = page_size();
@@ -76,8 +77,8 @@ fn child_inherits_no_locks() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_LOCKED` by an unprivileged process fails with `EAGAIN` if the pages exceed `RLIMIT_MEMLOCK`. After `munmap`
-/// of the locked pages the same `mmap` within the limit returns a mapping.
+/// `mmap` with `MAP_LOCKED` by an unprivileged process fails with `EAGAIN` if the locked pages would exceed `RLIMIT_MEMLOCK`.
+/// `mmap` of exactly as many pages as the limit returns a mapping, and again after `munmap`.
 #[conformance::test(man = "mmap(2)", needs(second_user))]
 fn map_locked_is_bounded_by_the_limit() -> Outcome {
     let object = pages(4)?;

@@ -304,7 +304,8 @@ impl Subject for Real {
 }
 
 /// After any random sequence of `shm_open`, `shm_unlink`, `ftruncate`, `mmap`, `munmap`, `close` and stores by a process and its
-/// children, sizes, bytes and name are those of a model of byte strings.
+/// children, the sizes from `fstat`, all mapped bytes, and the result of `shm_open` with the name are those of a model of byte
+/// strings.
 #[conformance::test(posix = "mmap", posix = "ftruncate", posix = "shm_open", posix = "shm_unlink")]
 fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..20)

@@ -36,7 +36,7 @@ fn copied_page_hides_later_stores() -> Outcome {
     let expected = [&pattern(10)[..], b"copied", &pattern(page_size())[16..]].concat();
     expect_eq!(private.read(0, page_size()), expected);
     let neighbour = private.read(page_size(), 5);
-    expect!(neighbour == b"later" || neighbour == pattern(page_size() + 5)[page_size()..]);
+    expect!(neighbour == b"later" || neighbour == pattern(page_size() + 5)[page_size()..], "the other page shows {neighbour:?}");
     observe!("posix_shm.uncopied-private-page-shows-later-stores", neighbour == b"later");
     Ok(())
 }

@@ -15,8 +15,8 @@ const W: ProtFlags = ProtFlags::PROT_WRITE;
 /// `PROT_NONE`.
 const NONE: ProtFlags = ProtFlags::PROT_NONE;
 
-/// `mmap` with `MAP_SHARED` and `PROT_WRITE` on a descriptor opened with `O_RDONLY` fails with `EACCES`. Other protections,
-/// `MAP_PRIVATE` mappings and descriptors opened with `O_RDWR` are accepted.
+/// `mmap` with `MAP_SHARED` and `PROT_WRITE` on a descriptor opened with `O_RDONLY` fails with `EACCES`. `mmap` with `PROT_READ`,
+/// `PROT_NONE` or `MAP_PRIVATE`, or on a descriptor opened with `O_RDWR`, returns a mapping.
 #[rstest]
 #[case::rdonly_shared_read(OFlag::O_RDONLY, R, SHARED, Ok(()))]
 #[case::rdonly_shared_none(OFlag::O_RDONLY, NONE, SHARED, Ok(()))]

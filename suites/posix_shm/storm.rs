@@ -52,7 +52,7 @@ fn stores_stay_in_order_across_kills() -> Outcome {
     let name = object.name();
     let mut nemesis = Nemesis::of_this_case();
     let mut crowd =
-        Crowd::gather(MEMBERS, |number, _| Participant::spawn("member", (), move |(), _| work(name, usize::from(number))))?;
+        Crowd::gather(MEMBERS, |number, _| Participant::spawn("writer", (), move |(), _| work(name, usize::from(number))))?;
     let mut known = [0; MEMBERS as usize];
     for _ in 0..10 {
         let goal = known.iter().sum::<u32>() + 1 + u32::try_from(nemesis.below(500)).unwrap_or(0);
@@ -61,7 +61,7 @@ fn stores_stay_in_order_across_kills() -> Outcome {
             let mut done = 0;
             for (number, known) in known.iter_mut().enumerate() {
                 let finished = mapping.word(number * page_size() / 4 + WORDS - 1).load(SeqCst);
-                expect!(finished >= *known, "member {number} has finished {finished} steps, and had {known}");
+                expect!(finished >= *known, "writer {number} has finished {finished} steps, and had finished {known}");
                 *known = finished;
                 done += finished;
             }
@@ -82,7 +82,8 @@ fn stores_stay_in_order_across_kills() -> Outcome {
 }
 
 /// While two processes create, size, fill and unlink one name and are killed and restarted, `shm_open` fails with `ENOENT` or
-/// opens an object of size 0 or 16. After all are killed, `shm_unlink` and `shm_open` with `O_CREAT | O_EXCL` succeed.
+/// opens an object of size 0 or 16. After all are killed, `shm_unlink` returns 0 or fails with `ENOENT`, and `shm_open` with
+/// `O_CREAT | O_EXCL` creates an empty object.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn name_stays_usable_across_kills() -> Outcome {
     let name = Name::new("storm");

@@ -10,8 +10,8 @@ use proptest::collection::vec;
 use super::fixture::{contents, pages};
 
 /// An object of `count` pages of zeros.
-fn zeroes(count: usize) -> Result<SharedMemory, Errno> {
-    let object = SharedMemory::create(&unique_name("zeroes"))?;
+fn zeros(count: usize) -> Result<SharedMemory, Errno> {
+    let object = SharedMemory::create(&unique_name("zeros"))?;
     object.set_size(count * page_size())?;
     Ok(object)
 }
@@ -20,7 +20,7 @@ fn zeroes(count: usize) -> Result<SharedMemory, Errno> {
 /// value that the other process stored.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn is_mutual_between_unrelated_processes() -> Outcome {
-    let object = zeroes(2)?;
+    let object = zeros(2)?;
     let mapping = object.map(2 * page_size(), Access::ReadWrite)?;
     let name = object.name().to_owned();
     let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
@@ -53,10 +53,10 @@ fn is_mutual_between_unrelated_processes() -> Outcome {
 #[conformance::test(posix = "mmap")]
 fn counts_every_atomic_addition() -> Outcome {
     const EACH: u32 = 2000;
-    let object = zeroes(1)?;
-    let adders = (0..4)
+    let object = zeros(1)?;
+    let processes = (0..4)
         .map(|number| {
-            Participant::spawn(&format!("adder {number}"), dup(&object)?, |own, link| {
+            Participant::spawn(&format!("process {number}"), dup(&object)?, |own, link| {
                 let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 for _ in 0..EACH {
@@ -66,14 +66,14 @@ fn counts_every_atomic_addition() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for adder in &adders {
-        adder.until_reached("start")?;
+    for process in &processes {
+        process.until_reached("start")?;
     }
-    for adder in &adders {
-        adder.open("start")?;
+    for process in &processes {
+        process.open("start")?;
     }
-    for adder in adders {
-        adder.join()??;
+    for process in processes {
+        process.join()??;
     }
     expect_eq!(object.map(page_size(), Access::Read)?.word(3).load(SeqCst), 4 * EACH);
     Ok(())
@@ -83,7 +83,7 @@ fn counts_every_atomic_addition() -> Outcome {
 /// exactly one process succeeds for each word.
 #[conformance::test(posix = "mmap")]
 fn compare_exchange_succeeds_once_per_word() -> Outcome {
-    let object = zeroes(1)?;
+    let object = zeros(1)?;
     let processes = (1..=4_u32)
         .map(|number| {
             Participant::spawn(&format!("process {number}"), dup(&object)?, move |own, link| {
@@ -120,7 +120,7 @@ fn compare_exchange_succeeds_once_per_word() -> Outcome {
 #[conformance::test(posix = "mmap")]
 fn release_store_orders_earlier_stores() -> Outcome {
     const LAST: u32 = 3000;
-    let object = zeroes(2)?;
+    let object = zeros(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |own, _| {
         let mapping = conformance::sys::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
         for number in 1..=LAST {

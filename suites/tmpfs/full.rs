@@ -13,8 +13,8 @@ use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, offset, size};
 
-/// `write` of more bytes than a tmpfs has free pages for returns the bytes up to the end of the last page. The next `write` fails
-/// with `ENOSPC` and leaves size and `st_blocks` as they were.
+/// `write` of more bytes than fit into the free pages of a tmpfs returns the number of bytes up to the end of the last page. The
+/// next `write` fails with `ENOSPC` and leaves size and `st_blocks` as they were.
 #[conformance::test(posix = "write", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn write_stops_at_the_last_free_page() -> Outcome {
     let page = page_size();
@@ -107,8 +107,8 @@ fn fallocate_is_all_or_nothing(#[case] pages: usize, #[case] mode: Allocate) -> 
     Ok(())
 }
 
-/// `fallocate` that fails with `ENOSPC` leaves the written bytes and the earlier allocated pages of the file as they were.
-/// `write` into these pages succeeds when no page is free.
+/// `fallocate` that fails with `ENOSPC` leaves the written bytes and the pages allocated before as they were. `write` into these
+/// pages returns the full count when no page is free.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 3.5 (1635f6a74152)")]
 fn failed_fallocate_keeps_earlier_pages() -> Outcome {
     let page = page_size();
@@ -196,8 +196,8 @@ fn sigbus_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, `write` and stores into pages allocated before with `fallocate` succeed. `write` beyond these pages fails
-/// with `ENOSPC`.
+/// On a full tmpfs, `write` into pages allocated before with `fallocate` returns the full count, and a store into these pages
+/// raises no signal. `write` beyond these pages fails with `ENOSPC`.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn write_into_fallocated_pages_succeeds() -> Outcome {
     let page = page_size();

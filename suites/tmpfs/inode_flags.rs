@@ -30,8 +30,8 @@ fn require_inode_flags() -> Result<(), Failure> {
     }
 }
 
-/// `FS_IOC_SETFLAGS` sets an inode flag, which `FS_IOC_GETFLAGS` and `statx` then show through every descriptor and in a child.
-/// `FS_IOC_SETFLAGS` with 0 clears the flag.
+/// After `ioctl(FS_IOC_SETFLAGS)` sets an inode flag, `ioctl(FS_IOC_GETFLAGS)` and `statx` return this flag through every
+/// descriptor and in a child. After `ioctl(FS_IOC_SETFLAGS)` with 0 they return no flag.
 #[rstest]
 #[case::immutable(IMMUTABLE)]
 #[case::append_only(APPEND)]
@@ -54,8 +54,8 @@ fn set_flag_is_shown_everywhere(#[case] flag: u32) -> Outcome {
     Ok(())
 }
 
-/// `FS_IOC_SETFLAGS` with `FS_COMPR_FL`, alone or with `FS_NOATIME_FL`, fails with `EOPNOTSUPP`. The flags of the file stay as
-/// they were.
+/// `ioctl(FS_IOC_SETFLAGS)` with `FS_COMPR_FL`, alone or with `FS_NOATIME_FL`, fails with `EOPNOTSUPP`. The flags of the file
+/// stay as they were.
 #[conformance::test(man = "ioctl_iflags(2)", fixed_in = "Linux 6.18 (4dd5b5ac089b)")]
 fn rejects_unsupported_flags() -> Outcome {
     require_inode_flags()?;
@@ -65,8 +65,8 @@ fn rejects_unsupported_flags() -> Outcome {
     Ok(())
 }
 
-/// `FS_IOC_SETFLAGS` with `FS_NODUMP_FL` returns 0 for the owner, and fails with `EPERM` for another unprivileged user. Setting
-/// or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` without `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
+/// `ioctl(FS_IOC_SETFLAGS)` with `FS_NODUMP_FL` returns 0 for the owner, and fails with `EPERM` for another unprivileged user.
+/// Setting or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` without `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "capabilities(7)", needs(second_user, CAP_LINUX_IMMUTABLE))]
 fn setting_requires_owner_or_privilege() -> Outcome {
     require_inode_flags()?;
@@ -77,7 +77,7 @@ fn setting_requires_owner_or_privilege() -> Outcome {
     }
     set_flags(&bound, APPEND)?;
     let files = (own, foreign, bound);
-    let stranger = Participant::spawn("stranger", files, move |(own, foreign, bound), _| {
+    let unprivileged = Participant::spawn("second user", files, move |(own, foreign, bound), _| {
         become_user(user, group)?;
         let privileged = [IMMUTABLE, APPEND, IMMUTABLE | NO_DUMP].map(|flag| set_flags(&own, flag));
         let cleared = [set_flags(&bound, 0), set_flags(&bound, APPEND | NO_DUMP)];
@@ -90,7 +90,7 @@ fn setting_requires_owner_or_privilege() -> Outcome {
         ))
     })?;
     let expected = (Ok(()), Err(EPERM), [Err(EPERM); 3], [Err(EPERM), Ok(())], [NO_DUMP, 0, APPEND | NO_DUMP]);
-    expect_eq!(stranger.join()?, Ok(expected));
+    expect_eq!(unprivileged.join()?, Ok(expected));
     Ok(())
 }
 
@@ -130,8 +130,9 @@ fn immutable_forbids_every_change() -> Outcome {
     Ok(())
 }
 
-/// On a file with `FS_APPEND_FL`, `write` with `O_APPEND` appends. `open` for writing without `O_APPEND`, `truncate`, punched
-/// holes, `fchmod`, `utimensat`, `link`, `rename` and `unlink` fail with `EPERM`, and a writable shared `mmap` with `EACCES`.
+/// On a file with `FS_APPEND_FL`, `write` with `O_APPEND` returns its count. `open` for writing without `O_APPEND`, `truncate`,
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `fchmod`, `utimensat`, `link`, `rename` and `unlink` fail with `EPERM`, and a
+/// writable shared `mmap` with `EACCES`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "open(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn append_only_allows_only_appending() -> Outcome {
     require_inode_flags()?;
@@ -168,8 +169,8 @@ fn append_only_allows_only_appending() -> Outcome {
     Ok(())
 }
 
-/// New files and directories inherit `FS_NODUMP_FL` and `FS_NOATIME_FL` from their directory, and do not inherit `FS_APPEND_FL`.
-/// Existing files keep their flags.
+/// `open` with `O_CREAT`, and `mkdir`, in a directory with `FS_NODUMP_FL` or `FS_NOATIME_FL` create a file or directory with the
+/// same flag. In a directory with `FS_APPEND_FL` the new file or directory has no flag.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn new_files_inherit_some_flags() -> Outcome {
     require_inode_flags()?;
@@ -216,8 +217,8 @@ fn directory_flags_protect_names() -> Outcome {
     Ok(())
 }
 
-/// `FS_IOC_SETFLAGS` updates `st_ctime`. `read` leaves `st_atime` as it was while `FS_NOATIME_FL` is set, and updates it after
-/// the flag is cleared.
+/// `ioctl(FS_IOC_SETFLAGS)` updates `st_ctime`. `read` leaves `st_atime` as it was while `FS_NOATIME_FL` is set, and updates it
+/// after the flag is cleared.
 #[conformance::test(man = "ioctl_iflags(2)", man = "inode(7)", needs(CAP_SYS_ADMIN))]
 fn noatime_keeps_the_access_time() -> Outcome {
     require_inode_flags()?;
@@ -239,8 +240,8 @@ fn noatime_keeps_the_access_time() -> Outcome {
     Ok(())
 }
 
-/// `statx` returns as creation time of a memory file the `st_ctime` that it had when it was created. `write`, `fchmod` and
-/// `futimens` leave the creation time as it was.
+/// `statx` returns in `stx_btime` of a memory file the `st_ctime` that the file had at its creation. `write`, `fchmod` and
+/// `futimens` leave `stx_btime` as it was.
 #[conformance::test(man = "statx(2)", man = "inode(7)")]
 fn creation_time_never_changes() -> Outcome {
     let file = sealable()?;

@@ -118,8 +118,8 @@ fn rename_whiteout_takes_an_inode() -> Outcome {
     Ok(())
 }
 
-/// `fsetxattr` of 5000 bytes on a tmpfs takes a number of inodes, which is recorded. `fremovexattr`, or removal of the file,
-/// makes all of them free again.
+/// `fsetxattr` of 5000 bytes lowers the number of free inodes of a tmpfs by an amount that is recorded. After `fremovexattr`, or
+/// after `unlink` and `close` of the file, the number of free inodes is as before.
 #[conformance::test(man = "xattr(7)", level = observed, needs(CAP_SYS_ADMIN))]
 fn extended_attributes_return_their_inodes() -> Outcome {
     let small = Small::with("nr_inodes=20")?;

@@ -50,8 +50,8 @@ fn rename_replaces_the_target() -> Outcome {
     Ok(())
 }
 
-/// `renameat2` with `RENAME_NOREPLACE` fails with `EEXIST` if the target exists. With `RENAME_EXCHANGE` it swaps two files, or a
-/// file and a directory, and fails with `ENOENT` if one is missing.
+/// `renameat2` with `RENAME_NOREPLACE` fails with `EEXIST` if the target exists. `renameat2` with `RENAME_EXCHANGE` swaps the
+/// names of two files, or of a file and a directory, and fails with `ENOENT` if the target does not exist.
 #[conformance::test(man = "rename(2)")]
 fn renameat2_obeys_its_flags() -> Outcome {
     let scratch = Scratch::new()?;

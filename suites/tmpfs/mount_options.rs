@@ -8,8 +8,8 @@ use rstest::rstest;
 
 use common::memory_file::{FILLING, Small, content, offset};
 
-/// Remounting a tmpfs with `size` below the pages in use fails with `EINVAL`. With the pages in use or more, `mount` returns 0
-/// and the new size takes effect.
+/// `mount` with `MS_REMOUNT` and a `size` below the pages in use of a tmpfs fails with `EINVAL`. With a `size` of the pages in
+/// use or more it returns 0, and `statfs` shows the new size.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_size_is_bounded_by_use() -> Outcome {
     let page = page_size();
@@ -25,8 +25,8 @@ fn remount_size_is_bounded_by_use() -> Outcome {
     Ok(())
 }
 
-/// Remounting a tmpfs with `nr_inodes` below the inodes in use fails with `EINVAL`. With the inodes in use or more, `mount`
-/// returns 0 and the new number takes effect.
+/// `mount` with `MS_REMOUNT` and `nr_inodes` below the inodes in use of a tmpfs fails with `EINVAL`. With `nr_inodes` of the
+/// inodes in use or more it returns 0, and `statfs` shows the new number of free inodes.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     let small = Small::with("nr_inodes=5")?;
@@ -60,8 +60,8 @@ fn size_is_rounded_up_to_pages(#[case] options: &str, #[case] pages: u64) -> Out
     Ok(())
 }
 
-/// A tmpfs mounted with `size=0,nr_inodes=0` has no limit: `statfs` returns 0 for blocks and inodes, and files can be written.
-/// Remounting with a limit fails with `EINVAL`.
+/// A tmpfs mounted with `size=0,nr_inodes=0` has no limit: `statfs` returns 0 for blocks and inodes, and `write` of three pages
+/// returns the full count. `mount` with `MS_REMOUNT` and a limit fails with `EINVAL`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn size_zero_is_unlimited() -> Outcome {
     let small = Small::with("size=0,nr_inodes=0")?;
@@ -74,8 +74,8 @@ fn size_zero_is_unlimited() -> Outcome {
     Ok(())
 }
 
-/// `mount` of a tmpfs with an unknown option, or with an invalid value for `size`, `mode` or `uid`, fails with `EINVAL`. Nothing
-/// is mounted.
+/// `mount` of a tmpfs with an unknown option, or with an invalid value for `size`, `mode` or `uid`, fails with `EINVAL`. `stat`
+/// on the directory returns the same `st_dev` as before.
 #[rstest]
 #[case::size_without_number("size=abc")]
 #[case::unknown_option("no_such_option=1")]
@@ -91,8 +91,8 @@ fn rejects_invalid_options(#[case] options: &str) -> Outcome {
     Ok(())
 }
 
-/// The root directory of a tmpfs has the mode, user and group of the mount options `mode`, `uid` and `gid`. Without these options
-/// its mode is 1777.
+/// `stat` on the root directory of a tmpfs returns the mode, user and group of the mount options `mode`, `uid` and `gid`. Without
+/// these options the mode is 1777.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     use conformance::sys::node::permissions;
@@ -105,8 +105,8 @@ fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     Ok(())
 }
 
-/// Remounting a tmpfs with one option leaves the other options as they were. If one option of a remount is invalid, `mount` fails
-/// with `EINVAL` and changes none of them.
+/// `mount` with `MS_REMOUNT` and one option of a tmpfs leaves the other options as they were. If one option of the call is
+/// invalid, `mount` fails with `EINVAL` and all options stay as they were.
 #[conformance::test(man = "tmpfs(5)", man = "mount(2)", needs(CAP_SYS_ADMIN))]
 fn remount_keeps_other_options() -> Outcome {
     let page = page_size();
@@ -116,7 +116,7 @@ fn remount_keeps_other_options() -> Outcome {
     expect_eq!(small.mount().space(), Ok(Space { blocks: 4, free: 2, inodes: 9, free_inodes: 7 }));
     expect_eq!(small.mount().remount(&format!("size={}", 6 * page)), Ok(()));
     expect_eq!(small.mount().space(), Ok(Space { blocks: 6, free: 4, inodes: 9, free_inodes: 7 }));
-    // A change that is refused for one option makes none of the others.
+    // If one option is invalid, none of the others takes effect.
     expect_eq!(small.mount().remount(&format!("size={page},nr_inodes=50")), Err(EINVAL));
     expect_eq!(small.mount().space(), Ok(Space { blocks: 6, free: 4, inodes: 9, free_inodes: 7 }));
     Ok(())
@@ -139,8 +139,8 @@ fn mountinfo_shows_the_options() -> Outcome {
     Ok(())
 }
 
-/// A tmpfs mounted without `size` has as many blocks as one with `size=50%`, and half as many as one with `size=100%`, each
-/// within one page.
+/// `statfs` on a tmpfs mounted without `size` returns as many blocks as on one with `size=50%`, and half as many as on one with
+/// `size=100%`, each within one page.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn default_size_is_half_of_the_memory() -> Outcome {
     let pages = |options: &str| Small::with(options)?.mount().space().map(|space| space.blocks);
@@ -151,7 +151,7 @@ fn default_size_is_half_of_the_memory() -> Outcome {
             break (before, half, whole);
         }
     };
-    expect!(usual > 0);
+    expect!(usual > 0, "{usual} pages without size");
     // Each size is rounded separately.
     expect!(usual.abs_diff(half) <= 1 && whole.abs_diff(2 * half) <= 1, "{usual}, {half} and {whole} pages");
     Ok(())
