@@ -16,7 +16,8 @@ enum Peer {
     ReadWrite,
 }
 
-/// `open` of the opposite end with `O_NONBLOCK` returns a descriptor and makes a blocked `open` of a FIFO return.
+/// A blocked `open` of one end of a FIFO returns a descriptor when a process opens the opposite end with `O_NONBLOCK`, and the
+/// second `open` returns a descriptor too.
 #[rstest]
 #[conformance::test(posix = "open")]
 fn is_woken_by_a_nonblocking_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
@@ -28,7 +29,7 @@ fn is_woken_by_a_nonblocking_open(#[values(AccessMode::ReadOnly, AccessMode::Wri
     Ok(())
 }
 
-/// `open` of a FIFO with `O_RDWR` returns a descriptor and makes a blocked `open` for reading or writing return.
+/// A blocked `open` of a FIFO for reading or writing returns a descriptor when a process opens the FIFO with `O_RDWR`.
 #[rstest]
 #[conformance::test(man = "fifo(7)")]
 fn is_woken_by_an_open_read_write(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
@@ -41,8 +42,8 @@ fn is_woken_by_an_open_read_write(#[values(AccessMode::ReadOnly, AccessMode::Wri
     Ok(())
 }
 
-/// A blocked `open` of a FIFO returns a descriptor, even if the peer that opened the opposite end, or the FIFO with `O_RDWR`,
-/// closes it before the woken process runs.
+/// A blocked `open` of one end of a FIFO returns a descriptor, even if the process that opened the opposite end, or the FIFO with
+/// `O_RDWR`, closes its descriptor at once.
 #[rstest]
 #[conformance::test(posix = "open")]
 fn is_woken_by_a_peer_that_closes_at_once(
@@ -112,8 +113,8 @@ fn all_are_woken_by_one_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnl
     Ok(())
 }
 
-/// When a reader opens a FIFO, three blocked `open` calls for writing return, and `write` by each process returns its count. The
-/// reader reads the bytes of all three.
+/// When a reader opens a FIFO, three blocked `open` calls for writing return, and `write` of 2 bytes by each process returns 2.
+/// The reader reads the bytes of all three processes.
 #[conformance::test(posix = "open", posix = "write")]
 fn all_woken_writers_can_write() -> Outcome {
     let fifo = Fifo::new()?;

@@ -29,7 +29,7 @@ fn sigpipe_kills_the_writer_by_default() -> Outcome {
     Ok(())
 }
 
-/// After `write` to a FIFO without readers failed with `EPIPE`, a new reader opens and the next `write` returns its count. The
+/// `write` to a FIFO without readers fails with `EPIPE`, and after a new reader opens, the next `write` returns its count. The
 /// reader reads only the bytes of the second `write`.
 #[conformance::test(posix = "write")]
 fn write_succeeds_after_a_new_reader_opens() -> Outcome {

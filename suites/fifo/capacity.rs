@@ -50,8 +50,8 @@ fn outlives_the_descriptor_that_set_it(#[values(AccessMode::ReadOnly, AccessMode
     Ok(())
 }
 
-/// After the last descriptor of a FIFO is closed, `fcntl(F_GETPIPE_SZ)` of the next one returns the default capacity, whatever
-/// `F_SETPIPE_SZ` had set before.
+/// After the last descriptor of a FIFO is closed and the FIFO is opened again, `fcntl(F_GETPIPE_SZ)` returns the default
+/// capacity, whatever `F_SETPIPE_SZ` had set before.
 #[conformance::test(man = "fifo(7)")]
 fn is_reset_by_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;

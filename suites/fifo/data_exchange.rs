@@ -16,8 +16,8 @@ enum Order {
     Unordered,
 }
 
-/// Two processes started by `exec` that know only the name of a FIFO exchange 100,000 bytes, whichever of them calls `open`
-/// first.
+/// Two processes started by `exec` call `open` of a FIFO by its name in either order, one for reading and one for writing. The
+/// reader reads all 100,000 bytes that the writer writes.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "open")]
 fn unrelated_processes_exchange_data(#[values(Order::ReaderFirst, Order::WriterFirst, Order::Unordered)] order: Order) -> Outcome {
@@ -79,8 +79,8 @@ fn two_fifos_carry_both_directions() -> Outcome {
     })
 }
 
-/// Through three processes joined by two FIFOs, the last one reads all 70,000 bytes that the first one wrote, as inverted by the
-/// middle one, and then `read` returns 0.
+/// In a chain of three processes joined by two FIFOs, `read` by the last one returns all 70,000 bytes that the first one wrote,
+/// as changed by the middle one, and then 0.
 #[conformance::test(posix = "mkfifo", posix = "read")]
 fn chain_passes_data_and_end_of_file() -> Outcome {
     let (first, second) = (Fifo::new()?, Fifo::new()?);

@@ -5,8 +5,8 @@ use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo, names_in, open_and_close};
 
-/// After `unlink` of its name, an open FIFO still transfers data between its open ends, and `fstat` reports `st_nlink` 0. `open`
-/// of the removed name fails with `ENOENT`.
+/// After `unlink` of the only name of a FIFO, `write` to and `read` from its open ends still transfer data, and `fstat` reports
+/// `st_nlink` 0. `open` of the removed name fails with `ENOENT`.
 #[conformance::test(posix = "unlink")]
 fn unlinked_fifo_stays_usable() -> Outcome {
     let fifo = Fifo::new()?;
@@ -34,8 +34,8 @@ fn unlink_keeps_a_read_blocked() -> Outcome {
     Ok(())
 }
 
-/// After `unlink` and a second `mkfifo` of the same name, the name leads to a new FIFO with another inode. The new FIFO has none
-/// of the readers, writers and bytes of the old one.
+/// After `unlink` of an open FIFO and `mkfifo` of the same name, `stat` reports another inode, and `open` with `O_WRONLY |
+/// O_NONBLOCK` fails with `ENXIO`. Each of the two FIFOs returns only its own bytes.
 #[conformance::test(posix = "unlink", posix = "mkfifo")]
 fn recreated_name_is_a_new_fifo() -> Outcome {
     let fifo = Fifo::new()?;
@@ -43,7 +43,8 @@ fn recreated_name_is_a_new_fifo() -> Outcome {
     write_all(&old_writer, b"old")?;
     unlink(fifo.path())?;
     mkfifo(fifo.path(), 0o600)?;
-    expect!(stat(fifo.path())?.st_ino != fstat(&old_reader)?.st_ino);
+    let (new, old) = (stat(fifo.path())?.st_ino, fstat(&old_reader)?.st_ino);
+    expect!(new != old, "both have inode {new}");
     expect_eq!(fifo.writer().map(drop), Err(ENXIO));
     let (reader, writer) = fifo.ends()?;
     expect_eq!((unread(&reader), write(&writer, b"new")), (Ok(0), Ok(3)));
@@ -114,8 +115,8 @@ fn rename_keeps_an_open_blocked(#[values(AccessMode::ReadOnly, AccessMode::Write
     Ok(())
 }
 
-/// After `rename` of a second FIFO to the name of an open FIFO, the open FIFO still transfers data between its ends and has
-/// `st_nlink` 0. `open` of the name reaches the second FIFO.
+/// After `rename` of a second FIFO to the name of an open FIFO, `write` to and `read` from the open ends still transfer data, and
+/// `fstat` reports `st_nlink` 0. `stat` of the name reports the inode of the second FIFO.
 #[conformance::test(posix = "rename")]
 fn rename_over_a_fifo_keeps_its_open_ends() -> Outcome {
     let fifo = Fifo::new()?;

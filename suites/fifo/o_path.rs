@@ -11,8 +11,8 @@ fn path_only(fifo: &Fifo) -> Result<OwnedFd, Errno> {
     open(fifo.path(), OFlag::O_PATH)
 }
 
-/// `open` of a FIFO with `O_PATH`, alone or with `O_RDWR`, returns a descriptor that counts as neither reader nor writer. An
-/// `open` for reading stays blocked while an `O_PATH` descriptor is opened.
+/// While a FIFO is open with `O_PATH` only, `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO` and `read` by a new reader
+/// returns 0. `open` with `O_PATH` leaves a blocked `open` for reading blocked.
 #[conformance::test(man = "open(2)")]
 fn is_neither_reader_nor_writer() -> Outcome {
     let fifo = Fifo::new()?;

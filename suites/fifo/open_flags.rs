@@ -94,7 +94,7 @@ fn o_nofollow_rejects_a_symbolic_link() -> Outcome {
 /// `write` through a descriptor opened with `O_APPEND` puts its bytes behind the unread bytes of the FIFO, as `write` without the
 /// flag does.
 #[conformance::test(posix = "open", posix = "write")]
-fn o_append_adds_no_effect() -> Outcome {
+fn o_append_has_no_effect() -> Outcome {
     let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let appending = open(fifo.path(), OFlag::O_WRONLY | OFlag::O_APPEND)?;

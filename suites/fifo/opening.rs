@@ -90,8 +90,7 @@ fn nonblocking_for_writing_succeeds_with_reader(#[case] reading: OFlag) -> Outco
     Ok(())
 }
 
-/// `open` of a FIFO for reading or writing returns a descriptor without blocking while the opposite end is open, the first time
-/// and the second time.
+/// Two `open` calls for the same end of a FIFO both return a descriptor without blocking while the opposite end is open.
 #[rstest]
 #[conformance::test(posix = "open")]
 fn does_not_block_while_the_opposite_end_is_open(

@@ -181,7 +181,7 @@ fn is_checked_by_open_only() -> Outcome {
     Ok(())
 }
 
-/// After `fchmod` through an open end grants read and write permission to others, `open` of the FIFO by another user returns a
+/// After `fchmod` through an open end grants read and write permission to other users, `open` of the FIFO by another user returns a
 /// descriptor. Before that, `open` fails with `EACCES`.
 #[conformance::test(posix = "fchmod", needs(second_user))]
 fn fchmod_applies_to_the_next_open() -> Outcome {

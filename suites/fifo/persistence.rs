@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo};
 
-/// After all descriptors of a FIFO are closed, `stat` of the name reports the same inode, mode and link count, and the FIFO can
-/// be opened again and transfers data.
+/// After all descriptors of a FIFO are closed, `stat` of the name reports the same inode, mode and link count. Ends that are
+/// opened again transfer data.
 #[conformance::test(posix = "mkfifo", man = "fifo(7)")]
 fn name_outlives_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -83,7 +83,7 @@ fn data_is_kept_by_the_writer() -> Outcome {
 }
 
 /// While a child holds the only descriptor of a FIFO, `ioctl(FIONREAD)` on a new reader returns the count of unread bytes. After
-/// the child is killed, it returns 0 on a new reader.
+/// the child is killed, `ioctl(FIONREAD)` on another new reader returns 0.
 #[conformance::test(posix = "close", posix = "fork")]
 fn data_is_kept_by_an_inherited_end() -> Outcome {
     let fifo = Fifo::new()?;
@@ -97,8 +97,8 @@ fn data_is_kept_by_an_inherited_end() -> Outcome {
     Ok(())
 }
 
-/// After a FIFO with unread bytes was closed by all processes, a reader and a writer that open it find `ioctl(FIONREAD)` 0. The
-/// reader reads only the bytes written since then.
+/// After all descriptors of a FIFO with unread bytes are closed, `ioctl(FIONREAD)` on the next writer returns 0. The next reader
+/// reads only the bytes that are written then.
 #[conformance::test(posix = "open", posix = "close")]
 fn next_open_starts_empty() -> Outcome {
     let fifo = Fifo::new()?;

@@ -87,8 +87,8 @@ fn poll_reports_bytes_and_space() -> Outcome {
     Ok(())
 }
 
-/// Closing a descriptor opened with `O_RDWR` as the last reader of a FIFO makes `write` fail with `EPIPE` and raise `SIGPIPE`.
-/// Closing it as the last writer makes `read` return 0.
+/// When a descriptor opened with `O_RDWR` is closed as the last reader of a FIFO, `write` fails with `EPIPE` and raises
+/// `SIGPIPE`. When such a descriptor is closed as the last writer, `read` returns 0.
 #[conformance::test(man = "fifo(7)")]
 fn close_removes_a_reader_and_a_writer() -> Outcome {
     let fifo = Fifo::new()?;

@@ -12,8 +12,8 @@ const HUP: PollFlags = PollFlags::POLLHUP;
 const ERR: PollFlags = PollFlags::POLLERR;
 const NONE: PollFlags = PollFlags::empty();
 
-/// `poll` for `POLLIN` on a reader reports no event before the first writer opens, although `read` returns 0, and none while the
-/// first writer has written no bytes.
+/// `poll` for `POLLIN` on a reader of an empty FIFO reports no event before the first writer opens, although `read` returns 0,
+/// and no event after the first writer opens.
 #[conformance::test(posix = "poll", level = customary)]
 fn no_event_before_the_first_writer() -> Outcome {
     let fifo = Fifo::new()?;

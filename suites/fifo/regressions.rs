@@ -84,9 +84,9 @@ fn open_is_not_interrupted_after_the_reader_opened() -> Outcome {
     let fifo = Fifo::new()?;
     signal::catch(Signal::SIGCHLD, Restart::No)?;
     for _ in 0..20 {
-        let partner = Participant::spawn("partner", (), |(), _| open(fifo.path(), OFlag::O_RDONLY).map(drop))?;
+        let reader = Participant::spawn("reader", (), |(), _| open(fifo.path(), OFlag::O_RDONLY).map(drop))?;
         expect_eq!(open(fifo.path(), OFlag::O_WRONLY).map(drop), Ok(()));
-        expect_eq!(partner.join()?, Ok(()));
+        expect_eq!(reader.join()?, Ok(()));
     }
     Ok(())
 }

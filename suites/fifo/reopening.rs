@@ -89,8 +89,8 @@ fn checks_permission() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/PID/fd/N` with `O_WRONLY` returns a write end of the FIFO that process `PID` has open as `N`. The new write
-/// end stays usable after that process is killed.
+/// `open` of `/proc/PID/fd/N` with `O_WRONLY` returns a write end of the FIFO that process `PID` has open as `N`. After that
+/// process is killed, `write` to the new write end returns its count.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
 fn reaches_descriptors_of_another_process() -> Outcome {
     let fifo = Fifo::new()?;

@@ -62,8 +62,8 @@ fn of_a_new_fifo_are_the_creation_time() -> Outcome {
     Ok(())
 }
 
-/// `write` to a FIFO updates `st_mtime`, as reported by `stat` of the name and `fstat` of both ends, and leaves `st_atime` as it
-/// was.
+/// `write` to a FIFO updates `st_mtime` to the current time, as reported by `stat` of the name and `fstat` of both ends, and
+/// leaves `st_atime` as it was.
 #[conformance::test(posix = "write")]
 fn write_updates_mtime() -> Outcome {
     let fifo = with_timestamps()?;

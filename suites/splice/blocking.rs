@@ -40,7 +40,7 @@ fn returns_zero_when_the_last_writer_closes(
     Ok(())
 }
 
-/// If the last writer of an empty pipe is killed, a `splice` from that pipe that is blocked returns 0.
+/// If the last writer of an empty pipe is killed, a `splice` blocked on that pipe returns 0.
 #[conformance::test(man = "splice(2)")]
 fn returns_zero_when_the_last_writer_is_killed() -> Outcome {
     let (source, feed) = pipe()?;
@@ -234,8 +234,8 @@ fn killed_transfer_moves_no_bytes(
     Ok(())
 }
 
-/// While `splice` is blocked on an empty source pipe, another process can `write` to the target pipe and `read` the bytes from it
-/// without blocking.
+/// While `splice` is blocked on an empty source pipe, `write` to the target pipe and `read` of these bytes by another process
+/// return without blocking. The `splice` stays blocked.
 #[conformance::test(man = "splice(2)")]
 fn blocked_splice_leaves_the_target_usable() -> Outcome {
     let (source, feed) = pipe()?;

@@ -95,7 +95,7 @@ impl Walk<'_> {
                 Ok(count) => expect!((1..=most).contains(&count), "{step:?} moved {count} of {most}"),
                 Err(errno) => {
                     expect_eq!(errno, EAGAIN, "{step:?}");
-                    expect!(most == 0 || full, "{step:?} with {most} bytes to move and room for them");
+                    expect!(most == 0 || full, "{step:?} failed with {most} bytes in the source and free space in the target");
                 }
             }
             expect_eq!((unread(&self.source.0)?, unread(&self.sink.0)?), (self.in_source.len(), self.in_sink.len()));

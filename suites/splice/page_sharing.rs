@@ -118,8 +118,8 @@ enum EmptiedBy {
     SpliceToDevNull,
 }
 
-/// While a second pipe holds bytes copied by `tee`, the source is emptied and new bytes are written to it. `read` from the second
-/// pipe still returns the copied bytes, and from the source the new ones.
+/// Bytes written to a pipe after it was emptied leave the bytes that `tee` had copied from it into a second pipe unchanged.
+/// `read` from the second pipe returns the copied bytes.
 #[rstest]
 #[case::five_bytes(5)]
 #[case::page(usize::MAX)]

@@ -194,8 +194,8 @@ fn moves_a_full_pipe_in_one_call() -> Outcome {
     Ok(())
 }
 
-/// After n `splice` calls of 1 byte each from another pipe, a pipe with a capacity of n pages is full, and the next `splice` with
-/// `SPLICE_F_NONBLOCK` moves no byte. `poll` then reports no `POLLOUT`.
+/// Exactly n `splice` calls of 1 byte each from another pipe return 1 if the target has a capacity of n pages. `poll` then
+/// reports no `POLLOUT` on the write end of the target.
 #[conformance::test(man = "splice(2)", level = customary)]
 fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     let (sink, target) = pipe()?;

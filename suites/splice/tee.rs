@@ -179,7 +179,8 @@ fn count_is_limited_by_the_free_space(#[case] used: usize) -> Outcome {
     Ok(())
 }
 
-/// After n `tee` calls of 1 byte each, a target pipe with a capacity of n pages is full, and `poll` reports no `POLLOUT` on it.
+/// Exactly n `tee` calls of 1 byte each return 1 if the target has a capacity of n pages. `poll` then reports no `POLLOUT` on the
+/// write end of the target.
 #[conformance::test(man = "tee(2)", level = customary)]
 fn each_one_byte_tee_takes_a_page_slot() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
