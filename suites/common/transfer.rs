@@ -7,21 +7,21 @@ use conformance::prelude::*;
 use nix::unistd::Whence;
 
 /// No flags at all.
-pub const PLAIN: SpliceFlags = SpliceFlags::empty();
+pub const NO_FLAGS: SpliceFlags = SpliceFlags::empty();
 
 /// `SPLICE_F_NONBLOCK`.
-pub const NONBLOCK: SpliceFlags = SpliceFlags::SPLICE_F_NONBLOCK;
+pub const SPLICE_F_NONBLOCK: SpliceFlags = SpliceFlags::SPLICE_F_NONBLOCK;
 
 /// `SPLICE_F_MOVE`.
-pub const MOVE: SpliceFlags = SpliceFlags::SPLICE_F_MOVE;
+pub const SPLICE_F_MOVE: SpliceFlags = SpliceFlags::SPLICE_F_MOVE;
 
 /// A way into a pipe other than `write`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supply {
     /// `splice` out of another pipe.
-    SplicePipe,
+    SpliceFromPipe,
     /// `splice` out of a file.
-    SpliceFile,
+    SpliceFromFile,
     /// `tee` from another pipe.
     Tee,
     /// `vmsplice` from memory.
@@ -35,8 +35,8 @@ impl Supply {
     pub fn source(self, bytes: &[u8]) -> Result<Vec<OwnedFd>, Errno> {
         match self {
             Supply::Vmsplice => Ok(Vec::new()),
-            Supply::SpliceFile | Supply::Sendfile => Ok(vec![file(bytes)?]),
-            Supply::SplicePipe | Supply::Tee => {
+            Supply::SpliceFromFile | Supply::Sendfile => Ok(vec![file(bytes)?]),
+            Supply::SpliceFromPipe | Supply::Tee => {
                 let (reader, writer) = holding(bytes)?;
                 Ok(vec![reader, writer])
             }
@@ -46,9 +46,9 @@ impl Supply {
     /// One call that brings `bytes`, or what the source holds of them, into the pipe.
     pub fn once(self, source: &[OwnedFd], bytes: &[u8], to: impl AsFd) -> Result<usize, Errno> {
         match self {
-            Supply::SplicePipe | Supply::SpliceFile => splice(&source[0], to, bytes.len(), PLAIN),
-            Supply::Tee => tee(&source[0], to, bytes.len(), PLAIN),
-            Supply::Vmsplice => vmsplice(to, &[IoSlice::new(bytes)], PLAIN),
+            Supply::SpliceFromPipe | Supply::SpliceFromFile => splice(&source[0], to, bytes.len(), NO_FLAGS),
+            Supply::Tee => tee(&source[0], to, bytes.len(), NO_FLAGS),
+            Supply::Vmsplice => vmsplice(to, &[IoSlice::new(bytes)], NO_FLAGS),
             Supply::Sendfile => sendfile(to, &source[0], None, bytes.len()),
         }
     }
@@ -57,8 +57,8 @@ impl Supply {
     pub fn left(self, source: &[OwnedFd], bytes: &[u8]) -> Result<usize, Errno> {
         match self {
             Supply::Vmsplice => Ok(bytes.len()),
-            Supply::SplicePipe | Supply::Tee => unread(&source[0]),
-            Supply::SpliceFile | Supply::Sendfile => Ok(bytes.len() - position(&source[0])?),
+            Supply::SpliceFromPipe | Supply::Tee => unread(&source[0]),
+            Supply::SpliceFromFile | Supply::Sendfile => Ok(bytes.len() - position(&source[0])?),
         }
     }
 }
@@ -75,11 +75,11 @@ pub fn letters() -> &'static [u8; 5] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drain {
     /// `splice` to a device that forgets everything.
-    SpliceNull,
+    SpliceToDevNull,
     /// `splice` into a file.
-    SpliceFile,
+    SpliceToFile,
     /// `splice` into another pipe.
-    SplicePipe,
+    SpliceToPipe,
     /// `vmsplice` into memory.
     Vmsplice,
 }
@@ -89,9 +89,9 @@ impl Drain {
     pub fn sink(self) -> Result<Vec<OwnedFd>, Errno> {
         match self {
             Drain::Vmsplice => Ok(Vec::new()),
-            Drain::SpliceNull => Ok(vec![null()?]),
-            Drain::SpliceFile => Ok(vec![file(b"")?]),
-            Drain::SplicePipe => {
+            Drain::SpliceToDevNull => Ok(vec![null()?]),
+            Drain::SpliceToFile => Ok(vec![file(b"")?]),
+            Drain::SpliceToPipe => {
                 let (reader, writer) = pipe()?;
                 Ok(vec![writer, reader])
             }
@@ -101,8 +101,8 @@ impl Drain {
     /// One call that takes at most `size` bytes out of the pipe.
     pub fn once(self, from: impl AsFd, sink: &[OwnedFd], size: usize) -> Result<usize, Errno> {
         match self {
-            Drain::Vmsplice => vmsplice_out(from, &mut [IoSliceMut::new(&mut vec![0; size])], PLAIN),
-            Drain::SpliceNull | Drain::SpliceFile | Drain::SplicePipe => splice(from, &sink[0], size, PLAIN),
+            Drain::Vmsplice => vmsplice_out(from, &mut [IoSliceMut::new(&mut vec![0; size])], NO_FLAGS),
+            Drain::SpliceToDevNull | Drain::SpliceToFile | Drain::SpliceToPipe => splice(from, &sink[0], size, NO_FLAGS),
         }
     }
 }
@@ -111,17 +111,17 @@ impl Drain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backing {
     /// A file in the case's directory.
-    Directory,
+    RegularFile,
     /// A file of memory (`memfd_create`).
-    Memory,
+    Memfd,
 }
 
 impl Backing {
     /// A file with that content, open for reading and writing at its beginning.
     pub fn file(self, content: &[u8]) -> Result<OwnedFd, Errno> {
         match self {
-            Backing::Directory => file(content),
-            Backing::Memory => {
+            Backing::RegularFile => file(content),
+            Backing::Memfd => {
                 let memory = nix::sys::memfd::memfd_create("source", nix::sys::memfd::MFdFlags::empty())?;
                 write_all(&memory, content)?;
                 lseek(&memory, 0, Whence::SeekSet)?;

@@ -1,4 +1,5 @@
-//! FIFOs on kernels without memory: what could not be made has no name, and who could not open is not there for the others.
+//! Failing memory allocations: what a failed `mkfifo`, `open` or `unlink` of a FIFO leaves behind. The cases need a kernel with
+//! fault injection.
 
 use conformance::prelude::*;
 use conformance::sys::node::{is_fifo, lstat};
@@ -7,9 +8,10 @@ use rstest::rstest;
 const READING: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK);
 const WRITING: OFlag = OFlag::O_WRONLY.union(OFlag::O_NONBLOCK);
 
-/// A FIFO that cannot be made leaves no name; then it can be made.
+/// If a memory allocation fails in `mkfifo`, the call fails with `ENOMEM` or `ENOSPC` and creates no name. The next `mkfifo` of
+/// that name returns 0.
 #[conformance::test(man = "mkfifo(3)", needs(fault_injection))]
-fn of_a_new_fifo_leaves_no_name() -> Outcome {
+fn failed_mkfifo_leaves_no_name() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     failing_allocations(|faults| {
@@ -24,9 +26,10 @@ fn of_a_new_fifo_leaves_no_name() -> Outcome {
     })
 }
 
-/// A reader whose open failed is no reader: a writer that does not wait is refused. Then it can open.
+/// If a memory allocation fails in a non-blocking `open` of a FIFO for reading, the call fails with `ENOMEM` and opens no
+/// descriptor. A non-blocking `open` for writing then fails with `ENXIO`.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
-fn of_a_reader_leaves_none() -> Outcome {
+fn failed_open_for_reading_leaves_no_reader() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
@@ -47,9 +50,10 @@ fn of_a_reader_leaves_none() -> Outcome {
     })
 }
 
-/// A writer whose open failed is no writer: the reader is at end-of-file, and not told that one was there.
+/// If a memory allocation fails in a non-blocking `open` of a FIFO for writing, the call fails with `ENOMEM`. `read` by the
+/// reader then returns 0, and `poll` reports no event.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
-fn of_a_writer_leaves_none() -> Outcome {
+fn failed_open_for_writing_leaves_no_writer() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
@@ -65,9 +69,10 @@ fn of_a_writer_leaves_none() -> Outcome {
     })
 }
 
-/// Who could not open for both is neither: nobody is let in by it.
+/// If a memory allocation fails in `open` of a FIFO with `O_RDWR`, the call fails with `ENOMEM`. A non-blocking `open` for
+/// writing then fails with `ENXIO`, and `read` by a new reader returns 0.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
-fn of_an_open_for_both_leaves_neither() -> Outcome {
+fn failed_open_read_write_leaves_no_end() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
@@ -83,32 +88,34 @@ fn of_an_open_for_both_leaves_neither() -> Outcome {
     })
 }
 
-/// A side that waits in its open is not let go by another whose open fails; it is by the next.
+/// If a memory allocation fails in `open` of one end of a FIFO, the call fails with `ENOMEM`, and an `open` of the opposite end
+/// stays blocked. The next successful `open` of the first end makes the blocked `open` return.
 #[rstest]
-#[case::for_a_writer(OFlag::O_RDONLY, OFlag::O_WRONLY)]
-#[case::for_a_reader(OFlag::O_WRONLY, OFlag::O_RDONLY)]
+#[case::blocked_reader(OFlag::O_RDONLY, OFlag::O_WRONLY)]
+#[case::blocked_writer(OFlag::O_WRONLY, OFlag::O_RDONLY)]
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
-fn leaves_who_waits_waiting(#[case] waiting: OFlag, #[case] coming: OFlag) -> Outcome {
+fn failed_open_wakes_no_blocked_open(#[case] blocked: OFlag, #[case] opposite: OFlag) -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
     failing_allocations(|faults| {
         let name = path.clone();
-        let waiter = Participant::spawn("waiter", (), move |(), _| open(&name, waiting).map(drop))?;
+        let waiter = Participant::spawn("waiter", (), move |(), _| open(&name, blocked).map(drop))?;
         waiter.until_blocked()?;
-        if let Err(errno) = faults.during(|| open(&path, coming))?.map(drop) {
+        if let Err(errno) = faults.during(|| open(&path, opposite))?.map(drop) {
             expect_eq!(errno, ENOMEM);
             waiter.expect_still_blocked()?;
-            expect_eq!(open(&path, coming).map(drop), Ok(()));
+            expect_eq!(open(&path, opposite).map(drop), Ok(()));
         }
         expect_eq!(waiter.join()?, Ok(()));
         Ok(())
     })
 }
 
-/// Names are removed, and other FIFOs opened under the old name, without anything left of what failed.
+/// If a memory allocation fails in `unlink` of a FIFO, the call fails with `ENOMEM`, and `open` of the name still reaches the
+/// FIFO. A second `unlink` returns 0 and removes the name.
 #[conformance::test(man = "unlink(2)", needs(fault_injection))]
-fn of_a_removal_leaves_the_name_or_takes_it() -> Outcome {
+fn failed_unlink_keeps_the_name() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     failing_allocations(|faults| {
@@ -116,7 +123,7 @@ fn of_a_removal_leaves_the_name_or_takes_it() -> Outcome {
         let reader = open(&path, READING)?;
         if let Err(errno) = faults.during(|| unlink(&path))? {
             expect_eq!(errno, ENOMEM);
-            // It is the same FIFO still: its reader is met.
+            // The name still leads to the same FIFO: the reader lets the writer in.
             expect_eq!(open(&path, WRITING).map(drop), Ok(()));
             expect_eq!(unlink(&path), Ok(()));
         }

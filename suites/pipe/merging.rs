@@ -89,7 +89,7 @@ fn is_forgotten_when_the_page_is_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
 fn does_not_reach_the_source_of_the_page(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
     #[values(false, true)] used: bool,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
@@ -101,12 +101,12 @@ fn does_not_reach_the_source_of_the_page(
         }
     }
     let memory = b"shared".to_vec();
-    let source = way.source(&memory)?;
-    expect_eq!(way.once(&source, &memory, &writer), Ok(6));
+    let source = call.source(&memory)?;
+    expect_eq!(call.once(&source, &memory, &writer), Ok(6));
     expect_eq!((write(&writer, b" written"), unread(&reader)), (Ok(8), Ok(14)));
-    match way {
-        Supply::SplicePipe => expect_eq!(unread(&source[0]), Ok(0)),
-        Supply::SpliceFile | Supply::Sendfile => expect_eq!(content(&source[0]), Ok(memory.clone())),
+    match call {
+        Supply::SpliceFromPipe => expect_eq!(unread(&source[0]), Ok(0)),
+        Supply::SpliceFromFile | Supply::Sendfile => expect_eq!(content(&source[0]), Ok(memory.clone())),
         Supply::Tee => expect_eq!(drain(&source[0]), Ok(memory.clone())),
         Supply::Vmsplice => expect_eq!(memory, b"shared"),
     }
@@ -119,14 +119,14 @@ fn does_not_reach_the_source_of_the_page(
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
 fn behind_a_transfer_is_all_or_nothing(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     set_nonblocking(&writer, true)?;
     let held = all_but(&writer, page_size())?;
     let memory = b"shared".to_vec();
-    let source = way.source(&memory)?;
-    expect_eq!(way.once(&source, &memory, &writer), Ok(6));
+    let source = call.source(&memory)?;
+    expect_eq!(call.once(&source, &memory, &writer), Ok(6));
     let written = write(&writer, b" written");
     expect!(written == Ok(8) || written == Err(EAGAIN), "{written:?}");
     let more = written.unwrap_or(0);

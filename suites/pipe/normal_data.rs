@@ -98,12 +98,12 @@ fn wakes_nobody_who_waits_for_priority_data(#[values(Kind::Pipe, Kind::Fifo)] ki
 #[rstest]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]
 fn wakes_its_poller_when_transferred(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
-    let source = way.source(b"abc")?;
+    let source = call.source(b"abc")?;
     let poller = poller(&reader, READ)?;
-    expect_eq!(way.once(&source, b"abc", &writer), Ok(3));
+    expect_eq!(call.once(&source, b"abc", &writer), Ok(3));
     expect_eq!(told(poller)?, READ);
     Ok(())
 }
@@ -113,13 +113,13 @@ fn wakes_its_poller_when_transferred(
 #[rstest]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]
 fn wakes_its_poller_when_transferred_away(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
     fill(&writer)?;
-    let sink = way.sink()?;
+    let sink = call.sink()?;
     let poller = poller(&writer, WRITE)?;
-    expect_eq!(way.once(&reader, &sink, page_size()), Ok(page_size()));
+    expect_eq!(call.once(&reader, &sink, page_size()), Ok(page_size()));
     expect_eq!(told(poller)?, WRITE);
     Ok(())
 }

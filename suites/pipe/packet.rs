@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use common::pipe::Kind;
-use common::transfer::{NONBLOCK, PLAIN, content, drain, file, pages};
+use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, pages};
 
 /// A pipe in packet mode whose ends do not wait.
 fn packets() -> Result<(OwnedFd, OwnedFd), Errno> {
@@ -223,7 +223,7 @@ fn stays_one_in_another_pipe(#[case] copied: bool) -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
     let transfer = if copied { tee } else { splice };
-    expect_eq!(transfer(&source, &target, 100, PLAIN), Ok(8));
+    expect_eq!(transfer(&source, &target, 100, NO_FLAGS), Ok(8));
     expect_eq!(reads(&sink, 100)?, [&b"abcdef"[..], b"gh"]);
     expect_eq!(unread(&source)?, if copied { 8 } else { 0 });
     Ok(())
@@ -234,7 +234,7 @@ fn stays_one_in_another_pipe(#[case] copied: bool) -> Outcome {
 fn is_divided_by_a_transfer() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
-    expect_eq!(splice(&source, &target, 2, PLAIN), Ok(2));
+    expect_eq!(splice(&source, &target, 2, NO_FLAGS), Ok(2));
     expect_eq!((reads(&sink, 100)?, unread(&source)?), (vec![b"ab".to_vec()], 6));
     expect_eq!(reads(&source, 100)?, [&b"cdef"[..], b"gh"]);
     Ok(())
@@ -245,7 +245,7 @@ fn is_divided_by_a_transfer() -> Outcome {
 fn is_joined_by_no_write_in_another_pipe() -> Outcome {
     let (source, _feed) = holding(&[b"abc"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
-    expect_eq!(splice(&source, &target, 100, PLAIN), Ok(3));
+    expect_eq!(splice(&source, &target, 100, NO_FLAGS), Ok(3));
     write_all(&target, b"ZZ")?;
     expect_eq!(reads(&sink, 100)?, [&b"abc"[..], b"ZZ"]);
     Ok(())
@@ -258,7 +258,7 @@ fn goes_into_a_file_as_bytes() -> Outcome {
     let kept = file(b"")?;
     let mut moved = 0;
     while moved < 6 {
-        let count = splice(&source, &kept, 4, NONBLOCK);
+        let count = splice(&source, &kept, 4, SPLICE_F_NONBLOCK);
         expect_matches!(count, Ok(1..=4));
         moved += count.unwrap_or(0);
     }
@@ -271,9 +271,9 @@ fn goes_into_a_file_as_bytes() -> Outcome {
 fn is_not_cut_by_a_transfer_into_memory() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let mut memory = [b'.'; 7];
-    expect_eq!(vmsplice_out(&source, &mut [IoSliceMut::new(&mut memory[..3])], PLAIN), Ok(3));
+    expect_eq!(vmsplice_out(&source, &mut [IoSliceMut::new(&mut memory[..3])], NO_FLAGS), Ok(3));
     expect_eq!(unread(&source)?, 5);
-    expect_eq!(vmsplice_out(&source, &mut [IoSliceMut::new(&mut memory[3..])], PLAIN), Ok(4));
+    expect_eq!(vmsplice_out(&source, &mut [IoSliceMut::new(&mut memory[3..])], NO_FLAGS), Ok(4));
     expect_eq!((&memory, drain(&source)?), (b"abcdefg", b"h".to_vec()));
     Ok(())
 }
@@ -283,7 +283,7 @@ fn is_not_cut_by_a_transfer_into_memory() -> Outcome {
 fn is_not_made_of_what_comes_from_a_file() -> Outcome {
     let (reader, writer) = packets()?;
     let source = file(b"0123456789")?;
-    expect_eq!(splice(&source, &writer, 10, PLAIN), Ok(10));
+    expect_eq!(splice(&source, &writer, 10, NO_FLAGS), Ok(10));
     let first = read_some(&reader, 3)?;
     let rest = reads(&reader, 100)?.concat();
     observe!("pipe.packet.keeps_what_comes_from_a_file", rest.len() == 7);

@@ -77,15 +77,15 @@ fn is_the_same_for_a_vector(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Out
 #[rstest]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", man = "signal(7)")]
 fn is_the_same_for_a_transfer(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let ((reader, writer_end), _) = full()?;
-    let source = way.source(b"abc")?;
+    let source = call.source(b"abc")?;
     let mover = Participant::spawn("mover", (writer_end, broken(Kind::Pipe)?, source), move |(end, broken, source), _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         let written = told_by(|| write(&broken, b"x"));
-        let at_once = told_by(|| way.once(&source, b"abc", &broken));
-        Ok::<_, Errno>((written, at_once, told_by(|| way.once(&source, b"abc", &end))))
+        let at_once = told_by(|| call.once(&source, b"abc", &broken));
+        Ok::<_, Errno>((written, at_once, told_by(|| call.once(&source, b"abc", &end))))
     })?;
     mover.until_blocked()?;
     drop(reader);

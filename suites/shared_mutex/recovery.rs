@@ -1,62 +1,69 @@
-//! Recovery: who inherits a mutex from the dead may declare it repaired, and dies as any other owner if it does not come to that.
+//! Recovery of a robust mutex after `EOWNERDEAD`: `pthread_mutex_consistent`, the rights of the new owner, its death, and the state not
+//! recoverable.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::fixture::{Kind, WELL, holder, turn};
+use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
 
-/// Only a mutex that has been inherited can be declared repaired, and once.
+/// `pthread_mutex_consistent` on a robust mutex returns 0 once after the caller got `EOWNERDEAD`. In every other state, including
+/// a repeated call, it fails with `EINVAL`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn is_for_what_is_broken(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn consistent_needs_an_inconsistent_mutex(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+) -> Outcome {
     let mutex = kind.robust()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!((mutex.consistent(), mutex.lock()), (Err(EINVAL), Err(EOWNERDEAD)));
     expect_eq!([mutex.consistent(), mutex.consistent(), mutex.unlock()], [Ok(()), Err(EINVAL), Ok(())]);
-    expect_eq!((mutex.consistent(), turn(&mutex)), (Err(EINVAL), WELL));
+    expect_eq!((mutex.consistent(), lock_unlock(&mutex)), (Err(EINVAL), BOTH_OK));
     Ok(())
 }
 
-/// A mutex that is not robust is never broken, so that it cannot be repaired.
+/// `pthread_mutex_consistent` on a mutex that is not robust, unlocked or owned by the caller, fails with `EINVAL`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn is_not_for_a_mutex_that_is_not_robust(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
+fn consistent_rejects_a_mutex_that_is_not_robust(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
     Ok(())
 }
 
-/// Who has not inherited the mutex but declares it repaired is refused, or does it for the owner: no standard says.
+/// If a process calls `pthread_mutex_consistent` while another one owns the inconsistent mutex, the call returns 0 or fails with
+/// `EPERM` or `EINVAL`, and the case records which. The owner's own call then returns 0, or fails with `EINVAL` if the first one
+/// returned 0.
 #[conformance::test(posix = "pthread_mutex_consistent", level = observed)]
-fn by_another_than_the_heir_is_up_to_the_system() -> Outcome {
+fn consistent_by_another_process_is_recorded() -> Outcome {
     let mutex = Kind::Normal.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!(mutex.lock(), Err(EOWNERDEAD));
-    let stranger = Participant::spawn("stranger", (), |(), _| (mutex.consistent(), mutex.unlock()))?;
-    let (consistent, unlocked) = stranger.join()?;
-    observe!("mutex.repaired-by-a-stranger", format!("{consistent:?}"));
+    let other = Participant::spawn("other", (), |(), _| (mutex.consistent(), mutex.unlock()))?;
+    let (consistent, unlocked) = other.join()?;
+    observe!("mutex.consistent-by-another-process", format!("{consistent:?}"));
     expect_matches!(consistent, Ok(()) | Err(EPERM | EINVAL));
     expect_eq!(unlocked, Err(EPERM));
     expect_eq!((mutex.consistent(), mutex.unlock()), (if consistent == Ok(()) { Err(EINVAL) } else { Ok(()) }, Ok(())));
-    expect_eq!(turn(&mutex), WELL);
+    expect_eq!(lock_unlock(&mutex), BOTH_OK);
     Ok(())
 }
 
-/// The heir of a recursive mutex holds it once, however often the dead owner had locked it; from there it counts as ever.
+/// If the owner of a recursive robust mutex dies after locking it three times, the process that gets `EOWNERDEAD` holds it once.
+/// One `pthread_mutex_unlock` for each of its own locks frees the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_recursive_mutex_begins_at_one() -> Outcome {
+fn recursive_count_restarts_at_one() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
     let owner = Participant::spawn("owner", (), |(), _| [mutex.lock(), mutex.lock(), mutex.lock()])?;
     expect_eq!(owner.join()?, [Ok(()); 3]);
     expect_eq!((mutex.lock(), mutex.consistent()), (Err(EOWNERDEAD), Ok(())));
-    let other = |answer| {
+    let other = |expected| {
         let other = Participant::spawn("other", (), |(), _| (mutex.try_lock(), mutex.unlock()))?;
-        expect_eq!(other.join()?, answer);
+        expect_eq!(other.join()?, expected);
         Ok(())
     };
     expect_eq!([mutex.lock(), mutex.unlock()], [Ok(()); 2]);
@@ -65,68 +72,74 @@ fn of_a_recursive_mutex_begins_at_one() -> Outcome {
     other((Ok(()), Ok(())))
 }
 
-/// The heir of a recursive mutex may lock it once more before it is repaired.
+/// If a process that got `EOWNERDEAD` on a recursive robust mutex calls `pthread_mutex_lock` again before
+/// `pthread_mutex_consistent`, both calls return 0, and two unlocks free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_recursive_mutex_may_wait_until_it_is_locked_twice() -> Outcome {
+fn recursive_can_be_relocked_before_consistent() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!([mutex.lock(), mutex.lock(), mutex.consistent()], [Err(EOWNERDEAD), Ok(()), Ok(())]);
     expect_eq!([mutex.unlock(), mutex.unlock(), mutex.unlock()], [Ok(()), Ok(()), Err(EPERM)]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// The heir of a mutex that checks errors owns it: locking it once more is a deadlock, even before it is repaired.
+/// If a process that got `EOWNERDEAD` on an errorcheck robust mutex calls `pthread_mutex_lock` again, it fails with `EDEADLK`,
+/// before and after `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_checking_mutex_knows_the_heir() -> Outcome {
-    let mutex = Kind::ErrorChecking.robust()?;
-    holder(&mutex)?.kill()?;
+fn errorcheck_relock_by_the_new_owner_fails_with_edeadlk() -> Outcome {
+    let mutex = Kind::Errorcheck.robust()?;
+    owner(&mutex)?.kill()?;
     expect_eq!([mutex.lock(), mutex.lock()], [Err(EOWNERDEAD), Err(EDEADLK)]);
     expect_eq!([mutex.consistent(), mutex.lock(), mutex.unlock()], [Ok(()), Err(EDEADLK), Ok(())]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// An heir that is killed in turn, before the repair or after it, has an heir: as often as it happens.
+/// If each new owner of a robust mutex is killed in turn after it got `EOWNERDEAD`, before or after it called
+/// `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` every time.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutexattr_setrobust(3)")]
-fn can_be_cut_short_and_begun_again(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] repaired: bool,
+fn each_killed_new_owner_leaves_eownerdead(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+    #[values(false, true)] consistent: bool,
 ) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     for generation in 1..4 {
-        let heir = Participant::spawn("heir", (), |(), link| -> () {
+        let next = Participant::spawn("new owner", (), |(), link| -> () {
             assert_eq!((mutex.lock(), mutex.word(0).load(SeqCst)), (Err(EOWNERDEAD), generation - 1));
-            assert!(!repaired || mutex.consistent() == Ok(()));
+            assert!(!consistent || mutex.consistent() == Ok(()));
             mutex.word(0).store(generation, SeqCst);
-            link.reached("inherited");
+            link.reached("locked");
             link.park()
         })?;
-        heir.until_reached("inherited")?;
+        next.until_reached("locked")?;
         expect_eq!(mutex.try_lock(), Err(EBUSY));
-        heir.kill()?;
+        next.kill()?;
     }
     expect_eq!((mutex.lock(), mutex.word(0).load(SeqCst)), (Err(EOWNERDEAD), 3));
-    expect_eq!((mutex.consistent(), mutex.unlock(), turn(&mutex)), (Ok(()), Ok(()), WELL));
+    expect_eq!((mutex.consistent(), mutex.unlock(), lock_unlock(&mutex)), (Ok(()), Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// While an heir is at the repair others wait, and the death of the heir is told to exactly one of them.
+/// If a process that got `EOWNERDEAD` on a robust mutex is killed while two others are blocked on the mutex, `pthread_mutex_lock`
+/// returns `EOWNERDEAD` in one of them and, after `pthread_mutex_consistent`, 0 in the other.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn is_waited_for(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn killed_new_owner_gives_eownerdead_to_one_waiter(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
-    let heir = Participant::spawn("heir", (), |(), link| -> () {
+    owner(&mutex)?.kill()?;
+    let next = Participant::spawn("new owner", (), |(), link| -> () {
         assert_eq!(mutex.lock(), Err(EOWNERDEAD));
-        link.reached("inherited");
+        link.reached("locked");
         link.park()
     })?;
-    heir.until_reached("inherited")?;
+    next.until_reached("locked")?;
     let wait = |(), _: &Link| {
         let locked = mutex.lock();
         (locked, if locked == Err(EOWNERDEAD) { mutex.consistent() } else { Ok(()) }, mutex.unlock())
@@ -135,23 +148,23 @@ fn is_waited_for(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Ki
     for waiter in &waiters {
         waiter.until_blocked()?;
     }
-    heir.kill()?;
+    next.kill()?;
     let [first, second] = waiters;
     let mut seen = [first.join()?, second.join()?];
     seen.sort_unstable();
-    expect_eq!((seen, turn(&mutex)), ([(Ok(()), Ok(()), Ok(())), (Err(EOWNERDEAD), Ok(()), Ok(()))], WELL));
+    expect_eq!((seen, lock_unlock(&mutex)), ([(Ok(()), Ok(()), Ok(())), (Err(EOWNERDEAD), Ok(()), Ok(()))], BOTH_OK));
     Ok(())
 }
 
-/// Each kind of mutex that was unlocked without a repair is lost to all, by each way of locking, and to who destroys it it is a
-/// mutex as any other.
+/// If a process that got `EOWNERDEAD` unlocks the mutex without `pthread_mutex_consistent`, every later `pthread_mutex_lock` and
+/// `pthread_mutex_trylock` fails with `ENOTRECOVERABLE`. `pthread_mutex_consistent` then fails with `EINVAL`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)")]
-fn that_is_left_out_loses_the_mutex(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
+fn unlock_without_consistent_makes_it_not_recoverable(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!((mutex.lock(), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));
     expect_eq!([mutex.lock(), mutex.consistent(), mutex.unlock()], [Err(ENOTRECOVERABLE), Err(EINVAL), Err(EPERM)]);
     let other = Participant::spawn("other", (), |(), _| [mutex.lock(), mutex.lock(), mutex.try_lock()])?;
@@ -159,14 +172,15 @@ fn that_is_left_out_loses_the_mutex(
     Ok(())
 }
 
-/// A waiter that sleeps while the mutex is lost is told so.
+/// If the new owner of a robust mutex unlocks it without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
+/// `ENOTRECOVERABLE` in a process that is blocked on it.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_consistent(3)")]
-fn that_is_left_out_is_told_to_a_waiter(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
+fn waiter_gets_enotrecoverable(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!(mutex.lock(), Err(EOWNERDEAD));
     let waiter = Participant::spawn("waiter", (), |(), _| mutex.lock())?;
     waiter.until_blocked()?;
@@ -174,36 +188,38 @@ fn that_is_left_out_is_told_to_a_waiter(
     Ok(())
 }
 
-/// A newcomer that begins to wait while an heir is at the repair, or gives up waiting, does not make those forgotten who wait longer.
+/// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, a `pthread_mutex_trylock` fails
+/// with `EBUSY` and a `pthread_mutex_timedlock` with `ETIMEDOUT`. After the recovery both waiters still lock the mutex.
 #[cfg(has_timed_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc, commit 5920a4a624")]
-fn leaves_the_turn_of_those_who_wait(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
+fn failed_lock_attempts_forget_no_waiter(
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     use conformance::sys::pthread_time::Clock;
     let mutex = kind.robust()?;
-    let owner = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let wait = |name: &str| {
         let waiter = Participant::spawn(name, (), |(), link| {
             let locked = mutex.lock();
             if locked == Err(EOWNERDEAD) {
-                link.meet("repair");
+                link.meet("recover");
             }
             (locked, if locked.is_err() { mutex.consistent() } else { Ok(()) }, mutex.unlock())
         })?;
         waiter.until_blocked()?;
         Ok::<_, Failure>(waiter)
     };
-    let first = wait("first")?;
+    let first = wait("waiter 1")?;
     owner.kill()?;
-    first.until_reached("repair")?;
-    let (second, newcomer) = (wait("second")?, wait("newcomer")?);
-    let late = Clock::Realtime.after(std::time::Duration::from_millis(1))?;
-    expect_eq!([mutex.try_lock(), mutex.timed_lock(late)], [Err(EBUSY), Err(ETIMEDOUT)]);
-    first.open("repair")?;
-    let well = (Ok(()), Ok(()), Ok(()));
-    expect_eq!((first.join()?, second.join()?, newcomer.join()?), ((Err(EOWNERDEAD), Ok(()), Ok(())), well, well));
-    expect_eq!(turn(&mutex), WELL);
+    first.until_reached("recover")?;
+    let (second, third) = (wait("waiter 2")?, wait("waiter 3")?);
+    let soon = Clock::Realtime.after(std::time::Duration::from_millis(1))?;
+    expect_eq!([mutex.try_lock(), mutex.timed_lock(soon)], [Err(EBUSY), Err(ETIMEDOUT)]);
+    first.open("recover")?;
+    let consistent = (Ok(()), Ok(()), Ok(()));
+    let recovered = (Err(EOWNERDEAD), Ok(()), Ok(()));
+    expect_eq!((first.join()?, second.join()?, third.join()?), (recovered, consistent, consistent));
+    expect_eq!(lock_unlock(&mutex), BOTH_OK);
     Ok(())
 }

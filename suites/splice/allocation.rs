@@ -1,16 +1,16 @@
-//! Transfers on kernels without memory: what `splice` and its relatives report as moved is what arrived, and what the source is
-//! rid of; a failure moves nothing.
+//! Failing memory allocations in `splice`, `tee`, `vmsplice` and `sendfile`: the returned count is that of the bytes that
+//! arrived, and all other bytes stay in the source. The cases need a kernel with fault injection.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::transfer::{Drain, PLAIN, Supply, content, drain, file, holding, position};
+use common::transfer::{Drain, NO_FLAGS, Supply, content, drain, file, holding, position};
 
 fn bytes() -> Vec<u8> {
     pattern(3 * page_size() + 5)
 }
 
-/// The count of a transfer that may have failed for want of memory, and in no other way.
+/// The count of a transfer, 0 if it failed with `ENOMEM`. Any other errno is a failure.
 fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
     match result {
         Ok(count) => Ok(count),
@@ -21,63 +21,66 @@ fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
     }
 }
 
-/// Into a pipe: what arrived is a beginning as long as was said, and the source has just the rest; then the rest follows.
+/// If a memory allocation fails in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call returns the count of bytes
+/// that arrived or fails with `ENOMEM`. The next call transfers the rest.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)", needs(fault_injection))]
-fn is_answered_with_what_arrived(
-    #[values(Supply::SplicePipe, Supply::SpliceFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] way: Supply,
+fn into_a_pipe_counts_the_arrived_bytes(
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, writer) = pipe()?;
-        let source = way.source(&bytes)?;
-        let result = faults.during(|| way.once(&source, &bytes, &writer))?;
+        let source = call.source(&bytes)?;
+        let result = faults.during(|| call.once(&source, &bytes, &writer))?;
         expect!(faults.struck() || result == Ok(bytes.len()), "{result:?} although no allocation failed");
         let count = moved(result)?;
-        let kept = if matches!(way, Supply::Tee | Supply::Vmsplice) { bytes.len() } else { bytes.len() - count };
-        expect_eq!((unread(&reader), way.left(&source, &bytes)), (Ok(count), Ok(kept)));
-        expect!(drain(&reader)? == bytes[..count], "other bytes came than were sent");
+        let kept = if matches!(call, Supply::Tee | Supply::Vmsplice) { bytes.len() } else { bytes.len() - count };
+        expect_eq!((unread(&reader), call.left(&source, &bytes)), (Ok(count), Ok(kept)));
+        expect_eq!(drain(&reader)?, bytes[..count].to_vec());
         let from = bytes.len() - kept;
         if kept > 0 {
-            expect_eq!(way.once(&source, &bytes[from..], &writer), Ok(kept));
-            expect!(drain(&reader)? == bytes[from..], "the rest is not what followed");
+            expect_eq!(call.once(&source, &bytes[from..], &writer), Ok(kept));
+            expect_eq!(drain(&reader)?, bytes[from..].to_vec());
         }
         Ok(())
     })
 }
 
-/// Out of a pipe: nothing is lost between what was taken and what is left.
+/// If a memory allocation fails in `splice` or `vmsplice` out of a pipe, the call returns the count of bytes that it moved or
+/// fails with `ENOMEM`. All other bytes stay in the pipe in order.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", needs(fault_injection))]
-fn leaves_the_rest_in_the_pipe(
-    #[values(Drain::SpliceNull, Drain::SpliceFile, Drain::SplicePipe, Drain::Vmsplice)] way: Drain,
+fn out_of_a_pipe_leaves_the_rest(
+    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
 ) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, _writer) = holding(&bytes)?;
-        let sink = way.sink()?;
-        let count = moved(faults.during(|| way.once(&reader, &sink, bytes.len()))?)?;
+        let sink = call.sink()?;
+        let count = moved(faults.during(|| call.once(&reader, &sink, bytes.len()))?)?;
         expect!(faults.struck() || count == bytes.len(), "{count} bytes moved although no allocation failed");
         expect_eq!(unread(&reader), Ok(bytes.len() - count));
-        match way {
-            Drain::SpliceFile => {
+        match call {
+            Drain::SpliceToFile => {
                 expect_eq!(position(&sink[0]), Ok(count));
-                expect!(content(&sink[0])? == bytes[..count], "the file holds something else");
+                expect_eq!(content(&sink[0])?, bytes[..count].to_vec());
             }
-            Drain::SplicePipe => expect!(drain(&sink[1])? == bytes[..count], "the other pipe holds something else"),
-            Drain::SpliceNull | Drain::Vmsplice => {}
+            Drain::SpliceToPipe => expect_eq!(drain(&sink[1])?, bytes[..count].to_vec()),
+            Drain::SpliceToDevNull | Drain::Vmsplice => {}
         }
-        expect!(drain(&reader)? == bytes[count..], "the rest is something else");
+        expect_eq!(drain(&reader)?, bytes[count..].to_vec());
         Ok(())
     })
 }
 
-/// An offset that is handed in counts what arrived, and the file's own position stays.
+/// If a memory allocation fails in `splice` or `sendfile` from a file at an offset into a pipe, the offset advances by the count
+/// of bytes that arrived, and the file position stays 0.
 #[rstest]
-#[case::of_splice(false)]
-#[case::of_sendfile(true)]
+#[case::splice(false)]
+#[case::sendfile(true)]
 #[conformance::test(man = "splice(2)", man = "sendfile(2)", needs(fault_injection))]
-fn moves_an_offset_by_what_arrived(#[case] by_sendfile: bool) -> Outcome {
+fn advances_the_offset_by_the_arrived_bytes(#[case] by_sendfile: bool) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, writer) = pipe()?;
@@ -88,27 +91,28 @@ fn moves_an_offset_by_what_arrived(#[case] by_sendfile: bool) -> Outcome {
             if by_sendfile {
                 sendfile(&writer, &source, Some(&mut offset), wanted)
             } else {
-                splice_at((&source, Some(&mut offset)), (&writer, None), wanted, PLAIN)
+                splice_at((&source, Some(&mut offset)), (&writer, None), wanted, NO_FLAGS)
             }
         })?;
         let count = moved(result)?;
         expect_eq!((usize::try_from(offset), position(&source)), (Ok(7 + count), Ok(0)));
-        expect!(drain(&reader)? == bytes[7..7 + count], "other bytes came than were sent");
+        expect_eq!(drain(&reader)?, bytes[7..7 + count].to_vec());
         Ok(())
     })
 }
 
-/// A file that is sent to a file goes through a pipe of the kernel's own: what arrived is what the source is rid of.
+/// If a memory allocation fails in `sendfile` from file to file, both file positions advance by the returned count, or stay 0
+/// after `ENOMEM`. A second `sendfile` transfers the rest.
 #[conformance::test(man = "sendfile(2)", needs(fault_injection))]
-fn of_the_pipe_between_two_files_loses_nothing() -> Outcome {
+fn sendfile_between_files_loses_no_bytes() -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (source, sink) = (file(&bytes)?, file(b"")?);
         let count = moved(faults.during(|| sendfile(&sink, &source, None, bytes.len()))?)?;
         expect_eq!((position(&source), position(&sink)), (Ok(count), Ok(count)));
-        expect!(content(&sink)? == bytes[..count], "the file holds something else");
+        expect_eq!(content(&sink)?, bytes[..count].to_vec());
         expect_eq!(sendfile(&sink, &source, None, bytes.len()), Ok(bytes.len() - count));
-        expect!(content(&sink)? == bytes, "the whole is something else");
+        expect_eq!(content(&sink)?, bytes);
         Ok(())
     })
 }
