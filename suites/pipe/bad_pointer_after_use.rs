@@ -1,13 +1,14 @@
-//! Bad pointers in a pipe that has been in use: each place of its buffer has held bytes before, and none of them comes back.
+//! Invalid pointers on a pipe that has been in use: every buffer of the pipe has held bytes before, and `EFAULT` must not bring
+//! any of them back.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::ends::{next, not_waiting};
+use common::ends::{next, open_nonblocking};
 use common::pipe::Kind;
 
-/// Brings so many chunks through, one after the other.
-fn go_round(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> Outcome {
+/// Writes the chunk and reads it back, `times` times.
+fn write_and_read_back(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> Outcome {
     for _ in 0..times {
         expect_eq!(write(writer, chunk), Ok(chunk.len()));
         expect!(read_exactly(reader, chunk.len())? == chunk, "other bytes came than were written");
@@ -15,15 +16,16 @@ fn go_round(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> O
     Ok(())
 }
 
-/// A write from nowhere adds nothing to count or to read, however far round the pipe has been used, and by chunks of whatever size.
+/// If `write` from an invalid pointer fails with `EFAULT` on an empty pipe that has been used before, `ioctl(FIONREAD)` returns 0
+/// at both ends and a non-blocking `read` fails with `EAGAIN`.
 #[rstest]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn brings_back_nothing(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_write_brings_back_no_old_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
     let page = page_size();
     property(&(1..3 * page, 0..40_usize, 1..page), |(chunk, times, size)| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         let guarded = Guarded::new()?;
-        go_round(&reader, &writer, &pattern(chunk), times)?;
+        write_and_read_back(&reader, &writer, &pattern(chunk), times)?;
         expect_eq!(guarded.write_across(&writer, 0, size), Err(EFAULT));
         expect_eq!((unread(&reader), unread(&writer), next(&reader)), (Ok(0), Ok(0), Err(EAGAIN)));
         expect_eq!((write(&writer, b"new"), unread(&reader), next(&reader)), (Ok(3), Ok(3), Ok(b"new".to_vec())));
@@ -32,18 +34,19 @@ fn brings_back_nothing(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] ki
     })
 }
 
-/// All places have been full, to the last byte; then writes fail at each of them in turn, and what is counted stays right.
+/// If `write` from an invalid pointer fails with `EFAULT` at each buffer of a used, empty pipe in turn, `ioctl(FIONREAD)` returns
+/// 0 each time. A `write` of 4 bytes between the failures is read back unchanged.
 #[rstest]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn is_no_matter_at_any_place(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_write_at_each_buffer_in_turn(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     for length in [1, 100, page_size()] {
         for _ in 0..2 {
             let capacity = fill(&writer)?;
             read_exactly(&reader, capacity)?;
         }
-        // Each good write moves on to the next place.
+        // Each successful write moves on to the next buffer.
         for _ in 0..40 {
             expect_eq!(guarded.write_across(&writer, 0, length), Err(EFAULT));
             expect_eq!(unread(&reader), Ok(0));
@@ -53,15 +56,16 @@ fn is_no_matter_at_any_place(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// Between bytes that wait to be read a write from nowhere adds nothing, in a pipe that has been used all round.
+/// If `write` from an invalid pointer fails with `EFAULT` between two successful writes to a used pipe, `read` returns the bytes
+/// of both writes with no byte between them.
 #[rstest]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn is_no_gap_between_good_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_between_two_writes_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let page = page_size();
     property(&(0..20_usize, 1..2 * page, 1..2 * page), |(times, before, after)| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         let guarded = Guarded::new()?;
-        go_round(&reader, &writer, &vec![b'o'; page], times)?;
+        write_and_read_back(&reader, &writer, &vec![b'o'; page], times)?;
         write_all(&writer, &vec![b'a'; before])?;
         expect_eq!((guarded.write_across(&writer, 0, page), unread(&reader)), (Err(EFAULT), Ok(before)));
         write_all(&writer, &vec![b'b'; after])?;
@@ -73,12 +77,13 @@ fn is_no_gap_between_good_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
     })
 }
 
-/// What failed before the last close is not there after it: the reader is at end-of-file, with nothing to count.
+/// If the last writer closes after its `write` from an invalid pointer failed with `EFAULT` on an empty pipe, `ioctl(FIONREAD)`
+/// returns 0 and every `read` returns 0.
 #[rstest]
 #[conformance::test(posix = "read", man = "write(2)")]
-fn leaves_end_of_file_alone(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
-    go_round(&reader, &writer, &pattern(page_size()), 20)?;
+fn failed_write_keeps_end_of_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
+    write_and_read_back(&reader, &writer, &pattern(page_size()), 20)?;
     expect_eq!(Guarded::new()?.write_across(&writer, 0, 10), Err(EFAULT));
     drop(writer);
     expect_eq!((unread(&reader), next(&reader), next(&reader)), (Ok(0), Ok(vec![]), Ok(vec![])));
