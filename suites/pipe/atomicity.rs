@@ -14,8 +14,8 @@ use common::pipe::Kind;
 /// Records that each writer writes.
 const RECORDS: u32 = 40;
 
-/// If four processes `write` records of at most `PIPE_BUF` bytes to one pipe at the same time, every record arrives in one piece.
-/// The records of each writer arrive in the order of its calls.
+/// If four processes `write` records of at most `PIPE_BUF` bytes to one pipe at the same time, the reader gets every record in
+/// one piece, and the records of each writer in the order of its calls.
 #[rstest]
 #[case::records_of_12_bytes(&[12], 4096)]
 #[case::records_across_pages(&[700, 1, 4000], 65_536)]
@@ -59,8 +59,8 @@ fn small_writes_of_four_writers(
     Ok(())
 }
 
-/// If three processes `writev` records of at most `PIPE_BUF` bytes in several segments to one pipe at the same time, every record
-/// arrives in one piece.
+/// If three processes `writev` records of at most `PIPE_BUF` bytes in several segments to one pipe at the same time, the reader
+/// gets every record in one piece.
 #[rstest]
 #[case::three_segments(3)]
 #[case::two_hundred_segments(200)]
@@ -92,8 +92,8 @@ fn writev_of_three_writers(#[case] pieces: usize) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of `PIPE_BUF` bytes to a pipe with half of that free adds no byte while it is blocked. When enough bytes
-/// have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
+/// A blocking `write` of `PIPE_BUF` bytes to a pipe with `PIPE_BUF` / 2 bytes free stays blocked and adds no byte. When enough
+/// bytes have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
 fn blocked_write_adds_no_part() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -115,8 +115,8 @@ fn blocked_write_adds_no_part() -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `write` of at most `PIPE_BUF` bytes that does not fit into the rest of the last page is added whole or fails
-/// with `EAGAIN`. `read` returns all added bytes in order.
+/// A non-blocking `write` of at most `PIPE_BUF` bytes that does not fit into the rest of the last page returns its whole count,
+/// or fails with `EAGAIN` and adds no byte. `read` returns all added bytes in order.
 #[rstest]
 #[case::one_byte_does_not_fit(4095, 2)]
 #[case::half_a_page_does_not_fit(2048, 4096)]
@@ -139,8 +139,8 @@ fn small_write_is_whole_at_a_page_end(#[case] first: usize, #[case] second: usiz
     Ok(())
 }
 
-/// If three processes `write` more than `PIPE_BUF` bytes each to one pipe at the same time, every byte arrives once. The bytes of
-/// each writer arrive in the order in which it wrote them.
+/// If three processes `write` more than `PIPE_BUF` bytes each to one pipe at the same time, the reader gets every byte once, and
+/// the bytes of each writer in the order in which they were written.
 #[rstest]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn long_writes_keep_order_per_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -154,7 +154,7 @@ fn long_writes_keep_order_per_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
     for (id, writer) in writers.into_iter().enumerate() {
         expect_eq!(writer.join()?, Ok(sizes[id]));
         let own: Vec<u8> = all.iter().copied().filter(|&byte| usize::from(byte >> 6) == id).collect();
-        expect!(own == marked(id, sizes[id]), "writer {id}: {} bytes of {} came, or out of order", own.len(), sizes[id]);
+        expect!(own == marked(id, sizes[id]), "writer {id}: {} of {} bytes were read, or not in order", own.len(), sizes[id]);
     }
     expect_eq!(all.len(), sizes.iter().sum::<usize>());
     Ok(())

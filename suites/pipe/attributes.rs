@@ -45,8 +45,8 @@ fn open_pipes_are_different_files() -> Outcome {
     Ok(())
 }
 
-/// `read` on a pipe returns only bytes that `write` added to the same pipe, and fails with `EAGAIN` while only another pipe has
-/// unread bytes.
+/// `read` on a pipe returns the bytes written to that pipe, and a non-blocking `read` on another, empty pipe fails with `EAGAIN`
+/// meanwhile.
 #[conformance::test(posix = "pipe")]
 fn bytes_of_two_pipes_are_separate() -> Outcome {
     let (one_reader, one_writer) = open_nonblocking(Kind::Pipe)?;
@@ -124,7 +124,8 @@ fn times(end: impl AsFd) -> Result<[Duration; 3], Errno> {
     Ok([time(stat.st_atime, stat.st_atime_nsec), time(stat.st_mtime, stat.st_mtime_nsec), time(stat.st_ctime, stat.st_ctime_nsec)])
 }
 
-/// `st_atime`, `st_mtime` and `st_ctime` of a new pipe are the time of the `pipe` call, and both ends show the same values.
+/// `fstat` on a new pipe shows `st_atime`, `st_mtime` and `st_ctime` between the start and the end of the `pipe` call. Both ends
+/// show the same values.
 #[conformance::test(posix = "pipe")]
 fn timestamps_of_a_new_pipe() -> Outcome {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

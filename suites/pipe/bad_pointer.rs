@@ -45,7 +45,7 @@ fn failed_write_adds_no_byte(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo
 }
 
 /// After 20 calls of `write` from an invalid pointer have failed with `EFAULT` on an empty pipe, `poll` reports no event at the
-/// read end and `POLLOUT` at the write end. The pipe then takes its whole capacity.
+/// read end and `POLLOUT` at the write end. `write` can then fill the pipe to its whole capacity.
 #[rstest]
 #[conformance::test(man = "write(2)", fixed_in = "Linux 6.15")]
 fn failed_write_uses_no_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
@@ -58,8 +58,8 @@ fn failed_write_uses_no_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRead
         (ready(&reader, PollFlags::POLLIN), ready(&writer, PollFlags::POLLOUT)),
         (Ok(PollFlags::empty()), Ok(PollFlags::POLLOUT))
     );
-    let room = capacity(kind)?;
-    expect_eq!((fill(&writer), unread(&reader)), (Ok(room), Ok(room)));
+    let capacity = capacity(kind)?;
+    expect_eq!((fill(&writer), unread(&reader)), (Ok(capacity), Ok(capacity)));
     Ok(())
 }
 
@@ -109,7 +109,10 @@ fn write_from_partly_valid_buffer(#[case] good: Size, #[case] bad: Size, #[case]
     guarded.bytes()[page - good..].copy_from_slice(&bytes);
     let written = guarded.write_across(&writer, good, bad);
     observe!(key, in_words(written));
-    expect!(written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)), "{written:?} of {good} good bytes");
+    expect!(
+        written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)),
+        "{written:?} with {good} valid bytes"
+    );
     let added = written.unwrap_or(0);
     expect_eq!(unread(&reader), Ok(added));
     expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([&bytes[..added], b"next"].concat())));
@@ -133,7 +136,10 @@ fn writev_from_partly_valid_buffers(#[case] good: Size, #[case] key: &str, #[val
     write_all(&writer, held)?;
     let written = guarded.writev(&writer, &[(0, good), (page, 6), (0, 4)]);
     observe!(format!("{key}-behind-{unread_bytes}-bytes").as_str(), in_words(written));
-    expect!(written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)), "{written:?} of {good} good bytes");
+    expect!(
+        written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)),
+        "{written:?} with {good} valid bytes"
+    );
     let added = written.unwrap_or(0);
     expect_eq!(unread(&reader), Ok(held.len() + added));
     expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([held, &bytes[..added], b"next"].concat())));
@@ -157,8 +163,8 @@ fn failed_write_keeps_bytes_of_the_same_page(#[values(Kind::Pipe, Kind::Fifo)] k
     Ok(())
 }
 
-/// `read` and `readv` into an invalid pointer fail with `EFAULT` and remove no byte: `ioctl(FIONREAD)` returns the same count.
-/// The next `read` returns all unread bytes.
+/// `read` and `readv` into an invalid pointer fail with `EFAULT` and remove no byte: `ioctl(FIONREAD)` gives the same number. The
+/// next `read` returns all unread bytes.
 #[rstest]
 #[conformance::test(man = "read(2)")]
 fn failed_read_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
@@ -192,7 +198,7 @@ fn read_into_partly_valid_buffer(#[case] good: Size, #[case] held: Size, #[case]
     expect_eq!(write(&writer, &bytes), Ok(bytes.len()));
     let got = guarded.read_across(&reader, good, bytes.len() - good);
     observe!(key, in_words(got));
-    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} of {good} good bytes");
+    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} with {good} valid bytes");
     let stored = got.unwrap_or(0);
     expect_eq!(&guarded.bytes()[page - good..][..stored], &bytes[..stored]);
     expect_eq!(unread(&reader), Ok(bytes.len() - stored));
@@ -217,7 +223,7 @@ fn readv_into_partly_valid_buffers(#[case] good: Size, #[case] key: &str) -> Out
     expect_eq!((write(&writer, first), write(&writer, second)), (Ok(first.len()), Ok(10)));
     let got = guarded.readv(&reader, &[(0, good), (page, 6), (good, page - good)]);
     observe!(key, in_words(got));
-    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} of {good} good bytes");
+    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} with {good} valid bytes");
     let stored = got.unwrap_or(0);
     expect_eq!(&guarded.bytes()[..stored], &bytes[..stored]);
     expect_eq!(unread(&reader), Ok(bytes.len() - stored));
@@ -266,11 +272,11 @@ fn read_on_empty_and_write_on_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     let mut guarded = Guarded::new()?;
     let (reader, writer) = open_nonblocking(kind)?;
     let empty = guarded.read_across(&reader, 0, 1);
-    let room = fill(&writer)?;
+    let filled = fill(&writer)?;
     let full = guarded.write_across(&writer, 0, 1);
-    expect_eq!(unread(&reader), Ok(room));
+    expect_eq!(unread(&reader), Ok(filled));
     drop(writer);
-    expect_eq!(read_exactly(&reader, room).map(|bytes| bytes.len()), Ok(room));
+    expect_eq!(read_exactly(&reader, filled).map(|bytes| bytes.len()), Ok(filled));
     let ended = guarded.read_across(&reader, 0, 1);
     observe!("pipe.bad-pointer-read-on-empty-pipe", in_words(empty));
     observe!("pipe.bad-pointer-write-on-full-pipe", in_words(full));
@@ -321,14 +327,14 @@ fn woken_write_fails_and_next_writer_continues(#[values(Kind::Pipe, Kind::Fifo)]
         Guarded::new()?.write_across(&end, 0, 16)
     })?;
     first.until_blocked()?;
-    let second = Participant::spawn("second writer", dup(&writer_end)?, |end, _| write(&end, b"lucky"))?;
+    let second = Participant::spawn("second writer", dup(&writer_end)?, |end, _| write(&end, b"second"))?;
     second.until_blocked()?;
     expect_eq!(read_exactly(&reader, page_size()).map(|bytes| bytes.len()), Ok(page_size()));
     expect_eq!(first.join()?, Err(EFAULT));
     expect_eq!(second.until_settled()?, Settled::Ended);
     expect_eq!(second.join()?, Ok(5));
     expect_eq!(read_exactly(&reader, full - page_size()).map(|bytes| bytes.len()), Ok(full - page_size()));
-    expect_eq!(next(&reader), Ok(b"lucky".to_vec()));
+    expect_eq!(next(&reader), Ok(b"second".to_vec()));
     set_nonblocking(&reader, true)?;
     expect_eq!(next(&reader), Err(EAGAIN));
     Ok(())

@@ -11,12 +11,12 @@ use common::pipe::Kind;
 fn write_and_read_back(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> Outcome {
     for _ in 0..times {
         expect_eq!(write(writer, chunk), Ok(chunk.len()));
-        expect!(read_exactly(reader, chunk.len())? == chunk, "other bytes came than were written");
+        expect!(read_exactly(reader, chunk.len())? == chunk, "the bytes read differ from those written");
     }
     Ok(())
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT` on an empty pipe that has been used before, `ioctl(FIONREAD)` returns 0
+/// If `write` from an invalid pointer fails with `EFAULT` on an empty pipe that has been used before, `ioctl(FIONREAD)` gives 0
 /// at both ends and a non-blocking `read` fails with `EAGAIN`.
 #[rstest]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
@@ -34,8 +34,8 @@ fn failed_write_brings_back_no_old_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::F
     })
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT` at each buffer of a used, empty pipe in turn, `ioctl(FIONREAD)` returns
-/// 0 each time. A `write` of 4 bytes between the failures is read back unchanged.
+/// If `write` from an invalid pointer fails with `EFAULT` at each buffer of a used, empty pipe in turn, `ioctl(FIONREAD)` gives 0
+/// each time. A `write` of 4 bytes between the failures is read back unchanged.
 #[rstest]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
 fn failed_write_at_each_buffer_in_turn(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -70,15 +70,15 @@ fn failed_write_between_two_writes_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)
         expect_eq!((guarded.write_across(&writer, 0, page), unread(&reader)), (Err(EFAULT), Ok(before)));
         write_all(&writer, &vec![b'b'; after])?;
         expect_eq!(unread(&reader), Ok(before + after));
-        expect!(read_exactly(&reader, before)? == vec![b'a'; before], "the bytes before the failed write are others");
-        expect!(read_exactly(&reader, after)? == vec![b'b'; after], "the bytes after the failed write are others");
+        expect!(read_exactly(&reader, before)? == vec![b'a'; before], "the bytes before the failed write were changed");
+        expect!(read_exactly(&reader, after)? == vec![b'b'; after], "the bytes after the failed write were changed");
         expect_eq!((unread(&reader), next(&reader)), (Ok(0), Err(EAGAIN)));
         Ok(())
     })
 }
 
 /// If the last writer closes after its `write` from an invalid pointer failed with `EFAULT` on an empty pipe, `ioctl(FIONREAD)`
-/// returns 0 and every `read` returns 0.
+/// gives 0 and every `read` returns 0.
 #[rstest]
 #[conformance::test(posix = "read", man = "write(2)")]
 fn failed_write_keeps_end_of_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

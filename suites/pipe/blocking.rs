@@ -58,8 +58,8 @@ fn small_write_waits_for_space_for_all_bytes(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// How many bytes must be read from a full pipe before a blocked `write` of 1 byte returns 1 is the system's choice and is
-/// recorded. When the pipe is empty at the latest, `write` returns 1.
+/// A `write` of 1 byte that is blocked on a full pipe returns 1 after 1 byte, part of a page, a page, or at the latest all bytes
+/// have been read. Which of these suffices is recorded.
 #[rstest]
 #[conformance::test(posix = "write", level = observed)]
 fn one_byte_write_waits_for_a_byte_or_a_page(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -83,8 +83,8 @@ fn one_byte_write_waits_for_a_byte_or_a_page(#[values(Kind::Pipe, Kind::Fifo)] k
     Ok(())
 }
 
-/// A blocking `write` of more than the capacity fills the pipe again each time that a reader has emptied it. The call returns the
-/// whole count after its last byte was added.
+/// A blocking `write` of more than the capacity fills the pipe again each time that a reader has emptied it. After adding its
+/// last byte, `write` returns its whole count.
 #[rstest]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn large_write_fills_freed_space_and_returns_total(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -102,7 +102,7 @@ fn large_write_fills_freed_space_and_returns_total(#[values(Kind::Pipe, Kind::Fi
     }
     expect_eq!(writer.join()?, Ok(total));
     received.extend(read_to_end(&reader)?);
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
@@ -134,7 +134,7 @@ fn large_write_arrives_whole_for_all_read_sizes(#[case] first: usize, #[case] th
         received.extend(some);
     }
     expect_eq!(writer.join()?, Ok(total));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
@@ -174,7 +174,7 @@ fn write_does_not_block_after_pollout(#[case] size: usize) -> Outcome {
         expect_eq!(write(&writer, &vec![1; size]), Ok(size));
         written += size;
     }
-    expect!(written <= 3 * 4096 + 17);
+    expect!(written <= 3 * 4096 + 17, "{written} bytes were written without blocking, more than were free");
     Ok(())
 }
 

@@ -173,19 +173,19 @@ fn wakes_all_blocked_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns that count
-/// or fails with `EPIPE`, which is recorded with the number of `SIGPIPE` signals. The next `write` fails with `EPIPE`.
+/// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
+/// of that part or fails with `EPIPE`. Which of the two happens, and with how many `SIGPIPE` signals, is recorded.
 #[rstest]
 #[case::nothing_read(|_| 0)]
 #[case::two_pages_read(|page| 2 * page)]
 #[conformance::test(posix = "write", level = observed)]
 fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let room = capacity(kind)?;
+    let capacity = capacity(kind)?;
     let taken = taken(page_size());
     let (reader, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::Yes)?;
-        let partial = (write(&end, &pattern(3 * room)), signal::caught(Signal::SIGPIPE));
+        let partial = (write(&end, &pattern(3 * capacity)), signal::caught(Signal::SIGPIPE));
         Ok::<_, Errno>((partial, write(&end, b"x"), signal::caught(Signal::SIGPIPE)))
     })?;
     writer.until_blocked()?;
@@ -195,7 +195,11 @@ fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, #[values(Kind::Pi
     let (partial, after, signals) = writer.join()??;
     observe!("pipe.partly-done-write-when-the-reader-closes", if partial.0.is_ok() { "count" } else { "EPIPE" });
     observe!("pipe.partly-done-write-when-the-reader-closes-signals", partial.1);
-    expect!(partial.0 == Ok(room + taken) || partial.0 == Err(EPIPE), "{:?} with room for {room} and {taken} read", partial.0);
+    expect!(
+        partial.0 == Ok(capacity + taken) || partial.0 == Err(EPIPE),
+        "{:?} with a capacity of {capacity} and {taken} bytes read",
+        partial.0
+    );
     expect!(partial.1 == 1 || (partial.1 == 0 && partial.0.is_ok()), "{} signals with {:?}", partial.1, partial.0);
     expect_eq!((after, signals), (Err(EPIPE), partial.1 + 1));
     Ok(())
@@ -216,7 +220,7 @@ fn failed_write_adds_no_byte(#[case] left: &[u8]) -> Outcome {
     let writer = open(&path, OFlag::O_WRONLY | OFlag::O_NONBLOCK)?;
     write_all(&writer, left)?;
     drop(reader);
-    expect_eq!((write(&writer, b"refused"), writev(&writer, &[IoSlice::new(b"too")])), (Err(EPIPE), Err(EPIPE)));
+    expect_eq!((write(&writer, b"failed"), writev(&writer, &[IoSlice::new(b"too")])), (Err(EPIPE), Err(EPIPE)));
     let later = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
     expect_eq!((write(&writer, b"new"), read_some(&later, 64)), (Ok(3), Ok([left, b"new"].concat())));
     expect_eq!(next(&later), Err(EAGAIN));

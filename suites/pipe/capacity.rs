@@ -26,7 +26,7 @@ fn of_a_new_pipe(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Ki
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let capacity = fill(&writer)?;
-    expect!(capacity >= pipe_buf(&writer)?);
+    expect!(capacity >= pipe_buf(&writer)?, "the capacity is {capacity}");
     observe!(if kind == Kind::Pipe { "pipe.capacity" } else { "fifo.capacity" }, capacity);
     expect_eq!(write(&writer, b"x"), Err(EAGAIN));
     expect_eq!(unread(&reader), Ok(capacity));
@@ -85,8 +85,8 @@ fn last_page_takes_small_writes_that_fit() -> Outcome {
     Ok(())
 }
 
-/// A `write` whose bytes beyond whole pages fit into the rest of the last used page puts these bytes there. If they do not fit,
-/// `write` starts a new page.
+/// If the only used page of a pipe of 16 pages has 1 byte free, `write` of 1 byte leaves 15 pages free, and `write` of 2 bytes or
+/// of a page and 1 byte leaves 14 pages free.
 #[cfg(has_pipe_size)]
 #[rstest]
 #[case::one_byte_fits(1, 15)]
@@ -109,7 +109,7 @@ fn small_write_uses_the_rest_of_the_last_page(#[case] second: usize, #[case] pag
     Ok(())
 }
 
-/// After `read` has removed all bytes of a full pipe, `write` can add exactly as many bytes as before, five times in turn.
+/// After `read` has removed all bytes of a full pipe, `write` can again add exactly as many bytes as before, five times in turn.
 #[rstest]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn is_the_same_after_each_drain(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
@@ -139,7 +139,7 @@ fn is_never_exceeded() -> Outcome {
         let (mut sent, mut received) = (0, Vec::new());
         for (index, (write_size, read_size)) in turns.into_iter().enumerate() {
             sent += write(&writer, &stream[sent..][..write_size]).unwrap_or(0);
-            expect!(sent - received.len() <= capacity);
+            expect!(sent - received.len() <= capacity, "{} bytes are unread, the capacity is {capacity}", sent - received.len());
             if index % 3 != 0 {
                 received.extend(read_some(&reader, read_size).unwrap_or_default());
             }
@@ -147,7 +147,7 @@ fn is_never_exceeded() -> Outcome {
         }
         drop(writer);
         received.extend(read_to_end(&reader)?);
-        expect!(received == stream[..sent], "{} bytes came of {sent}, or not in order", received.len());
+        expect!(received == stream[..sent], "{} of {sent} bytes were read, or not in order", received.len());
         Ok(())
     })
 }

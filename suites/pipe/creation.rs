@@ -69,19 +69,19 @@ fn new_pipe_is_empty() -> Outcome {
 #[case::no_descriptor_free(0)]
 #[case::one_descriptor_free(1)]
 #[conformance::test(posix = "pipe")]
-fn emfile_opens_no_descriptor(#[case] room: usize) -> Outcome {
+fn emfile_opens_no_descriptor(#[case] free: usize) -> Outcome {
     let (spare, _writer) = pipe()?;
-    leave_room(&spare, room)?;
+    leave_room(&spare, free)?;
     let before = open_descriptors();
     expect_eq!(pipe().map(drop), Err(EMFILE));
     expect_eq!(open_descriptors(), before);
-    let copies: Vec<_> = (0..=room).map(|_| dup(&spare)).collect();
-    expect_eq!(copies.iter().filter(|copy| copy.is_ok()).count(), room);
-    expect_eq!(copies[room].as_ref().err(), Some(&EMFILE));
+    let copies: Vec<_> = (0..=free).map(|_| dup(&spare)).collect();
+    expect_eq!(copies.iter().filter(|copy| copy.is_ok()).count(), free);
+    expect_eq!(copies[free].as_ref().err(), Some(&EMFILE));
     Ok(())
 }
 
-/// If exactly two file descriptors are free, `pipe` succeeds, and the next `dup` fails with `EMFILE`.
+/// If exactly two file descriptors are free, `pipe` returns 0 and uses both: the next `dup` fails with `EMFILE`.
 #[conformance::test(posix = "pipe")]
 fn succeeds_with_two_free_descriptors() -> Outcome {
     let (spare, _writer) = pipe()?;
@@ -192,8 +192,8 @@ fn pipe2_sets_o_direct(#[case] others: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with `O_EXCL` (notification pipe) either fails, and the error is recorded, or creates a pipe on which `write` fails
-/// and adds no byte.
+/// `pipe2` with `O_EXCL` (notification pipe) either fails with an error, which is recorded, or creates a pipe on which every
+/// `write` fails and adds no byte.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)", level = observed)]
 fn write_to_a_notification_pipe_fails() -> Outcome {

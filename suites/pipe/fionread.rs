@@ -21,7 +21,7 @@ fn counts_at_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] ki
     Ok(())
 }
 
-/// After each `read`, `ioctl(FIONREAD)` on both ends gives exactly as many bytes fewer as `read` has returned.
+/// After each `read` that returns n, `ioctl(FIONREAD)` on both ends gives n less than before.
 #[rstest]
 #[case::reads_of_1_byte(1, 40)]
 #[case::reads_of_777_bytes(777, 10_000)]
@@ -67,8 +67,8 @@ fn stays_after_calls_that_transfer_no_byte() -> Outcome {
     Ok(())
 }
 
-/// After the last writer closes, `ioctl(FIONREAD)` on the read end still gives the number of unread bytes. After the last reader
-/// closes, `ioctl(FIONREAD)` on the write end does too.
+/// `ioctl(FIONREAD)` on the read end gives the number of unread bytes after the last writer has closed, and so does
+/// `ioctl(FIONREAD)` on the write end after the last reader has closed.
 #[rstest]
 #[conformance::test(man = "pipe(7)")]
 fn stays_after_the_other_end_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

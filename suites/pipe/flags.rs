@@ -34,8 +34,8 @@ fn status_flags_are_separate_for_each_end(#[values(Kind::Pipe, Kind::Fifo)] kind
     Ok(())
 }
 
-/// With `O_NONBLOCK` on the read end only, `write` to the full pipe blocks. With `O_NONBLOCK` clear on the write end, this
-/// changes nothing for `read`.
+/// With `O_NONBLOCK` set on the read end and clear on the write end, `write` to the full pipe blocks until the pipe has been read
+/// and then returns 1.
 #[conformance::test(posix = "read", posix = "write")]
 fn o_nonblock_affects_only_its_own_end() -> Outcome {
     let (reader, writer_end) = pipe()?;

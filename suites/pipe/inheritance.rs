@@ -9,8 +9,8 @@ use rstest::rstest;
 use common::ends::{flags, next, open_nonblocking};
 use common::pipe::Kind;
 
-/// After `fork`, status flags that parent or child sets with `fcntl(F_SETFL)` are set for both. They stay set after the child has
-/// exited.
+/// After `fork`, status flags that parent or child sets with `fcntl(F_SETFL)` are set for both. The flags stay set after the
+/// child has exited.
 #[rstest]
 #[conformance::test(posix = "fork", posix = "fcntl")]
 fn fork_shares_status_flags(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -173,16 +173,16 @@ impl SetBy {
     }
 }
 
-/// `exec` closes a write end with close-on-exec: its number fails with `EBADF` in the new program. After the parent closes its
-/// copy, `read` returns 0 although the new program is alive.
+/// `exec` closes a write end with close-on-exec: `dup` of its number fails with `EBADF` in the new program. After the parent
+/// closes its copy, `read` returns 0 although the new program is alive.
 #[rstest]
 #[conformance::test(posix = "exec", posix = "fcntl")]
 fn exec_closes_with_close_on_exec(#[values(SetBy::FSetfd, SetBy::FDupfdCloexec)] set_by: SetBy) -> Outcome {
     closes_on_exec(set_by.pipe()?)
 }
 
-/// `exec` closes the descriptors of a pipe created by `pipe2` with `O_CLOEXEC`: tprogram numbers fail with `EBADF` in the new
-/// program, and `read` returns 0 after the parent has closed the write end.
+/// `exec` closes the write end of a pipe created by `pipe2` with `O_CLOEXEC`: `dup` of its number fails with `EBADF` in the new
+/// program. After the parent closes its copy, `read` returns 0.
 #[cfg(has_pipe2)]
 #[conformance::test(posix = "pipe2", posix = "exec", man = "pipe(2)")]
 fn exec_closes_with_pipe2_o_cloexec() -> Outcome {

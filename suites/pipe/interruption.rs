@@ -15,8 +15,8 @@ fn caught_in<T>(restart: Restart, call: impl FnOnce() -> T) -> Result<(T, u32), 
     Ok((result, signal::caught(SIGNAL)))
 }
 
-/// A signal handler without `SA_RESTART` ends a `read` blocked on an empty pipe with `EINTR`. Bytes written later are returned by
-/// the next `read`.
+/// A `read` blocked on an empty pipe fails with `EINTR` when a signal handler without `SA_RESTART` has run. Bytes written later
+/// are returned by the next `read`.
 #[rstest]
 #[conformance::test(posix = "read", posix = "sigaction")]
 fn read_fails_with_eintr(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -64,8 +64,8 @@ fn sa_restart_read_returns_0_at_end_of_file() -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` ends a `write` that is blocked on a full pipe and has added no byte with `EINTR`. No
-/// byte of that `write` is in the pipe.
+/// A `write` that is blocked on a full pipe and has added no byte fails with `EINTR` when a signal handler without `SA_RESTART`
+/// has run. No byte of that `write` is in the pipe.
 #[rstest]
 #[case::one_byte(1)]
 #[case::pipe_buf_bytes(4096)]
@@ -104,8 +104,8 @@ fn sa_restart_keeps_write_blocked(#[case] times: u32, #[values(Kind::Pipe, Kind:
     Ok(())
 }
 
-/// A signal handler, with or without `SA_RESTART`, ends a blocked `write` that has added part of its bytes, and `write` returns
-/// the count of that part.
+/// A blocked `write` that has added part of its bytes returns the count of that part when a signal handler has run, with or
+/// without `SA_RESTART`.
 #[rstest]
 #[conformance::test(posix = "write", posix = "sigaction")]
 fn partly_done_write_returns_its_count(
@@ -128,7 +128,7 @@ fn partly_done_write_returns_its_count(
     writer.until_blocked()?;
     let received = read_to_end(&reader)?;
     expect_eq!(writer.join()?, Ok((Ok(capacity), 1, Ok(total - capacity))));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
@@ -173,8 +173,8 @@ fn fatal_signal_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// If two threads are blocked in `read` on different pipes and one of them blocks the signal, the handler ends the `read` of the
-/// other thread with `EINTR`. The `read` of the first thread stays blocked and later returns the bytes written.
+/// If two threads are blocked in `read` on different pipes and one of them blocks the signal, the `read` of the other thread
+/// fails with `EINTR` when the handler has run. The `read` of the first thread stays blocked and later returns the bytes written.
 #[conformance::test(posix = "read", posix = "sigaction")]
 fn only_the_handling_thread_gets_eintr() -> Outcome {
     let (one, _keep) = pipe()?;
@@ -199,7 +199,7 @@ fn only_the_handling_thread_gets_eintr() -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` ends a blocked `poll` with `EINTR`.
+/// A blocked `poll` fails with `EINTR` when a signal handler without `SA_RESTART` has run.
 #[conformance::test(posix = "poll", posix = "sigaction")]
 fn poll_fails_with_eintr() -> Outcome {
     let (reader_end, _writer) = pipe()?;
@@ -229,8 +229,8 @@ fn sa_restart_keeps_poll_blocked() -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` ends a blocked `select` with `EINTR`. With `SA_RESTART`, `select` either fails with
-/// `EINTR` or stays blocked, which is recorded.
+/// A blocked `select` fails with `EINTR` when a signal handler without `SA_RESTART` has run. With `SA_RESTART`, whether `select`
+/// fails with `EINTR` or stays blocked is recorded.
 #[conformance::test(posix = "select", posix = "sigaction")]
 fn select_fails_with_eintr() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -256,8 +256,8 @@ fn select_fails_with_eintr() -> Outcome {
     Ok(())
 }
 
-/// If a blocked signal is unblocked only by the mask given to `pselect`, its handler ends the blocked `pselect` with `EINTR`.
-/// After the call the signal is blocked again.
+/// If the mask given to `pselect` unblocks a signal that the process has blocked, the blocked `pselect` fails with `EINTR` when
+/// the handler has run. After the call the signal is blocked again.
 #[conformance::test(posix = "pselect")]
 fn pselect_mask_unblocks_the_signal() -> Outcome {
     let (reader_end, _writer) = pipe()?;
@@ -289,8 +289,8 @@ fn pselect_fails_at_once_for_a_pending_signal() -> Outcome {
     Ok(())
 }
 
-/// A signal handler, with or without `SA_RESTART`, ends a blocked `epoll_wait` with `EINTR`. The next event is reported by the
-/// next `epoll_wait`.
+/// A blocked `epoll_wait` fails with `EINTR` when a signal handler has run, with or without `SA_RESTART`. The next event is
+/// reported by the next `epoll_wait`.
 #[cfg(has_epoll)]
 #[rstest]
 #[conformance::test(man = "signal(7)", man = "epoll_wait(2)")]

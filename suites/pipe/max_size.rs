@@ -19,7 +19,7 @@ fn limits_unprivileged_users() -> Outcome {
     let user = Participant::spawn("user", writer, move |end, _| {
         let (user, group) = second_user();
         become_user(user, group).expect("a second user");
-        write(&end, b"kept").expect("room");
+        write(&end, b"kept").expect("free space");
         let beyond = set_pipe_size(&end, most.saturating_add(1));
         (beyond, pipe_size(&end), set_pipe_size(&end, most), set_pipe_size(&end, 1))
     })?;

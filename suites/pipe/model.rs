@@ -227,7 +227,7 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
                     Err(errno) => expect_eq!((errno, self.held() == 0, pipe_size(end)), (EBUSY, false, Ok(before))),
                     other => {
                         expect_eq!((other, pipe_size(end)), (Ok(size), Ok(size)));
-                        expect!(self.held() <= size);
+                        expect!(self.held() <= size, "{} bytes are unread in a pipe of {size}", self.held());
                     }
                 }
             }
@@ -257,15 +257,17 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
     }
 }
 
-/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, a pipe returns
-/// the counts, bytes, errors and `poll` events of a bounded queue of bytes.
+/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
+/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a pipe are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
+/// show the state of that queue.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn pipe_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<false>>(1..20)
 }
 
-/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, a FIFO returns
-/// the counts, bytes, errors and `poll` events of a bounded queue of bytes.
+/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
+/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a FIFO are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
+/// show the state of that queue.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn fifo_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<true>>(1..20)

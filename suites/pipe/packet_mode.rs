@@ -85,8 +85,8 @@ fn write_of_0_bytes_adds_no_packet() -> Outcome {
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, a `write` of more than `PIPE_BUF` bytes returns its whole count and adds packets of `PIPE_BUF`
-/// bytes and one of the rest.
+/// On a pipe with `O_DIRECT`, a `write` of more than `PIPE_BUF` bytes returns its whole count. Each `read` then returns a packet
+/// of `PIPE_BUF` bytes, and the last `read` the remaining bytes.
 #[rstest]
 #[case::pipe_buf_bytes(1, 0)]
 #[case::pipe_buf_plus_1_bytes(1, 1)]
@@ -102,8 +102,8 @@ fn long_write_is_split_at_pipe_buf(#[case] whole: usize, #[case] rest: usize) ->
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, after `write` calls of any sizes each `read` of `PIPE_BUF` bytes returns one packet, and the
-/// packets of every `write` in order.
+/// On a pipe with `O_DIRECT`, after several `write` calls of any sizes, each `read` of `PIPE_BUF` bytes returns one packet, in
+/// order. A `write` of at most `PIPE_BUF` bytes is one packet, and a longer one is several.
 #[conformance::test(man = "pipe(2)")]
 fn packets_are_those_of_the_writes() -> Outcome {
     property(&prop::collection::vec(1_usize..9000, 1..5), |sizes| {
@@ -141,15 +141,15 @@ fn writev_and_readv_transfer_one_packet() -> Outcome {
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn each_packet_uses_one_page() -> Outcome {
     let (reader, writer) = packets()?;
-    let room = pages(&writer)?;
+    let most = pages(&writer)?;
     let mut held = 0;
     while write(&writer, b"x") == Ok(1) {
         held += 1;
     }
-    expect_eq!((held, write(&writer, b"x"), ready(&writer, PollFlags::POLLOUT)?), (room, Err(EAGAIN), PollFlags::empty()));
+    expect_eq!((held, write(&writer, b"x"), ready(&writer, PollFlags::POLLOUT)?), (most, Err(EAGAIN), PollFlags::empty()));
     expect_eq!(read_some(&reader, 100), Ok(b"x".to_vec()));
     expect_eq!((write(&writer, b"yy"), write(&writer, b"z")), (Ok(2), Err(EAGAIN)));
-    expect_eq!(unread(&reader)?, room + 1);
+    expect_eq!(unread(&reader)?, most + 1);
     Ok(())
 }
 
@@ -168,7 +168,7 @@ fn partial_write_adds_whole_packets() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `read` on an empty pipe with `O_DIRECT` gets exactly the packet that is written.
+/// A `read` of 100 bytes that is blocked on an empty pipe with `O_DIRECT` returns exactly the packet that is written.
 #[conformance::test(man = "pipe(2)")]
 fn blocked_read_returns_one_packet() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_DIRECT)?;
@@ -204,8 +204,8 @@ fn f_getfl_shows_o_direct() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETFL)` on the write end sets and clears `O_DIRECT`: each `write` with the flag is one packet. Later `write` calls
-/// without the flag are read together, and no byte joins a packet.
+/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, `read` returns the bytes of each `write` alone. After the flag is
+/// cleared, one `read` returns the bytes of several later `write` calls together.
 #[rstest]
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn f_setfl_switches_o_direct(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -268,11 +268,11 @@ fn write_does_not_join_a_spliced_packet() -> Outcome {
 fn splice_to_a_file_joins_packets() -> Outcome {
     let (source, _feed) = holding(&[b"abc", b"d", b"ef"])?;
     let kept = file(b"")?;
-    let mut moved = 0;
-    while moved < 6 {
+    let mut spliced = 0;
+    while spliced < 6 {
         let count = splice(&source, &kept, 4, SPLICE_F_NONBLOCK);
         expect_matches!(count, Ok(1..=4));
-        moved += count.unwrap_or(0);
+        spliced += count.unwrap_or(0);
     }
     expect_eq!((content(&kept)?, unread(&source)?), (b"abcdef".to_vec(), 0));
     Ok(())

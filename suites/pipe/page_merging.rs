@@ -32,7 +32,7 @@ fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, #[values(Kind::Pi
     expect_eq!((write(&writer, &rest), write(&writer, b"x")), (Ok(free), Err(EAGAIN)));
     expect_eq!((unread(&reader), pipe_size(&reader)), (Ok(held + free), Ok(held + free)));
     let all = read_exactly(&reader, held + free)?;
-    expect!(all[..held] == pattern(held) && all[held..] == rest, "other bytes came than were written");
+    expect!(all[..held] == pattern(held) && all[held..] == rest, "the bytes read differ from those written");
     Ok(())
 }
 
@@ -48,7 +48,7 @@ fn small_write_is_not_split(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo
         expect_eq!((write(&writer, &vec![b'r'; size]), unread(&reader)), (Err(EAGAIN), Ok(held)), "{size} bytes");
     }
     expect_eq!(write(&writer, &vec![b'r'; free]), Ok(free));
-    expect!(read_exactly(&reader, held)? == pattern(held), "other bytes came than were written");
+    expect!(read_exactly(&reader, held)? == pattern(held), "the bytes read differ from those written");
     expect_eq!(read_some(&reader, page_size()), Ok(vec![b'r'; free]));
     Ok(())
 }
@@ -64,14 +64,14 @@ fn second_write_keeps_the_order(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
         let (first, second) = (vec![b'a'; held], pattern(pages * page + more));
         write_all(&writer, &first)?;
         expect_eq!((write(&writer, &second), unread(&reader)), (Ok(second.len()), Ok(held + second.len())));
-        expect!(read_exactly(&reader, held)? == first, "the first write's bytes are others");
-        expect!(read_exactly(&reader, second.len())? == second, "the second write's bytes are others");
+        expect!(read_exactly(&reader, held)? == first, "the bytes of the first write were changed");
+        expect!(read_exactly(&reader, second.len())? == second, "the bytes of the second write were changed");
         expect_eq!((unread(&reader), read(&reader, &mut [0])), (Ok(0), Err(EAGAIN)));
         Ok(())
     })
 }
 
-/// After all bytes of a full pipe have been read, a process blocked in `read` gets exactly the bytes of the next `write`.
+/// After all bytes of a full pipe have been read, a blocked `read` returns exactly the bytes of the next `write`.
 #[rstest]
 #[conformance::test(posix = "read")]
 fn page_read_empty_gets_no_bytes_back(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -133,7 +133,10 @@ fn small_write_after_a_transfer_is_all_or_nothing(
     expect!(written == Ok(8) || written == Err(EAGAIN), "{written:?}");
     let more = written.unwrap_or(0);
     expect_eq!(unread(&reader), Ok(held + 6 + more));
-    expect!(drain(&reader)? == [pattern(held), memory, b" written"[..more].to_vec()].concat(), "other bytes came than were put in");
+    expect!(
+        drain(&reader)? == [pattern(held), memory, b" written"[..more].to_vec()].concat(),
+        "the bytes read differ from those written"
+    );
     Ok(())
 }
 

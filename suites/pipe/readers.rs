@@ -87,7 +87,7 @@ fn last_close_wakes_all_blocked_threads(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     let (ids, id_of) = pipe()?;
     let reader = Participant::spawn("reader", (reader_end, id_of), |(end, id_of), _| {
         let one = || {
-            write_all(&id_of, &conformance::sys::thread_id().to_ne_bytes()).expect("the case takes the id");
+            write_all(&id_of, &conformance::sys::thread_id().to_ne_bytes()).expect("the case reads the id");
             read(&end, &mut [0; 1])
         };
         std::thread::scope(|scope| {
@@ -120,8 +120,8 @@ fn closing_a_duplicate_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind
     Ok(())
 }
 
-/// If one of two processes blocked in `read` is killed, the next `write` is returned by the `read` of the other, and then 0 after
-/// the last writer closes.
+/// If one of two processes blocked in `read` is killed, the `read` of the other returns the byte of the next `write`, and its
+/// following `read` returns 0 after the last writer closes.
 #[rstest]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn killed_reader_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

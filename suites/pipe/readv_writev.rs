@@ -30,7 +30,7 @@ fn transfer_the_concatenated_segments(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
         expect_eq!(readv(&reader, &mut into), if bytes.is_empty() && asked > 0 { Err(EAGAIN) } else { Ok(count) });
         let seen = buffers.concat();
         expect_eq!(&seen[..count], &bytes[..count]);
-        expect!(seen[count..].iter().all(|&byte| byte == 0xEE), "bytes behind the {count} that were read are changed");
+        expect!(seen[count..].iter().all(|&byte| byte == 0xEE), "bytes beyond the count of {count} were changed");
         expect_eq!(unread(&reader), Ok(bytes.len() - count));
         Ok(())
     })

@@ -53,7 +53,7 @@ fn opens_the_same_file(#[case] mode: OFlag) -> Outcome {
 fn has_its_own_status_flags() -> Outcome {
     let (reader, writer) = pipe()?;
     let opened = again(&reader, OFlag::O_RDONLY | NONBLOCKING)?;
-    expect!(!status_flags(&reader)?.contains(NONBLOCKING));
+    expect_eq!(status_flags(&reader)? & NONBLOCKING, OFlag::empty());
     expect_eq!(next(&opened), Err(EAGAIN));
     set_nonblocking(&reader, true)?;
     set_nonblocking(&opened, false)?;
@@ -144,8 +144,8 @@ fn new_writer_ends_end_of_file() -> Outcome {
     Ok(())
 }
 
-/// After `write` has failed with `EPIPE`, `open` of `/proc/self/fd/N` with `O_RDONLY` makes `write` succeed again. After the new
-/// reader closes, `write` fails with `EPIPE`.
+/// After `write` has failed with `EPIPE`, `open` of `/proc/self/fd/N` with `O_RDONLY` gives the pipe a reader, and `write`
+/// returns its whole count again. After the new reader closes, `write` fails with `EPIPE`.
 #[conformance::test(man = "proc(5)", posix = "write", needs(procfs))]
 fn new_reader_ends_epipe() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
@@ -204,7 +204,7 @@ fn with_o_path_counts_as_no_writer() -> Outcome {
 #[conformance::test(man = "proc(5)", needs(procfs))]
 fn opens_a_pipe_of_another_process() -> Outcome {
     let (reader, writer) = pipe()?;
-    // Numbers stay what they are in the process that the descriptors are handed to.
+    // The descriptors keep their numbers in the process that they are passed to.
     let number = reader.as_raw_fd();
     let holder = Participant::spawn("holder", (reader, writer), |(_reader, writer), link| -> Result<(), Errno> {
         write_all(&writer, b"secret")?;

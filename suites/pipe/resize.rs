@@ -124,8 +124,8 @@ fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` to a size that holds the unread bytes keeps all of them in order, wherever they are in the pipe's
-/// buffers, and leaves exactly the new free space. To a smaller size the call fails with `EBUSY`.
+/// `fcntl(F_SETPIPE_SZ)` keeps all unread bytes in order, wherever they are in the buffers of the pipe, and leaves exactly the
+/// free space of the new size. If the unread bytes do not fit into the new size, the call fails with `EBUSY`.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 2.6.36 (1d862f412275)")]
 fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usize) -> Outcome {
@@ -204,8 +204,8 @@ fn full_pipe_can_only_grow() -> Outcome {
     Ok(())
 }
 
-/// If part of a page has been read before `fcntl(F_SETPIPE_SZ)` shrinks and enlarges the pipe, `ioctl(FIONREAD)` and `read`
-/// return exactly the unread bytes.
+/// If part of a page has been read before `fcntl(F_SETPIPE_SZ)` shrinks and enlarges the pipe, `ioctl(FIONREAD)` gives the number
+/// of the remaining bytes, and `read` returns exactly these.
 #[conformance::test(man = "fcntl(2)")]
 fn keeps_the_rest_of_a_partly_read_page() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -259,8 +259,8 @@ fn growing_wakes_all_blocked_writers() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETPIPE_SZ)` changes the size. The next `write` is
-/// returned by that `read`.
+/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETPIPE_SZ)` changes the size. That `read` returns
+/// the bytes of the next `write`.
 #[conformance::test(man = "fcntl(2)")]
 fn keeps_a_blocked_reader_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -293,7 +293,7 @@ fn during_a_blocked_write_keeps_order() -> Outcome {
     }
     received.extend(read_to_end(&reader)?);
     expect_eq!(writer.join()?, Ok(total));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 

@@ -101,7 +101,7 @@ fn signal_is_for_the_writing_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
                 let result = write(&end, b"x");
                 Ok::<_, Errno>((result, signal::pending(Signal::SIGPIPE)?, signal::caught(Signal::SIGPIPE)))
             });
-            thread.join().expect("nothing there panics")
+            thread.join().expect("the thread does not panic")
         })
     })?;
     expect_eq!(writer.join()?, Ok((Err(EPIPE), true, 0)));
@@ -120,7 +120,7 @@ fn handler_runs_in_the_writing_thread() -> Outcome {
                 (result, signal::last_caught().2 == thread_id())
             };
             // One thread after the other, because only the last call of the handler is kept.
-            [(); 2].map(|()| scope.spawn(writes).join().expect("nothing there panics"))
+            [(); 2].map(|()| scope.spawn(writes).join().expect("the thread does not panic"))
         });
         Ok::<_, Errno>((results, signal::caught(Signal::SIGPIPE)))
     })?;
@@ -157,7 +157,7 @@ fn each_blocked_thread_gets_a_signal(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
         };
         std::thread::scope(|scope| {
             let other = scope.spawn(one);
-            Ok::<_, Errno>([one()?, other.join().expect("nothing there panics")?])
+            Ok::<_, Errno>([one()?, other.join().expect("the thread does not panic")?])
         })
     })?;
     for _ in 0..2 {
@@ -177,7 +177,7 @@ fn each_writing_process_gets_a_signal(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = kind.open()?;
     let child = Participant::spawn_inheriting("child", |link| {
-        link.wait("reader gone");
+        link.wait("reader closed");
         (write(&writer, b"x"), signal::caught(Signal::SIGPIPE))
     })?;
     drop(reader);

@@ -115,7 +115,7 @@ fn partly_done_write_gets_the_same_siginfo(#[values(Kind::Pipe, Kind::Fifo)] kin
     let (at_once, partial, next) = writer.join()??;
     expect!(partial.0 == Ok(capacity) || partial.0 == Err(EPIPE), "{:?}", partial.0);
     // One signal, or none together with a count.
-    expect!(partial.1.1 == 0 && partial.0.is_ok() || partial.1 == at_once.1, "{partial:?} where {at_once:?} is usual");
+    expect!(partial.1.1 == 0 && partial.0.is_ok() || partial.1 == at_once.1, "{partial:?}, expected {at_once:?}");
     expect_eq!((at_once.0, next), (Err(EPIPE), at_once));
     Ok(())
 }

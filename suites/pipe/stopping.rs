@@ -58,12 +58,12 @@ fn partly_done_write_returns_the_whole_count(#[values(Kind::Pipe, Kind::Fifo)] k
     writer.resume()?;
     let received = read_to_end(&reader)?;
     expect_eq!(writer.join()?, Ok("the whole".to_owned()));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// If `SIGSTOP` and `SIGCONT` end a blocked `write` early, its count is that of the bytes added, and `write` of the rest
-/// continues the stream. The number of `write` calls needed with two stops is recorded.
+/// If `SIGSTOP` and `SIGCONT` end a blocked `write` early, `write` returns the count of the bytes added, and after `write` of the
+/// rest the reader gets all bytes in order. The number of `write` calls needed with two stops is recorded.
 #[conformance::test(posix = "write", level = observed)]
 fn partly_done_write_loses_no_byte() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -90,7 +90,7 @@ fn partly_done_write_loses_no_byte() -> Outcome {
     let counts = writer.join()??;
     observe!("pipe.write-calls-needed-with-two-stops", counts.len());
     expect_eq!(counts.iter().sum::<usize>(), total);
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
@@ -130,8 +130,8 @@ fn stopped_writer_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 }
 
 /// While a process with the only write end of one pipe and the only read end of another is stopped by `SIGSTOP`, non-blocking
-/// `read` of the first fails with `EAGAIN` and `write` to the second returns 1. After it is killed, `read` returns 0 and `write`
-/// fails with `EPIPE`.
+/// `read` of the first fails with `EAGAIN` and `write` to the second returns 1. After that process is killed, `read` returns 0
+/// and `write` fails with `EPIPE`.
 #[rstest]
 #[conformance::test(posix = "read", posix = "write")]
 fn keeps_the_ends_open(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

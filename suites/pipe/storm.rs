@@ -72,7 +72,7 @@ fn every_writer_gets_epipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
         let (written, errno) = writer.join()??;
         let read = seen.count(u8::try_from(number).unwrap_or(0), generation);
         expect_eq!(errno, EPIPE);
-        expect!(read <= written, "{read} records came of {written}");
+        expect!(read <= written, "{read} records were read, {written} were written");
     }
     Ok(())
 }
@@ -120,7 +120,8 @@ fn killed_reader_loses_at_most_one_read(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     writer.kill()?;
     let rest = read_to_end(&reader_end)?;
     if let Some(&first) = rest.first() {
-        expect!((usize::from(first) + MODULUS - expected) % MODULUS <= MOST);
+        let lost = (usize::from(first) + MODULUS - expected) % MODULUS;
+        expect!(lost <= MOST, "{lost} bytes are missing after the last reader");
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ fn is_first_in_first_out(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
                         expect!((1..=size).contains(&count), "{count} of {size} bytes were written");
                         put += count;
                     }
-                    refused => expect_eq!(refused, Err(EAGAIN)),
+                    failed => expect_eq!(failed, Err(EAGAIN)),
                 },
                 Step::Read(size) => {
                     let due = &source[got..put.min(got + size)];
@@ -66,8 +66,8 @@ fn is_first_in_first_out(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
 /// A size, given those of a page and of the capacity.
 type Size = fn(usize, usize) -> usize;
 
-/// A `write` that fits into an empty pipe returns its whole count, and `read` returns these bytes whole, all but one, or in
-/// halves, as requested.
+/// A `write` that fits into an empty pipe returns its whole count. `read` of all, of all but one, or of half of the bytes returns
+/// that many, and the next `read` returns the rest.
 #[rstest]
 #[case::one_byte(|_, _| 1)]
 #[case::half_a_page(|page, _| page / 2)]
@@ -120,7 +120,7 @@ fn two_writes_are_read_at_once(#[case] first: fn(usize) -> usize, #[case] second
     Ok(())
 }
 
-/// After many small `write` calls, one `read` returns the bytes of all of them.
+/// After many `write` calls of a few bytes, one `read` returns the bytes of all of them in order.
 #[rstest]
 #[case::writes_of_1_byte(1)]
 #[case::writes_of_7_bytes(7)]
@@ -209,7 +209,7 @@ fn blocked_read_returns_with_the_first_bytes(#[values(Kind::Pipe, Kind::Fifo)] k
     let whole = Participant::spawn("reader", dup(&reader_end)?, |end, _| read_some(&end, 1000))?;
     whole.until_blocked()?;
     expect_eq!((write(&writer, b"12345"), whole.join()?), (Ok(5), Ok(b"12345".to_vec())));
-    let vector = Participant::spawn("reader of a vector", reader_end, |end, _| {
+    let vector = Participant::spawn("readv reader", reader_end, |end, _| {
         let mut buffers = [[b'_'; 4]; 3];
         let [one, two, three] = &mut buffers;
         let count = readv(&end, &mut [IoSliceMut::new(one), IoSliceMut::new(two), IoSliceMut::new(three)]);

@@ -31,8 +31,8 @@ fn killed_writer_leaves_completed_writes(#[values(Kind::Pipe, Kind::Fifo)] kind:
     })
 }
 
-/// If a writer is killed at any of its system calls, the bytes of a `writev` of at most `PIPE_BUF` bytes are in the pipe exactly
-/// if the call has returned, and then all of them.
+/// If a writer is killed at any of its system calls, the pipe holds all bytes of its `writev` of at most `PIPE_BUF` bytes if that
+/// call has returned, and none of them otherwise.
 #[conformance::test(posix = "writev", needs(ptrace))]
 fn killed_writev_is_all_or_nothing() -> Outcome {
     sweep(|run| {
@@ -100,8 +100,8 @@ fn killed_process_leaves_no_end_open(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
     })
 }
 
-/// If a process is killed at any of its system calls, `O_NONBLOCK` on the shared open file description is set exactly if its
-/// `fcntl(F_SETFL)` has returned.
+/// If a process is killed at any of its system calls, `O_NONBLOCK` on the shared open file description is set if its
+/// `fcntl(F_SETFL)` has returned, and clear otherwise.
 #[conformance::test(posix = "fcntl", needs(ptrace))]
 fn killed_f_setfl_is_done_or_not() -> Outcome {
     sweep(|run| {

@@ -55,8 +55,8 @@ pub(super) fn use_all_pages(limits: Limits) -> Vec<(OwnedFd, OwnedFd)> {
     // Each pipe is shrunk first: enlarging it charges only the difference.
     while large.len() < limits.user / limits.pipe {
         let (reader, writer) = pipe().expect("a pipe within the limit");
-        set_pipe_size(&writer, 1).expect("reducing is always allowed");
-        set_pipe_size(&writer, largest).expect("growth up to the very limit");
+        set_pipe_size(&writer, 1).expect("shrinking succeeds");
+        set_pipe_size(&writer, largest).expect("growing up to the limit succeeds");
         large.push((reader, writer));
     }
     large
@@ -98,8 +98,8 @@ pub(super) fn resized(writer: &OwnedFd, pages: usize) -> Result<usize, Errno> {
     set_pipe_size(writer, i32::try_from(pages * page_size()).unwrap_or(1)).map(|size| size / page_size())
 }
 
-/// A user can use exactly as many pages in pipes as `pipe-user-pages-soft` allows. Then `fcntl(F_SETPIPE_SZ)` to a larger size
-/// fails with `EPERM`.
+/// A user can enlarge pipes with `fcntl(F_SETPIPE_SZ)` until they have exactly `pipe-user-pages-soft` pages together. Enlarging
+/// another pipe then fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -169,7 +169,7 @@ fn shrinking_and_closing_release_pages() -> Outcome {
 }
 
 /// Calls of `fcntl(F_SETPIPE_SZ)` that fail with `EBUSY` or `EPERM` neither charge nor release pages of `pipe-user-pages-soft`:
-/// after 400 failures exactly the remaining pages can be used.
+/// after 400 failures the user can use exactly the pages that were left.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_resizes_charge_no_page() -> Outcome {
@@ -221,14 +221,14 @@ fn emfile_charges_no_page(#[case] free: usize) -> Outcome {
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_counted_per_user() -> Outcome {
-    let hog = with_all_pages_used(&[], |_, _large, link| -> Result<(), Errno> {
-        link.reached("exhausted");
+    let user = with_all_pages_used(&[], |_, _large, link| -> Result<(), Errno> {
+        link.reached("all pages used");
         link.park()
     })?;
-    hog.until_reached("exhausted")?;
+    user.until_reached("all pages used")?;
     let (other, _writer) = pipe()?;
     expect_eq!((pages_of(&other), pages_of_another()?), (Ok(16), Ok(2)));
-    hog.kill()?;
+    user.kill()?;
     expect_eq!(pages_of_another()?, Ok(16));
     Ok(())
 }

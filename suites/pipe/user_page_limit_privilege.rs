@@ -124,18 +124,18 @@ fn is_checked_at_each_resize() -> Outcome {
     ambient
 )]
 fn privileged_pipes_count_for_the_user() -> Outcome {
-    let hog = with_all_pages_used(&["CAP_SYS_ADMIN"], |_, large, link| {
+    let user = with_all_pages_used(&["CAP_SYS_ADMIN"], |_, large, link| {
         link.meet("all pages used");
         drop(large);
         link.meet("released");
         Ok(())
     })?;
-    hog.until_reached("all pages used")?;
+    user.until_reached("all pages used")?;
     expect_eq!(pages_of_another()?, Ok(2));
-    hog.open("all pages used")?;
-    hog.until_reached("released")?;
+    user.open("all pages used")?;
+    user.until_reached("released")?;
     expect_eq!(pages_of_another()?, Ok(16));
-    hog.open("released")?;
-    expect_eq!(hog.join()?, Ok(()));
+    user.open("released")?;
+    expect_eq!(user.join()?, Ok(()));
     Ok(())
 }

@@ -7,8 +7,8 @@ use rstest::rstest;
 use common::ends::{spawn_reader, spawn_writer};
 use common::pipe::Kind;
 
-/// If three processes are blocked in `read` of 1 byte, each `write` of 1 byte is returned by one of them, and the others stay
-/// blocked.
+/// If three processes are blocked in `read` of 1 byte, each `write` of 1 byte ends the `read` of exactly one of them with that
+/// byte, and the others stay blocked.
 #[rstest]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
 fn one_byte_ends_one_of_three_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -43,8 +43,8 @@ fn one_byte_ends_one_of_three_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
     Ok(())
 }
 
-/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns one of
-/// the bytes.
+/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns another
+/// one of the bytes.
 #[rstest]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn one_write_ends_four_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

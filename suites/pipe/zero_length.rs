@@ -112,13 +112,13 @@ fn writes_of_0_bytes_use_no_capacity(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
         expect_eq!((write(&writer, b""), writev(&writer, &[IoSlice::new(b""), IoSlice::new(b"")])), (Ok(0), Ok(0)));
     }
     expect_eq!(ready(&writer, PollFlags::POLLOUT), Ok(PollFlags::POLLOUT));
-    let room = capacity(kind)?;
-    expect_eq!((fill(&writer), unread(&reader)), (Ok(room), Ok(room)));
+    let capacity = capacity(kind)?;
+    expect_eq!((fill(&writer), unread(&reader)), (Ok(capacity), Ok(capacity)));
     Ok(())
 }
 
-/// A process blocked in `read` on an empty pipe stays blocked after `write` and `writev` of 0 bytes. A `write` of 1 byte is then
-/// returned by that `read`.
+/// A process blocked in `read` on an empty pipe stays blocked after `write` and `writev` of 0 bytes. That `read` returns the byte
+/// of a later `write` of 1 byte.
 #[rstest]
 #[conformance::test(posix = "read", posix = "write", level = customary)]
 fn write_of_0_bytes_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
