@@ -1,14 +1,14 @@
-//! Merging (Linux): bytes that still fit into the last page of a full pipe may go there; where they may not, or do not fit, nothing
-//! goes in, and what the page is shared with never sees them.
+//! Merging (Linux): a `write` may put its bytes into the free rest of the last page of a pipe. Bytes that must not be split, and
+//! pages shared with a file, another pipe or memory, are left alone.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::ends::not_waiting;
+use common::ends::open_nonblocking;
 use common::pipe::Kind;
 use common::transfer::{Supply, content, drain};
 
-/// Puts in whole pages and then all but `free` bytes of the last one: how many bytes that is.
+/// Writes until only `free` bytes of the last page are free: how many bytes were written.
 fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {
     let size = pipe_size(writer)?;
     let bytes = pattern(size - free);
@@ -18,83 +18,85 @@ fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {
     Ok(bytes.len())
 }
 
-/// A write of exactly what is free in the last page fills the pipe to the last byte, and the next byte has no room.
+/// A non-blocking `write` of exactly as many bytes as are free in the last page of a pipe returns that count. The next `write` of
+/// 1 byte fails with `EAGAIN`.
 #[rstest]
-#[case::one_byte(1)]
-#[case::some_bytes(10)]
-#[case::most_of_the_page(4000)]
-#[conformance::test(man = "pipe(7)", man = "write(2)")]
-fn fills_the_last_page_exactly(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+#[case::one_byte_free(1)]
+#[case::ten_bytes_free(10)]
+#[case::most_of_the_page_free(4000)]
+#[conformance::test(man = "pipe(7)", man = "write(2)", level = customary)]
+fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let held = all_but(&writer, free)?;
     let rest = vec![b'r'; free];
     expect_eq!((write(&writer, &rest), write(&writer, b"x")), (Ok(free), Err(EAGAIN)));
     expect_eq!((unread(&reader), pipe_size(&reader)), (Ok(held + free), Ok(held + free)));
     let all = read_exactly(&reader, held + free)?;
-    expect!(all[..held] == pattern(held) && all[held..] == rest, "other bytes came than were written");
+    expect!(all[..held] == pattern(held) && all[held..] == rest, "the bytes read differ from those written");
     Ok(())
 }
 
-/// A write of one byte more than is free in the last page, which must not be divided, puts in nothing.
+/// A non-blocking `write` of at most `PIPE_BUF` bytes and at least 1 byte more than is free fails with `EAGAIN` and adds no byte.
 #[rstest]
-#[case::with_one_byte_free(1)]
-#[case::with_some_bytes_free(10)]
+#[case::one_byte_free(1)]
+#[case::ten_bytes_free(10)]
 #[conformance::test(posix = "write")]
-fn is_not_for_a_part_of_a_small_write(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn small_write_is_not_split(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let held = all_but(&writer, free)?;
     for size in [free + 1, pipe_buf(&writer)?] {
         expect_eq!((write(&writer, &vec![b'r'; size]), unread(&reader)), (Err(EAGAIN), Ok(held)), "{size} bytes");
     }
     expect_eq!(write(&writer, &vec![b'r'; free]), Ok(free));
-    expect!(read_exactly(&reader, held)? == pattern(held), "other bytes came than were written");
+    expect!(read_exactly(&reader, held)? == pattern(held), "the bytes read differ from those written");
     expect_eq!(read_some(&reader, page_size()), Ok(vec![b'r'; free]));
     Ok(())
 }
 
-/// A write that may be divided puts in what there is room for, wherever its parts go, and they keep their order.
+/// A `write` of up to 3 pages to a pipe with part of a page unread returns its whole count. `read` returns the earlier bytes
+/// first and then the new ones in order.
 #[rstest]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn keeps_the_order_of_a_large_write(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn second_write_keeps_the_order(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let page = page_size();
     property(&(1..page, 1..page, 0..3_usize), |(held, more, pages)| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         let (first, second) = (vec![b'a'; held], pattern(pages * page + more));
         write_all(&writer, &first)?;
         expect_eq!((write(&writer, &second), unread(&reader)), (Ok(second.len()), Ok(held + second.len())));
-        expect!(read_exactly(&reader, held)? == first, "the first write's bytes are others");
-        expect!(read_exactly(&reader, second.len())? == second, "the second write's bytes are others");
+        expect!(read_exactly(&reader, held)? == first, "the bytes of the first write were changed");
+        expect!(read_exactly(&reader, second.len())? == second, "the bytes of the second write were changed");
         expect_eq!((unread(&reader), read(&reader, &mut [0])), (Ok(0), Err(EAGAIN)));
         Ok(())
     })
 }
 
-/// A blocked reader of a pipe whose last page was filled to the byte gets what comes next, and no byte of the old page.
+/// After all bytes of a full pipe have been read, a blocked `read` returns exactly the bytes of the next `write`.
 #[rstest]
 #[conformance::test(posix = "read")]
-fn is_forgotten_when_the_page_is_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn page_read_empty_gets_no_bytes_back(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let held = all_but(&writer, 10)?;
     expect_eq!(write(&writer, &[b'r'; 10]), Ok(10));
     read_exactly(&reader, held + 10)?;
-    let sleeper = Participant::spawn("reader", dup(&reader)?, |end, _| read_some(&end, 100))?;
-    sleeper.until_blocked()?;
+    let blocked = Participant::spawn("reader", dup(&reader)?, |end, _| read_some(&end, 100))?;
+    blocked.until_blocked()?;
     expect_eq!(write(&writer, b"new"), Ok(3));
-    expect_eq!((sleeper.join()?, unread(&reader)), (Ok(b"new".to_vec()), Ok(0)));
+    expect_eq!((blocked.join()?, unread(&reader)), (Ok(b"new".to_vec()), Ok(0)));
     Ok(())
 }
 
-/// After bytes that came another way than by `write`, a write keeps the order, and does not reach what those bytes are shared with: a
-/// file, another pipe, or memory.
+/// A `write` after `splice`, `tee`, `vmsplice` or `sendfile` into a pipe adds its bytes behind the transferred ones. The source
+/// of the transfer (file, pipe or memory) stays as it was.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn does_not_reach_the_source_of_the_page(
+fn write_after_a_transfer_keeps_the_source(
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-    #[values(false, true)] used: bool,
+    #[values(false, true)] buffers_used_before: bool,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
-    if used {
-        // Each place of the buffer has held bytes that could be written behind.
+    if buffers_used_before {
+        // Each buffer of the pipe has held bytes to which a `write` could be appended.
         for _ in 0..40 {
             write(&writer, b"old")?;
             read_exactly(&reader, 3)?;
@@ -114,11 +116,11 @@ fn does_not_reach_the_source_of_the_page(
     Ok(())
 }
 
-/// Where the last place of a full pipe holds bytes that came another way, a write either goes behind them or finds no room; nothing is
-/// lost and nothing goes elsewhere.
+/// If the last page of a full pipe holds 6 bytes from `splice`, `tee`, `vmsplice` or `sendfile`, a non-blocking `write` of 8
+/// bytes returns 8 or fails with `EAGAIN`. `read` returns exactly the bytes that were added, in order.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
-fn behind_a_transfer_is_all_or_nothing(
+fn small_write_after_a_transfer_is_all_or_nothing(
     #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
 ) -> Outcome {
     let (reader, writer) = pipe()?;
@@ -131,27 +133,30 @@ fn behind_a_transfer_is_all_or_nothing(
     expect!(written == Ok(8) || written == Err(EAGAIN), "{written:?}");
     let more = written.unwrap_or(0);
     expect_eq!(unread(&reader), Ok(held + 6 + more));
-    expect!(drain(&reader)? == [pattern(held), memory, b" written"[..more].to_vec()].concat(), "other bytes came than were put in");
+    expect!(
+        drain(&reader)? == [pattern(held), memory, b" written"[..more].to_vec()].concat(),
+        "the bytes read differ from those written"
+    );
     Ok(())
 }
 
-/// A packet is not continued by the write that comes when packet mode is off, nor by one in another pipe that the packet was
-/// copied to; each is read by itself.
+/// A `write` without `O_DIRECT` adds no byte to a packet that is already in the pipe, written there or copied by `tee`. `read`
+/// returns the packet alone, and the next `read` the later bytes.
 #[rstest]
 #[conformance::test(man = "pipe(2)")]
-fn joins_nothing_to_a_packet(#[values(false, true)] teed: bool) -> Outcome {
+fn write_does_not_join_a_packet(#[values(false, true)] copied_by_tee: bool) -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_DIRECT)?;
     write(&writer, b"packet")?;
     let (other_reader, other_writer) = pipe()?;
-    let (from, to) = if teed { (&other_reader, &other_writer) } else { (&reader, &writer) };
-    if teed {
+    let (from, to) = if copied_by_tee { (&other_reader, &other_writer) } else { (&reader, &writer) };
+    if copied_by_tee {
         expect_eq!(tee(&reader, &other_writer, 6, SpliceFlags::empty()), Ok(6));
     } else {
         set_status_flags(&writer, OFlag::empty())?;
     }
     expect_eq!((write(to, b"stream"), write(to, b"more")), (Ok(6), Ok(4)));
     expect_eq!((read_some(from, 64), read_some(from, 64)), (Ok(b"packet".to_vec()), Ok(b"streammore".to_vec())));
-    if teed {
+    if copied_by_tee {
         expect_eq!(read_some(&reader, 64), Ok(b"packet".to_vec()));
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! The setting `pipe-max-size` (Linux): what it refuses to be set to, and that a refusal changes nothing. No case asks for another
-//! value than the present one; if a kernel takes what it should refuse, the old value is put back.
+//! Writing and reading `/proc/sys/fs/pipe-max-size` (Linux). The setting belongs to the whole system, so no case writes another
+//! value than the present one; if a kernel accepts a value that it should reject, the case writes the old value back.
 //!
-//! The setting is the whole system's, so nothing is tried here that a kernel in use takes: less than a page, which pipe(7) says is
-//! refused, becomes a page since Linux 4.15, and what is beyond an unsigned int is cut to its lower half.
+//! Not tested: values below a page (rejected by pipe(7), rounded up to a page since Linux 4.15) and values above an unsigned int
+//! that the kernel truncates.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
@@ -43,60 +43,64 @@ impl Setting {
 impl Drop for Setting {
     fn drop(&mut self) {
         if self.now().as_ref() != Ok(&self.before) {
-            // What else could be done where it cannot be put back? The case has failed already.
+            // The case has failed already; an error here cannot be reported.
             let _ = self.set(&self.before);
         }
     }
 }
 
-/// What is no size that a pipe can have is refused, and the setting stays.
+/// `pwrite` of an invalid value to `/proc/sys/fs/pipe-max-size`, with or without a newline, fails with `EINVAL`. The setting
+/// stays as it was.
 #[rstest]
-#[case::a_negative_number("-1")]
-#[case::a_large_negative_number("-4096")]
-#[case::no_number("much")]
-#[case::a_word_after_a_blank(" x")]
-#[case::beyond_the_largest_power_of_two("2147483649")]
-#[case::the_largest_unsigned_int("4294967295")]
-#[case::beyond_an_unsigned_int("6442450945")]
-#[case::beyond_a_long("99999999999999999999")]
-#[conformance::test(man = "proc_sys_fs(5)", needs(writable("/proc/sys/fs/pipe-max-size")), fixed_in = "Linux 4.15 (85c2dd5473b2)")]
-fn refuses(#[case] text: &str) -> Outcome {
+#[case::minus_1("-1")]
+#[case::minus_4096("-4096")]
+#[case::a_word("much")]
+#[case::a_blank_and_a_word(" x")]
+#[case::above_2_gib("2147483649")]
+#[case::uint_max("4294967295")]
+#[case::above_uint_max("6442450945")]
+#[case::above_long_max("99999999999999999999")]
+#[conformance::test(man = "proc_sys_fs(5)", level = customary, needs(writable("/proc/sys/fs/pipe-max-size")), fixed_in = "Linux 4.15 (85c2dd5473b2)")]
+fn rejects_invalid_values(#[case] text: &str) -> Outcome {
     let setting = Setting::open()?;
     expect_eq!((setting.set(text), setting.now()), (Err(EINVAL), Ok(setting.before.clone())));
     expect_eq!((setting.set(&format!("{text}\n")), setting.now()), (Err(EINVAL), Ok(setting.before.clone())));
     Ok(())
 }
 
-/// A number with something behind it is refused even where the number is the present one.
-#[conformance::test(man = "proc_sys_fs(5)", needs(writable("/proc/sys/fs/pipe-max-size")))]
-fn refuses_what_follows_a_number() -> Outcome {
+/// `pwrite` of the present value of `/proc/sys/fs/pipe-max-size` followed by a letter fails with `EINVAL`. The setting stays as
+/// it was.
+#[conformance::test(man = "proc_sys_fs(5)", level = customary, needs(writable("/proc/sys/fs/pipe-max-size")))]
+fn rejects_text_after_the_number() -> Outcome {
     let setting = Setting::open()?;
     expect_eq!((setting.set(&format!("{}x", setting.before)), setting.now()), (Err(EINVAL), Ok(setting.before.clone())));
     Ok(())
 }
 
-/// The present value can be written, with or without a line end or blanks before it, and is the same then.
+/// `pwrite` of the present value to `/proc/sys/fs/pipe-max-size`, with or without a newline or leading blanks, returns the whole
+/// count. The setting stays as it was.
 #[rstest]
-#[case::bare("", "")]
-#[case::with_a_line_end("", "\n")]
-#[case::after_blanks("  ", "\n")]
+#[case::without_newline("", "")]
+#[case::with_newline("", "\n")]
+#[case::after_two_blanks("  ", "\n")]
 #[conformance::test(man = "proc_sys_fs(5)", needs(writable("/proc/sys/fs/pipe-max-size")))]
-fn accepts_its_present_value(#[case] before: &str, #[case] after: &str) -> Outcome {
+fn accepts_the_present_value(#[case] before: &str, #[case] after: &str) -> Outcome {
     let setting = Setting::open()?;
     let text = format!("{before}{}{after}", setting.before);
     expect_eq!((setting.set(&text), setting.now()), (Ok(text.len()), Ok(setting.before.clone())));
     Ok(())
 }
 
-/// A value is rounded up to what a pipe can have: just below the present one it is the present one.
-#[conformance::test(man = "proc_sys_fs(5)", needs(writable("/proc/sys/fs/pipe-max-size")))]
-fn is_rounded_up() -> Outcome {
+/// `pwrite` of a number just below the present value of `/proc/sys/fs/pipe-max-size` returns the whole count, and the setting is
+/// rounded up to the present value.
+#[conformance::test(man = "pipe(7)", needs(writable("/proc/sys/fs/pipe-max-size")))]
+fn rounds_up() -> Outcome {
     let setting = Setting::open()?;
     let present = setting.number()?;
     let page = u64::try_from(page_size()).unwrap_or(1);
-    // Rounded up to the present value only if that is a size that a pipe can have.
+    // Smaller numbers are rounded up to the present value only if that is a possible size of a pipe.
     if !present.is_power_of_two() || present < 2 * page {
-        let why = format!("a setting that a pipe can have; it is {present}");
+        let why = format!("a setting that is a possible size of a pipe; it is {present}");
         return Err(Failure::untested(why));
     }
     for below in [present - 1, present - page + 1, present / 2 + 1] {
@@ -106,9 +110,9 @@ fn is_rounded_up() -> Outcome {
     Ok(())
 }
 
-/// It shows as a single number and a line end, and the whole of it is read once.
+/// `read` of `/proc/sys/fs/pipe-max-size` returns a decimal number and a newline, and the next `read` returns 0.
 #[conformance::test(man = "proc_sys_fs(5)", needs(file("/proc/sys/fs/pipe-max-size")))]
-fn shows_as_a_number() -> Outcome {
+fn reads_as_one_number() -> Outcome {
     let file = open(Path::new(SETTING), OFlag::O_RDONLY)?;
     let text = String::from_utf8_lossy(&read_some(&file, 64)?).into_owned();
     expect_matches!(text.strip_suffix('\n').map(str::parse::<u32>), Some(Ok(1..)));
@@ -116,9 +120,10 @@ fn shows_as_a_number() -> Outcome {
     Ok(())
 }
 
-/// Who is not privileged may read the setting and not write it.
+/// `open` of `/proc/sys/fs/pipe-max-size` by an unprivileged user fails with `EACCES` for `O_WRONLY` and `O_RDWR`, and succeeds
+/// for `O_RDONLY`.
 #[conformance::test(man = "proc_sys_fs(5)", needs(second_user, file("/proc/sys/fs/pipe-max-size")))]
-fn is_not_for_the_unprivileged_to_change() -> Outcome {
+fn is_read_only_for_unprivileged_users() -> Outcome {
     let user = Participant::spawn("user", (), |(), _| {
         let (user, group) = second_user();
         become_user(user, group).expect("a second user");

@@ -1,4 +1,5 @@
-//! Sleepers in `poll` and `select`: which change of a pipe's state wakes them, and what they are told.
+//! Processes blocked in `poll` and `select`: what wakes them, and the events that they get. The events of an end that is ready
+//! already are tested in `readiness.rs`.
 
 use conformance::prelude::*;
 use rstest::rstest;
@@ -11,7 +12,7 @@ const HUP: PollFlags = PollFlags::POLLHUP;
 const ERR: PollFlags = PollFlags::POLLERR;
 const NOTHING: PollFlags = PollFlags::empty();
 
-/// How a writer makes a sleeping reader ready.
+/// What wakes the blocked process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Write,
@@ -19,10 +20,11 @@ enum Cause {
     Kill,
 }
 
-/// Whoever waits for data is woken by a write, by the last close, and by the death of the last writer, with the exact bits.
+/// A process blocked in `poll` for `POLLIN` on the read end is woken by a `write` with exactly `POLLIN`, and with `POLLHUP` when
+/// the last writer closes or is killed.
 #[rstest]
 #[conformance::test(posix = "poll")]
-fn wake_by_what_a_writer_does(
+fn writer_wakes_pollin(
     #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
     #[values(Cause::Write, Cause::Close, Cause::Kill)] cause: Cause,
 ) -> Outcome {
@@ -51,10 +53,11 @@ fn wake_by_what_a_writer_does(
     Ok(())
 }
 
-/// A poller that asks for nothing sleeps through data, and is woken by the hang-up.
+/// A process blocked in `poll` on the read end without any requested event stays blocked when bytes are written. When the last
+/// writer closes, `poll` reports `POLLHUP`.
 #[rstest]
 #[conformance::test(posix = "poll")]
-fn for_nothing_wake_only_by_a_hang_up(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_pollhup_wakes_an_empty_request(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let poller =
         Participant::spawn("poller", reader_end, |end, _| poll(&[(end.as_fd(), NOTHING)], None).map(|seen| seen[0].bits()))?;
@@ -66,10 +69,11 @@ fn for_nothing_wake_only_by_a_hang_up(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
     Ok(())
 }
 
-/// Whoever waits for room is woken when a reader makes enough of it, and then a write of `PIPE_BUF` bytes does not wait.
+/// A process blocked in `poll` for `POLLOUT` on the write end of a full pipe is woken when a page is read, and `poll` reports
+/// exactly `POLLOUT`. A non-blocking `write` of `PIPE_BUF` bytes then returns `PIPE_BUF`.
 #[rstest]
 #[conformance::test(posix = "poll", posix = "write")]
-fn wake_when_there_is_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_wakes_pollout(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (capacity, size) = (fill(&writer_end)?, pipe_buf(&writer_end)?);
     let poller = Participant::spawn("poller", writer_end, move |end, _| {
@@ -84,10 +88,11 @@ fn wake_when_there_is_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// Whoever waits for room is woken by an error when the last reader goes, by itself or by force.
+/// A process blocked in `poll` for `POLLOUT` on the write end of a full pipe is woken when the last reader closes or is killed,
+/// and `poll` reports exactly `POLLERR`.
 #[rstest]
 #[conformance::test(man = "poll(2)")]
-fn wake_when_the_last_reader_goes(
+fn last_reader_wakes_pollout_with_pollerr(
     #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
     #[values(Cause::Close, Cause::Kill)] cause: Cause,
 ) -> Outcome {
@@ -109,10 +114,11 @@ fn wake_when_the_last_reader_goes(
     Ok(())
 }
 
-/// All who wait for one pipe by `poll` are woken by one write: readiness is a state, which all may see.
+/// One `write` wakes three processes blocked in `poll` for `POLLIN` and one blocked in `select` on the same read end. Each `poll`
+/// reports `POLLIN`, and `select` returns 1.
 #[rstest]
 #[conformance::test(posix = "poll")]
-fn wake_all_together(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_write_wakes_all_waiters(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut pollers = Vec::new();
     for _ in 0..3 {
@@ -132,9 +138,10 @@ fn wake_all_together(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A poller and a reader that sleep on one pipe are both woken by a write; neither takes the other's wake-up.
+/// If one process is blocked in `read` of 1 byte and another in `poll` for `POLLIN` on the same pipe, a `write` of 2 bytes wakes
+/// both. `read` returns the first byte, and `poll` reports `POLLIN`.
 #[conformance::test(posix = "poll", posix = "read")]
-fn wake_beside_readers() -> Outcome {
+fn write_wakes_poll_and_read() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end.try_clone()?, |end, _| read_some(&end, 1))?;
     reader.until_blocked()?;
@@ -147,13 +154,14 @@ fn wake_beside_readers() -> Outcome {
     Ok(())
 }
 
-/// A poller that waits for several pipes is woken by any one of them, and told which.
+/// A process blocked in `poll` for `POLLIN` on three read ends is woken by a `write` to one of the pipes. `poll` reports `POLLIN`
+/// for that pipe and no event for the others.
 #[rstest]
 #[case::first(0)]
 #[case::middle(1)]
 #[case::last(2)]
 #[conformance::test(posix = "poll")]
-fn of_several_pipes_are_told_which(#[case] which: usize) -> Outcome {
+fn reports_the_ready_one_of_three_pipes(#[case] which: usize) -> Outcome {
     let (mut readers, mut writers) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let (reader, writer) = pipe()?;
@@ -172,21 +180,22 @@ fn of_several_pipes_are_told_which(#[case] which: usize) -> Outcome {
     Ok(())
 }
 
-/// `select` sleeps until there is data, or room, and until an end that is gone makes the call not wait any more.
+/// A process blocked in `select` is woken, and `select` returns 1, when bytes are written (for reading), when a page of a full
+/// pipe is read (for writing), and when the last reader closes (for writing).
 #[rstest]
 #[conformance::test(posix = "select")]
-fn by_select_wake_alike(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn data_space_and_close_wake_select(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
-    let selector = Participant::spawn("to read", reader_end.try_clone()?, |end, _| select_to_read(&end))?;
+    let selector = Participant::spawn("select for reading", reader_end.try_clone()?, |end, _| select_to_read(&end))?;
     selector.until_blocked()?;
     fill(&writer_end)?;
     expect_eq!(selector.join()?, Ok(1));
-    let selector = Participant::spawn("to write", writer_end.try_clone()?, |end, _| select_to_write(&end))?;
+    let selector = Participant::spawn("select for writing", writer_end.try_clone()?, |end, _| select_to_write(&end))?;
     selector.until_blocked()?;
     read_exactly(&reader_end, page_size().max(pipe_buf(&writer_end)?))?;
     expect_eq!(selector.join()?, Ok(1));
     fill(&writer_end)?;
-    let selector = Participant::spawn("to write", writer_end, |end, _| select_to_write(&end))?;
+    let selector = Participant::spawn("select for writing", writer_end, |end, _| select_to_write(&end))?;
     selector.until_blocked()?;
     drop(reader_end);
     expect_eq!(selector.join()?, Ok(1));

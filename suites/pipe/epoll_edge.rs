@@ -1,4 +1,5 @@
-//! Readiness by edge (`epoll` with `EPOLLET`, Linux): an event for each thing that happens, and no second one for it.
+//! Edge-triggered `epoll` (`EPOLLET`, Linux): each event is reported once. Level-triggered and one-shot entries are tested in
+//! `epoll.rs`.
 
 use conformance::prelude::*;
 use rstest::rstest;
@@ -6,7 +7,8 @@ use rstest::rstest;
 use super::epoll::{EDGE, ERR, HUP, IN, OUT, none, now, one, watching};
 use common::pipe::Kind;
 
-/// By edge every write to a pipe is an event, also to one whose earlier data nobody has read, and each is reported once.
+/// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLIN` exactly once for each `write`, even if earlier bytes are
+/// unread.
 #[rstest]
 #[conformance::test(man = "epoll(7)", fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn reports_each_write_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -17,7 +19,7 @@ fn reports_each_write_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
         write(&writer, b"ab")?;
         expect_eq!((now(&list), now(&list)), (one(IN), none()));
     }
-    // Reading a part is no event, nor is reading the rest.
+    // A `read` causes no event, whether bytes are left or not.
     read_exactly(&reader, 3)?;
     expect_eq!(now(&list), none());
     read_exactly(&reader, 5)?;
@@ -27,9 +29,9 @@ fn reports_each_write_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// By edge an end that is ready when it is added is reported, once.
+/// If an end is ready when `epoll_ctl` adds it with `EPOLLET`, `epoll_wait` reports it exactly once.
 #[conformance::test(man = "epoll(7)")]
-fn reports_what_was_ready_before() -> Outcome {
+fn reports_an_end_ready_when_added_once() -> Outcome {
     let (reader, writer) = pipe()?;
     write(&writer, b"x")?;
     let (to_read, to_write) = (watching(&reader, IN | EDGE)?, watching(&writer, OUT | EDGE)?);
@@ -38,10 +40,10 @@ fn reports_what_was_ready_before() -> Outcome {
     Ok(())
 }
 
-/// By edge a full pipe reports room once enough for a write has been read, and once only.
+/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` exactly once after a page has been read.
 #[rstest]
 #[conformance::test(man = "epoll(7)")]
-fn reports_that_a_full_pipe_has_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_free_space_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&writer, OUT | EDGE)?;
     expect_eq!(now(&list), one(OUT));
@@ -57,29 +59,31 @@ fn reports_that_a_full_pipe_has_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
     Ok(())
 }
 
-/// By edge room is reported where `poll` reports it: a byte read from a full page is no event while it makes no room.
-#[conformance::test(man = "epoll(7)", level = observed)]
-fn reports_no_room_where_there_is_none() -> Outcome {
+/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` after a `read` of part of a page only if
+/// `poll` reports `POLLOUT` too. After the whole page has been read, `epoll_wait` reports `EPOLLOUT`.
+#[conformance::test(man = "epoll(7)", level = customary)]
+fn agrees_with_poll_about_free_space() -> Outcome {
     let (reader, writer) = pipe()?;
     let list = watching(&writer, OUT | EDGE)?;
     now(&list)?;
     fill(&writer)?;
     for count in [1, page_size() - 2] {
         read_exactly(&reader, count)?;
-        let room = ready(&writer, PollFlags::POLLOUT)?.contains(PollFlags::POLLOUT);
-        expect_eq!(now(&list), if room { one(OUT) } else { none() });
+        let writable = ready(&writer, PollFlags::POLLOUT)?.contains(PollFlags::POLLOUT);
+        expect_eq!(now(&list), if writable { one(OUT) } else { none() });
     }
     read_exactly(&reader, 1)?;
     expect_eq!(now(&list), one(OUT));
     Ok(())
 }
 
-/// By edge the end of the data is reported exactly once, together with data that is left.
+/// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLHUP` exactly once when the last writer closes, together with
+/// `EPOLLIN` if bytes are unread.
 #[rstest]
 #[case::empty(0, false)]
-#[case::data_left(3, true)]
+#[case::bytes_unread(3, true)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_the_end_once(#[case] left: usize, #[case] data: bool, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN | EDGE)?;
     write(&writer, &pattern(left))?;
@@ -94,7 +98,7 @@ fn reports_the_end_once(#[case] left: usize, #[case] data: bool, #[values(Kind::
     Ok(())
 }
 
-/// By edge the loss of the last reader is reported exactly once.
+/// With `EPOLLET` on the write end, `epoll_wait` reports `EPOLLOUT` and `EPOLLERR` exactly once when the last reader closes.
 #[rstest]
 #[conformance::test(man = "epoll(7)")]
 fn reports_a_broken_pipe_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
@@ -106,7 +110,7 @@ fn reports_a_broken_pipe_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// By edge a FIFO's reader is told of each hang-up anew when writers have come back in between.
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` exactly once each time that the last writer closes.
 #[conformance::test(man = "epoll(7)", man = "fifo(7)")]
 fn reports_each_hang_up_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;
@@ -124,9 +128,10 @@ fn reports_each_hang_up_of_a_fifo() -> Outcome {
     Ok(())
 }
 
-/// Making a full pipe larger is an event for who waits for room, by edge too.
+/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` exactly once after `fcntl(F_SETPIPE_SZ)` has
+/// doubled the size.
 #[conformance::test(man = "epoll(7)", man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
-fn reports_room_that_a_resize_makes() -> Outcome {
+fn reports_free_space_after_resize() -> Outcome {
     let (reader, writer) = pipe()?;
     let list = watching(&writer, OUT | EDGE)?;
     now(&list)?;

@@ -1,5 +1,5 @@
-//! Kernels without memory: each allocation of a call is made to fail in turn (Linux with fault injection). The call fails as
-//! documented and leaves no trace, or does what it says; and it works when there is memory again.
+//! Memory allocation failures: each kernel allocation of a call is made to fail in turn (Linux with fault injection). Every case
+//! checks that the call fails as documented or does its work, and that the pipe can be used afterwards.
 
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
@@ -11,11 +11,11 @@ use nix::unistd::{Gid, Uid};
 use rstest::rstest;
 use serial_test::file_serial;
 
-use super::notification::{input, told};
-use common::ends::not_waiting;
+use super::o_async::{input, queued_signals};
+use common::ends::open_nonblocking;
 use common::pipe::Kind;
 
-/// The numbers that the next pipe gets.
+/// The two descriptor numbers that the next pipe gets.
 fn next_numbers() -> Result<[i32; 2], Errno> {
     let (reader, writer) = pipe()?;
     Ok([reader.as_raw_fd(), writer.as_raw_fd()])
@@ -25,44 +25,46 @@ fn pages(count: usize) -> i32 {
     i32::try_from(count * page_size()).unwrap_or(i32::MAX)
 }
 
-/// A pipe that cannot be made for want of memory leaves no descriptor and no number that is taken; then it can be made.
+/// If a memory allocation inside `pipe2` fails, the call succeeds or fails with `ENOMEM` or `ENFILE`. After a failure both file
+/// descriptors are free: the next `pipe` returns the same two numbers.
 #[rstest]
-#[case::without_flags(OFlag::empty())]
-#[case::with_flags(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)]
-#[case::for_packets(OFlag::O_DIRECT)]
+#[case::no_flags(OFlag::empty())]
+#[case::o_cloexec_and_o_nonblock(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)]
+#[case::o_direct(OFlag::O_DIRECT)]
 #[conformance::test(man = "pipe(2)", needs(fault_injection))]
-fn of_a_new_pipe_takes_no_number(#[case] flags: OFlag) -> Outcome {
+fn pipe2_leaks_no_descriptor(#[case] flags: OFlag) -> Outcome {
     failing_allocations(|faults| {
         let numbers = next_numbers()?;
-        let made = faults.during(|| pipe2(flags))?;
-        match &made {
+        let created = faults.during(|| pipe2(flags))?;
+        match &created {
             Ok((reader, writer)) => expect_eq!([reader.as_raw_fd(), writer.as_raw_fd()], numbers),
             Err(errno) => expect_matches!(*errno, ENOMEM | ENFILE),
         }
-        drop(made);
+        drop(created);
         expect_eq!(next_numbers(), Ok(numbers));
         Ok(())
     })
 }
 
-/// What a user failed to get is not put to the user's account: afterwards a pipe still has its usual size.
+/// Calls of `pipe` and `fcntl(F_SETPIPE_SZ)` that fail because a memory allocation fails are not charged to the user's limit
+/// `pipe-user-pages-soft`. After many such failures a new pipe of this user has 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(fault_injection, second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
-fn is_not_charged() -> Outcome {
+fn failed_calls_charge_no_pages() -> Outcome {
     restart_deadline();
     let soft: usize =
         std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft")?.trim().parse().map_err(|_| Failure::from(ERANGE))?;
     let user = Participant::spawn("user", (), move |(), _| -> Result<_, Errno> {
         let (user, group) = second_user();
-        let (root, nobody_s) = (Uid::from_raw(0), Gid::from_raw(0));
-        // The account is the real user's; the right to let allocations fail goes with the effective one.
-        nix::unistd::setresgid(group, nobody_s, nobody_s)?;
+        let (root, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
+        // Pages are charged to the real user; fault injection needs the privilege of the effective user.
+        nix::unistd::setresgid(group, root_group, root_group)?;
         nix::unistd::setresuid(user, root, root)?;
         let file = FailNth::open()?;
         keep_memory_present()?;
         let (_reader, writer) = pipe()?;
         let mut failures = 0;
-        // Were a failure charged with the sixteen pages of a pipe, the limit would be passed on the way.
+        // If each failure were charged with the 16 pages of a pipe, the user would go over the limit here.
         for round in 0..2 * u32::try_from(soft / 16).unwrap_or(0).min(2000) {
             file.arm(1 + round / 2 % 4)?;
             let result = if round % 2 == 0 { pipe().map(drop) } else { set_pipe_size(&writer, pages(64)).map(drop) };
@@ -79,15 +81,16 @@ fn is_not_charged() -> Outcome {
     Ok(())
 }
 
-/// A change of size that has no memory fails, and size, content and usability stay; then it succeeds.
+/// If `fcntl(F_SETPIPE_SZ)` fails with `ENOMEM` because a memory allocation fails, the size of the pipe and its unread bytes stay
+/// as they were. The same call succeeds when memory is available again.
 #[rstest]
 #[case::growing(32)]
 #[case::shrinking(4)]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
-fn of_a_new_size_leaves_the_old_one(#[case] wanted: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let bytes = pattern(3 * page_size());
     failing_allocations(|faults| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         write_all(&writer, &bytes)?;
         let before = pipe_size(&writer)?;
         let resized = faults.during(|| set_pipe_size(&writer, pages(wanted)))?;
@@ -101,23 +104,23 @@ fn of_a_new_size_leaves_the_old_one(#[case] wanted: usize, #[values(Kind::Pipe, 
     })
 }
 
-/// A write puts in what it says: nothing and `ENOMEM`, or a whole beginning; the reader finds exactly that, and nothing is lost of
-/// the room.
+/// If a memory allocation inside `write` fails, `write` returns the count of the bytes that it has added, or fails with `ENOMEM`
+/// and has added none. `read` returns exactly the added bytes, and the capacity stays as it was.
 #[rstest]
-#[case::of_a_byte(0, |_| 1)]
-#[case::of_a_page(0, |page| page)]
-#[case::of_several_pages(0, |page| 5 * page + 17)]
-#[case::that_joins_the_last_page(10, |_| 20)]
-#[case::that_joins_and_goes_on(10, |page| 2 * page)]
+#[case::one_byte(0, |_| 1)]
+#[case::one_page(0, |page| page)]
+#[case::several_pages(0, |page| 5 * page + 17)]
+#[case::fits_into_the_last_page(10, |_| 20)]
+#[case::fills_the_last_page_and_two_more(10, |page| 2 * page)]
 #[conformance::test(man = "write(2)", needs(fault_injection))]
-fn of_a_write_leaves_its_beginning(
+fn write_returns_the_count_it_added(
     #[case] held: usize,
     #[case] size: fn(usize) -> usize,
     #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
 ) -> Outcome {
     let bytes = pattern(held + size(page_size()));
     failing_allocations(|faults| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         let capacity = pipe_size(&writer)?;
         write_all(&writer, &bytes[..held])?;
         let written = faults.during(|| write(&writer, &bytes[held..]))?;
@@ -128,7 +131,7 @@ fn of_a_write_leaves_its_beginning(
                 0
             }
         };
-        expect!(count > 0 || written.is_err(), "nothing was written, and no error told");
+        expect!(count > 0 || written.is_err(), "write returned 0");
         expect!(faults.struck() || held + count == bytes.len(), "{count} bytes were written although no allocation failed");
         expect_eq!(unread(&reader), Ok(held + count));
         expect_eq!(read_exactly(&reader, held + count), Ok(bytes[..held + count].to_vec()));
@@ -138,9 +141,10 @@ fn of_a_write_leaves_its_beginning(
     })
 }
 
-/// A write that puts nothing in wakes nobody who waits for data; the next one does.
+/// If `write` fails with `ENOMEM` because a memory allocation fails, a process blocked in `read` on the empty pipe stays blocked.
+/// That `read` returns the bytes of the next successful `write`.
 #[conformance::test(man = "write(2)", needs(fault_injection))]
-fn of_a_write_wakes_no_reader() -> Outcome {
+fn failed_write_wakes_no_reader() -> Outcome {
     failing_allocations(|faults| {
         let (reader_end, writer) = pipe()?;
         let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 10))?;
@@ -158,44 +162,47 @@ fn of_a_write_wakes_no_reader() -> Outcome {
     })
 }
 
-/// What is in a pipe can be read, and counted, without any memory.
+/// `read` of unread bytes returns its whole count, and `ioctl(FIONREAD)` gives the number of the remaining bytes, even if a
+/// memory allocation fails during these calls.
 #[rstest]
-#[case::in_part(|page| page + 5)]
-#[case::to_the_last_byte(|page| 3 * page)]
-#[conformance::test(posix = "read", needs(fault_injection))]
-fn does_not_matter_to_a_reader(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+#[case::part_of_the_bytes(|page| page + 5)]
+#[case::all_bytes(|page| 3 * page)]
+#[conformance::test(posix = "read", level = customary, needs(fault_injection))]
+fn read_needs_no_memory(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (bytes, size) = (pattern(3 * page_size()), size(page_size()));
     failing_allocations(|faults| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         write_all(&writer, &bytes)?;
         let mut buffer = vec![0; size];
         expect_eq!(faults.during(|| (read(&reader, &mut buffer), unread(&reader)))?, (Ok(size), Ok(bytes.len() - size)));
-        expect!(buffer == bytes[..size], "other bytes came than were written");
+        expect!(buffer == bytes[..size], "the bytes read differ from those written");
         expect_eq!(read_exactly(&reader, bytes.len() - size), Ok(bytes[size..].to_vec()));
         Ok(())
     })
 }
 
-/// The last close of an end takes effect without any memory.
+/// `close` of the last write end returns 0 even if a memory allocation fails during the call. `read` then returns 0, and `poll`
+/// on the read end reports `POLLHUP`.
 #[rstest]
-#[conformance::test(posix = "close", needs(fault_injection))]
-fn does_not_matter_to_the_last_close(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+#[conformance::test(posix = "close", level = customary, needs(fault_injection))]
+fn last_close_needs_no_memory(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     failing_allocations(|faults| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         expect_eq!(faults.during(move || close(writer))?, Ok(()));
         expect_eq!((read(&reader, &mut [0]), ready(&reader, PollFlags::POLLIN)), (Ok(0), Ok(PollFlags::POLLHUP)));
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         drop(reader);
         expect_eq!(write(&writer, b"x"), Err(EPIPE));
         Ok(())
     })
 }
 
-/// Where `O_ASYNC` cannot be set for want of memory the flag stays off, and nobody is told anything; set, it tells.
+/// If `fcntl(F_SETFL)` with `O_ASYNC` fails with `ENOMEM` because a memory allocation fails, `O_ASYNC` stays clear and a later
+/// `write` to the pipe sends no signal. The same call succeeds when memory is available, and `write` then sends the signal.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
-fn of_a_notification_tells_nobody(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_o_async_sends_no_signal(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
     block_number(realtime_signal())?;
     failing_allocations(|faults| {
         let (reader, writer) = kind.open()?;
@@ -204,28 +211,30 @@ fn of_a_notification_tells_nobody(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRea
         let flags = status_flags(&reader)? | OFlag::O_ASYNC;
         if let Err(errno) = faults.during(|| set_status_flags(&reader, flags))? {
             expect_eq!(errno, ENOMEM);
-            expect!(!status_flags(&reader)?.contains(OFlag::O_ASYNC));
+            expect_eq!(status_flags(&reader)? & OFlag::O_ASYNC, OFlag::empty());
             write_all(&writer, b"a")?;
             read_exactly(&reader, 1)?;
-            expect_eq!(told(), Ok(vec![]));
+            expect_eq!(queued_signals(), Ok(vec![]));
             expect_eq!(set_status_flags(&reader, flags), Ok(()));
         }
-        expect!(status_flags(&reader)?.contains(OFlag::O_ASYNC));
+        expect_eq!(status_flags(&reader)? & OFlag::O_ASYNC, OFlag::O_ASYNC);
         write_all(&writer, b"b")?;
-        expect!(told()?.contains(&input()));
-        // What is closed while the flag is on tells nobody later.
+        let signals = queued_signals()?;
+        expect!(signals.contains(&input()), "{signals:?}");
+        // The next round starts without queued signals.
         drop((reader, writer));
-        told()?;
+        queued_signals()?;
         Ok(())
     })
 }
 
-/// `poll` on many descriptors fails with `ENOMEM`, or sees what is ready; asked again it does.
+/// If a memory allocation inside `poll` on 301 entries fails, `poll` fails with `ENOMEM` or reports `POLLIN` for the one ready
+/// pipe. The next `poll` reports `POLLIN` for that pipe.
 #[rstest]
-#[case::and_does_not_wait(Some(0))]
-#[case::and_would_wait(None)]
+#[case::timeout_0(Some(0))]
+#[case::no_timeout(None)]
 #[conformance::test(man = "poll(2)", needs(fault_injection))]
-fn of_a_poller_hides_nothing(#[case] timeout: Option<u16>) -> Outcome {
+fn poll_fails_or_reports_the_ready_pipe(#[case] timeout: Option<u16>) -> Outcome {
     let (silent, _silent_writer) = pipe()?;
     let (reader, writer) = pipe()?;
     write(&writer, b"x")?;
@@ -241,9 +250,10 @@ fn of_a_poller_hides_nothing(#[case] timeout: Option<u16>) -> Outcome {
     })
 }
 
-/// `select` on a high number fails with `ENOMEM`, or sees what is ready.
+/// If a memory allocation inside `select` on a descriptor from 600 up fails, `select` fails with `ENOMEM` or returns 1 for the
+/// ready pipe. The next `select` returns 1.
 #[conformance::test(man = "select(2)", needs(fault_injection))]
-fn of_a_selector_hides_nothing() -> Outcome {
+fn select_fails_or_reports_the_ready_pipe() -> Outcome {
     let (reader, writer) = pipe()?;
     let reader = dup_from(600, reader)?;
     write(&writer, b"x")?;
@@ -255,10 +265,11 @@ fn of_a_selector_hides_nothing() -> Outcome {
     })
 }
 
-/// An end that could not be added to an epoll list is not in it, is not reported, and can be added.
+/// If `epoll_ctl(EPOLL_CTL_ADD)` for a pipe fails with `ENOMEM` because a memory allocation fails, `epoll_wait` reports no event
+/// and `EPOLL_CTL_DEL` fails with `ENOENT`. The same `EPOLL_CTL_ADD` succeeds when memory is available.
 #[rstest]
 #[conformance::test(man = "epoll_ctl(2)", needs(fault_injection))]
-fn of_an_entry_of_an_epoll_list_adds_none(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_epoll_ctl_adds_no_entry(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     failing_allocations(|faults| {
         let (reader, writer) = kind.open()?;
         write(&writer, b"x")?;
@@ -274,9 +285,10 @@ fn of_an_entry_of_an_epoll_list_adds_none(#[values(Kind::Pipe, Kind::Fifo)] kind
     })
 }
 
-/// A duplicate that would need a larger table of descriptors fails and takes no number; then it gets the one it asked for.
-#[conformance::test(man = "dup(2)", needs(fault_injection))]
-fn of_a_duplicate_takes_no_number() -> Outcome {
+/// If `fcntl(F_DUPFD_CLOEXEC)` to number 900 fails with `ENOMEM` or `EMFILE` because a memory allocation fails, number 900 stays
+/// free and no reference to the pipe remains. When memory is available, the call returns 900.
+#[conformance::test(man = "fcntl(2)", needs(fault_injection))]
+fn failed_dup_leaks_no_descriptor() -> Outcome {
     let (reader, writer) = pipe()?;
     failing_allocations(|faults| {
         match faults.during(|| dup_from(900, &writer))? {
@@ -286,7 +298,7 @@ fn of_a_duplicate_takes_no_number() -> Outcome {
         Ok(())
     })?;
     expect_eq!(dup_from(900, &writer).map(|copy| copy.as_raw_fd()), Ok(900));
-    // No reference is left anywhere that would keep the end from being the last.
+    // `writer` is the last write end: no reference to the pipe was leaked.
     drop(writer);
     expect_eq!(read(&reader, &mut [0]), Ok(0));
     Ok(())

@@ -1,6 +1,7 @@
-//! Records for cases in which many write into one pipe: each says who wrote it, how long it is, and which number it has.
+//! Fixture: records for cases in which several processes write to one pipe. Each record says who wrote it, how long it is, and
+//! which number it has.
 //!
-//! Layout: length (2 bytes, least significant first), writer, generation of the writer, number (4 bytes), and a filling that follows
+//! Layout: length (2 bytes, least significant first), writer, generation of the writer, number (4 bytes), and fill bytes computed
 //! from these.
 
 use std::collections::BTreeMap;
@@ -19,12 +20,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a writer, which may have been started again, with a number that counts from 0.
+    /// A record of a writer and its generation (how often it was started again), with a number that counts from 0.
     pub fn new(writer: u8, generation: u8, number: u32) -> Self {
         Record { writer, generation, number }
     }
 
-    /// As it goes over the pipe, in so many bytes, which are at least eight.
+    /// The bytes of the record as written to the pipe: `size` bytes, at least eight.
     pub fn bytes(self, size: usize) -> Vec<u8> {
         let size = size.max(HEAD);
         let mut bytes = Vec::with_capacity(size);
@@ -40,19 +41,19 @@ impl Record {
     }
 }
 
-/// What a reader has seen so far.
+/// The records that a reader has got so far.
 #[derive(Debug, Default)]
 pub struct Seen {
     rest: Vec<u8>,
-    /// By writer and generation: how many records.
+    /// The number of records, by writer and generation.
     next: BTreeMap<(u8, u8), u32>,
 }
 
 impl Seen {
-    /// Takes in bytes as they came.
+    /// Adds bytes in the order in which they were read.
     ///
     /// # Errors
-    /// The case *fails* where a record is torn, missing, repeated or out of order.
+    /// The case *fails* if a record is torn, missing, repeated or out of order.
     #[track_caller]
     pub fn take(&mut self, bytes: &[u8]) -> Outcome {
         self.rest.extend_from_slice(bytes);
@@ -62,7 +63,7 @@ impl Seen {
             let size = usize::from(u16::from_le_bytes([head[0], head[1]]));
             let record = Record::new(head[2], head[3], u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
             if size < HEAD {
-                return Err(broken(format!("a record of {size} bytes: the one before was torn")));
+                return Err(corrupt(format!("a record claims a length of {size} bytes: the record before it was torn")));
             }
             if self.rest.len() - at < size {
                 break;
@@ -70,11 +71,11 @@ impl Seen {
             let filling = &self.rest[at + HEAD..at + size];
             if filling != vec![record.filling(); filling.len()] {
                 let place = filling.iter().position(|&byte| byte != record.filling()).unwrap_or(0);
-                return Err(broken(format!("{record:?} of {size} bytes is torn after {} bytes", HEAD + place)));
+                return Err(corrupt(format!("{record:?} of {size} bytes is torn after {} bytes", HEAD + place)));
             }
             let next = self.next.entry((record.writer, record.generation)).or_default();
             if record.number != *next {
-                return Err(broken(format!("{record:?} came where number {next} should have")));
+                return Err(corrupt(format!("{record:?} was read where number {next} was expected")));
             }
             *next += 1;
             at += size;
@@ -83,27 +84,27 @@ impl Seen {
         Ok(())
     }
 
-    /// Expects that what came last was a whole record.
+    /// Expects that the last record is whole.
     ///
     /// # Errors
-    /// The case *fails* where it was not.
+    /// The case *fails* if it is not.
     #[track_caller]
     pub fn expect_ended(&self) -> Outcome {
-        if self.rest.is_empty() { Ok(()) } else { Err(broken(format!("the last record is torn after {} bytes", self.rest.len()))) }
+        if self.rest.is_empty() { Ok(()) } else { Err(corrupt(format!("the last record is torn after {} bytes", self.rest.len()))) }
     }
 
-    /// How many records of each writer and generation have come, in their order.
+    /// The number of records of each writer and generation, in the order of these.
     pub fn counts(&self) -> Vec<u32> {
         self.next.values().copied().collect()
     }
 
-    /// How many records of one writer and generation have come.
+    /// The number of records of one writer and generation.
     pub fn count(&self, writer: u8, generation: u8) -> u32 {
         self.next.get(&(writer, generation)).copied().unwrap_or(0)
     }
 }
 
 #[track_caller]
-fn broken(how: String) -> Failure {
+fn corrupt(how: String) -> Failure {
     Failure::new(CaseResult::Fail, Cause::Expectation, how)
 }

@@ -1,4 +1,4 @@
-//! Packet mode (`O_DIRECT`): each write is a packet, each read takes one.
+//! Packet mode (`O_DIRECT`, Linux): each `write` is a packet, and each `read` returns one packet.
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -9,12 +9,12 @@ use rstest::rstest;
 use common::pipe::Kind;
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, pages};
 
-/// A pipe in packet mode whose ends do not wait.
+/// A non-blocking pipe in packet mode.
 fn packets() -> Result<(OwnedFd, OwnedFd), Errno> {
     pipe2(OFlag::O_DIRECT | OFlag::O_NONBLOCK)
 }
 
-/// A pipe in packet mode that holds some packets.
+/// A non-blocking pipe that holds these packets.
 fn holding(packets_held: &[&[u8]]) -> Result<(OwnedFd, OwnedFd), Errno> {
     let (reader, writer) = packets()?;
     for packet in packets_held {
@@ -23,7 +23,7 @@ fn holding(packets_held: &[&[u8]]) -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((reader, writer))
 }
 
-/// Reads until there is nothing: what each read gave.
+/// Reads until the pipe is empty: the bytes of each `read`.
 fn reads(reader: &OwnedFd, size: usize) -> Result<Vec<Vec<u8>>, Errno> {
     let mut all = Vec::new();
     loop {
@@ -36,9 +36,10 @@ fn reads(reader: &OwnedFd, size: usize) -> Result<Vec<Vec<u8>>, Errno> {
     }
 }
 
-/// A read takes one packet, however much it asks for; all packets together are what is unread.
+/// On a pipe with `O_DIRECT`, each `read` returns the bytes of one `write`, even if it asks for more. `ioctl(FIONREAD)` returns
+/// the number of bytes of all packets.
 #[conformance::test(man = "pipe(2)")]
-fn is_what_one_read_takes() -> Outcome {
+fn read_returns_one_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"aa", b"bbb", b"c"])?;
     expect_eq!(unread(&reader)?, 6);
     expect_eq!(read_some(&reader, 100), Ok(b"aa".to_vec()));
@@ -48,12 +49,13 @@ fn is_what_one_read_takes() -> Outcome {
     Ok(())
 }
 
-/// What a read has no room for is gone, and the next read takes the next packet.
+/// On a pipe with `O_DIRECT`, a `read` of fewer bytes than the packet has returns the first bytes and discards the rest. The next
+/// `read` returns the next packet.
 #[rstest]
-#[case::all_but_one(1)]
-#[case::one(4)]
+#[case::one_of_five_bytes(1)]
+#[case::four_of_five_bytes(4)]
 #[conformance::test(man = "pipe(2)")]
-fn loses_what_a_read_has_no_room_for(#[case] size: usize) -> Outcome {
+fn short_read_discards_the_rest(#[case] size: usize) -> Outcome {
     let (reader, _writer) = holding(&[b"abcde", b"fg"])?;
     expect_eq!(read_some(&reader, size), Ok(b"abcde"[..size].to_vec()));
     expect_eq!(unread(&reader)?, 2);
@@ -61,18 +63,19 @@ fn loses_what_a_read_has_no_room_for(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// A read of no bytes takes no packet and no part of one.
+/// On a pipe with `O_DIRECT`, a `read` of 0 bytes returns 0, and the next `read` returns the whole packet.
 #[conformance::test(man = "pipe(2)")]
-fn survives_a_read_of_no_bytes() -> Outcome {
+fn read_of_0_bytes_keeps_the_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"abc"])?;
     expect_eq!(read(&reader, &mut []), Ok(0));
     expect_eq!(reads(&reader, 100)?, [b"abc"]);
     Ok(())
 }
 
-/// There are no packets of no bytes: such a write leaves the pipe as it was.
+/// On a pipe with `O_DIRECT`, a `write` of 0 bytes returns 0 and adds no packet: `poll` reports no `POLLIN` at the read end, and
+/// a non-blocking `read` fails with `EAGAIN`.
 #[conformance::test(man = "pipe(2)")]
-fn is_never_empty() -> Outcome {
+fn write_of_0_bytes_adds_no_packet() -> Outcome {
     let (reader, writer) = packets()?;
     expect_eq!(write(&writer, b""), Ok(0));
     expect_eq!((ready(&reader, PollFlags::POLLIN)?, unread(&reader)?), (PollFlags::empty(), 0));
@@ -82,25 +85,27 @@ fn is_never_empty() -> Outcome {
     Ok(())
 }
 
-/// A write of `PIPE_BUF` bytes is one packet; one byte more makes another.
+/// On a pipe with `O_DIRECT`, a `write` of more than `PIPE_BUF` bytes returns its whole count. Each `read` then returns a packet
+/// of `PIPE_BUF` bytes, and the last `read` the remaining bytes.
 #[rstest]
-#[case::exactly_the_limit(1, 0)]
-#[case::one_byte_more(1, 1)]
-#[case::three_times_the_limit_and_a_rest(3, 17)]
+#[case::pipe_buf_bytes(1, 0)]
+#[case::pipe_buf_plus_1_bytes(1, 1)]
+#[case::three_times_pipe_buf_plus_17_bytes(3, 17)]
 #[conformance::test(man = "pipe(2)")]
-fn has_at_most_pipe_buf_bytes(#[case] whole: usize, #[case] rest: usize) -> Outcome {
+fn long_write_is_split_at_pipe_buf(#[case] whole: usize, #[case] rest: usize) -> Outcome {
     let (reader, writer) = packets()?;
     let limit = pipe_buf(&writer)?;
     let bytes = pattern(whole * limit + rest);
     expect_eq!(write(&writer, &bytes), Ok(bytes.len()));
     let expected: Vec<Vec<u8>> = bytes.chunks(limit).map(<[u8]>::to_vec).collect();
-    expect!(reads(&reader, 2 * limit)? == expected);
+    expect_eq!(reads(&reader, 2 * limit)?, expected);
     Ok(())
 }
 
-/// A read with room for a packet of the greatest length loses nothing, whatever was written.
+/// On a pipe with `O_DIRECT`, after several `write` calls of any sizes, each `read` of `PIPE_BUF` bytes returns one packet, in
+/// order. A `write` of at most `PIPE_BUF` bytes is one packet, and a longer one is several.
 #[conformance::test(man = "pipe(2)")]
-fn boundaries_are_those_of_the_writes() -> Outcome {
+fn packets_are_those_of_the_writes() -> Outcome {
     property(&prop::collection::vec(1_usize..9000, 1..5), |sizes| {
         let (reader, writer) = packets()?;
         let limit = pipe_buf(&writer)?;
@@ -111,14 +116,15 @@ fn boundaries_are_those_of_the_writes() -> Outcome {
             expected.extend(bytes.chunks(limit).map(<[u8]>::to_vec));
         }
         expect_eq!(unread(&reader)?, expected.iter().map(Vec::len).sum::<usize>());
-        expect!(reads(&reader, limit)? == expected);
+        expect_eq!(reads(&reader, limit)?, expected);
         Ok(())
     })
 }
 
-/// All that one vectored write gathers is one packet, and one vectored read scatters one.
+/// On a pipe with `O_DIRECT`, all segments of one `writev` are one packet. One `readv` stores one packet in its segments and
+/// discards what does not fit.
 #[conformance::test(man = "pipe(2)")]
-fn is_gathered_and_scattered_whole() -> Outcome {
+fn writev_and_readv_transfer_one_packet() -> Outcome {
     let (reader, writer) = packets()?;
     let gathered = [IoSlice::new(b"abc"), IoSlice::new(b""), IoSlice::new(b"defgh")];
     expect_eq!(writev(&writer, &gathered), Ok(8));
@@ -130,25 +136,27 @@ fn is_gathered_and_scattered_whole() -> Outcome {
     Ok(())
 }
 
-/// Packets are what a pipe's capacity counts: as many of one byte fit as pages, and taking one makes room for one.
-#[conformance::test(man = "pipe(2)", level = observed)]
-fn takes_the_room_of_a_page() -> Outcome {
+/// A pipe with `O_DIRECT` takes as many packets of 1 byte as its size has pages, and the next `write` fails with `EAGAIN`. After
+/// one packet has been read, one more `write` succeeds.
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn each_packet_uses_one_page() -> Outcome {
     let (reader, writer) = packets()?;
-    let room = pages(&writer)?;
+    let most = pages(&writer)?;
     let mut held = 0;
     while write(&writer, b"x") == Ok(1) {
         held += 1;
     }
-    expect_eq!((held, write(&writer, b"x"), ready(&writer, PollFlags::POLLOUT)?), (room, Err(EAGAIN), PollFlags::empty()));
+    expect_eq!((held, write(&writer, b"x"), ready(&writer, PollFlags::POLLOUT)?), (most, Err(EAGAIN), PollFlags::empty()));
     expect_eq!(read_some(&reader, 100), Ok(b"x".to_vec()));
     expect_eq!((write(&writer, b"yy"), write(&writer, b"z")), (Ok(2), Err(EAGAIN)));
-    expect_eq!(unread(&reader)?, room + 1);
+    expect_eq!(unread(&reader)?, most + 1);
     Ok(())
 }
 
-/// A write that would need two packets where there is room for one puts in the first.
+/// On a pipe with `O_DIRECT` and space for one packet, a non-blocking `write` of `PIPE_BUF` + 1 bytes returns `PIPE_BUF`. `read`
+/// returns these bytes as one packet.
 #[conformance::test(man = "pipe(2)", man = "pipe(7)")]
-fn that_fits_goes_in_where_the_next_does_not() -> Outcome {
+fn partial_write_adds_whole_packets() -> Outcome {
     let (reader, writer) = packets()?;
     let limit = pipe_buf(&writer)?;
     for _ in 1..pages(&writer)? {
@@ -156,13 +164,13 @@ fn that_fits_goes_in_where_the_next_does_not() -> Outcome {
     }
     expect_eq!(write(&writer, &pattern(limit + 1)), Ok(limit));
     let all = reads(&reader, limit)?;
-    expect!(all.last() == Some(&pattern(limit)));
+    expect_eq!(all.last(), Some(&pattern(limit)));
     Ok(())
 }
 
-/// A blocked reader takes the first packet only, though a second one comes at once; the second is the next read's.
+/// A `read` of 100 bytes that is blocked on an empty pipe with `O_DIRECT` returns exactly the packet that is written.
 #[conformance::test(man = "pipe(2)")]
-fn wakes_a_blocked_reader() -> Outcome {
+fn blocked_read_returns_one_packet() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_DIRECT)?;
     let kept = dup(&reader)?;
     let waiting = Participant::spawn("reader", reader, |reader, _| read_some(&reader, 100))?;
@@ -174,9 +182,9 @@ fn wakes_a_blocked_reader() -> Outcome {
     Ok(())
 }
 
-/// Packets that the last writer leaves are read one by one, and then comes end-of-file.
+/// After the last writer of a pipe with `O_DIRECT` closes, `read` returns the unread packets one by one and then 0.
 #[conformance::test(man = "pipe(2)")]
-fn is_read_before_the_end_of_the_file() -> Outcome {
+fn end_of_file_follows_the_packets() -> Outcome {
     let (reader, writer) = holding(&[b"ab", b"c"])?;
     drop(writer);
     expect_eq!((read_some(&reader, 9), read_some(&reader, 9)), (Ok(b"ab".to_vec()), Ok(b"c".to_vec())));
@@ -184,9 +192,10 @@ fn is_read_before_the_end_of_the_file() -> Outcome {
     Ok(())
 }
 
-/// The mode can be read back, and is the writer's: it belongs to the open description that writes.
+/// `fcntl(F_GETFL)` shows `O_DIRECT` on the write end of a pipe created with that flag, and no `O_DIRECT` on the write end of a
+/// pipe created without it.
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)")]
-fn mode_shows_in_the_flags_of_the_writing_end() -> Outcome {
+fn f_getfl_shows_o_direct() -> Outcome {
     let (_reader, writer) = packets()?;
     let both = OFlag::O_DIRECT | OFlag::O_NONBLOCK;
     expect_eq!(status_flags(&writer)? & both, both);
@@ -195,10 +204,11 @@ fn mode_shows_in_the_flags_of_the_writing_end() -> Outcome {
     Ok(())
 }
 
-/// The mode can be switched on and off between writes; no write joins a packet that was there before.
+/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, `read` returns the bytes of each `write` alone. After the flag is
+/// cleared, one `read` returns the bytes of several later `write` calls together.
 #[rstest]
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
-fn mode_can_be_switched(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn f_setfl_switches_o_direct(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     let plain = status_flags(&writer)?;
@@ -214,12 +224,12 @@ fn mode_can_be_switched(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome
     Ok(())
 }
 
-/// Moved or copied into a pipe without the mode, packets stay packets.
+/// After `splice` or `tee` from a pipe with packets to a pipe without `O_DIRECT`, each `read` on the target returns one packet.
 #[rstest]
-#[case::moved(false)]
-#[case::copied(true)]
-#[conformance::test(man = "pipe(2)", level = observed)]
-fn stays_one_in_another_pipe(#[case] copied: bool) -> Outcome {
+#[case::splice(false)]
+#[case::tee(true)]
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn splice_and_tee_keep_packets(#[case] copied: bool) -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
     let transfer = if copied { tee } else { splice };
@@ -229,9 +239,10 @@ fn stays_one_in_another_pipe(#[case] copied: bool) -> Outcome {
     Ok(())
 }
 
-/// A part that is moved is a packet, and so is what remains, unlike with a read.
-#[conformance::test(man = "pipe(2)", level = observed)]
-fn is_divided_by_a_transfer() -> Outcome {
+/// `splice` of 2 bytes from a packet of 6 bytes makes a packet of 2 bytes in the target pipe. In the source pipe the other 4
+/// bytes are one packet.
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn splice_divides_a_packet() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
     expect_eq!(splice(&source, &target, 2, NO_FLAGS), Ok(2));
@@ -240,9 +251,10 @@ fn is_divided_by_a_transfer() -> Outcome {
     Ok(())
 }
 
-/// No later write joins a packet that came from another pipe.
-#[conformance::test(man = "pipe(2)", level = observed)]
-fn is_joined_by_no_write_in_another_pipe() -> Outcome {
+/// After `splice` of a packet into a pipe without `O_DIRECT`, a `write` to that pipe adds no byte to the packet: `read` returns
+/// the packet alone, then the written bytes.
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn write_does_not_join_a_spliced_packet() -> Outcome {
     let (source, _feed) = holding(&[b"abc"])?;
     let (sink, target) = pipe2(OFlag::O_NONBLOCK)?;
     expect_eq!(splice(&source, &target, 100, NO_FLAGS), Ok(3));
@@ -251,24 +263,25 @@ fn is_joined_by_no_write_in_another_pipe() -> Outcome {
     Ok(())
 }
 
-/// A file takes the bytes of packets, without their boundaries and without loss.
+/// `splice` from a pipe with packets to a file adds all bytes of the packets in order, and the pipe is empty afterwards.
 #[conformance::test(man = "splice(2)")]
-fn goes_into_a_file_as_bytes() -> Outcome {
+fn splice_to_a_file_joins_packets() -> Outcome {
     let (source, _feed) = holding(&[b"abc", b"d", b"ef"])?;
     let kept = file(b"")?;
-    let mut moved = 0;
-    while moved < 6 {
+    let mut spliced = 0;
+    while spliced < 6 {
         let count = splice(&source, &kept, 4, SPLICE_F_NONBLOCK);
         expect_matches!(count, Ok(1..=4));
-        moved += count.unwrap_or(0);
+        spliced += count.unwrap_or(0);
     }
     expect_eq!((content(&kept)?, unread(&source)?), (b"abcdef".to_vec(), 0));
     Ok(())
 }
 
-/// What is taken out into memory by pages goes over packets, and what it has no room for stays.
-#[conformance::test(man = "vmsplice(2)", level = observed)]
-fn is_not_cut_by_a_transfer_into_memory() -> Outcome {
+/// `vmsplice` from a pipe into memory stores bytes across packet boundaries. Bytes of a packet that do not fit into the memory
+/// stay unread.
+#[conformance::test(man = "vmsplice(2)", level = customary)]
+fn vmsplice_crosses_packets() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
     let mut memory = [b'.'; 7];
     expect_eq!(vmsplice_out(&source, &mut [IoSliceMut::new(&mut memory[..3])], NO_FLAGS), Ok(3));
@@ -278,23 +291,24 @@ fn is_not_cut_by_a_transfer_into_memory() -> Outcome {
     Ok(())
 }
 
-/// What comes from a file in packet mode is bytes and no packet: a read that has room for a part leaves the rest.
+/// After `splice` of 10 bytes from a file into a pipe with `O_DIRECT`, `read` of 3 bytes returns the first 3. Whether the other 7
+/// bytes stay unread or are discarded is recorded.
 #[conformance::test(man = "pipe(2)", level = observed)]
-fn is_not_made_of_what_comes_from_a_file() -> Outcome {
+fn splice_from_a_file_into_packet_mode() -> Outcome {
     let (reader, writer) = packets()?;
     let source = file(b"0123456789")?;
     expect_eq!(splice(&source, &writer, 10, NO_FLAGS), Ok(10));
     let first = read_some(&reader, 3)?;
     let rest = reads(&reader, 100)?.concat();
-    observe!("pipe.packet.keeps_what_comes_from_a_file", rest.len() == 7);
+    observe!("pipe.packet-mode-short-read-keeps-bytes-spliced-from-a-file", rest.len() == 7);
     expect_eq!(first, b"012");
     expect!(rest.is_empty() || rest == b"3456789", "{rest:?}");
     Ok(())
 }
 
-/// A packet whose bytes cannot be stored is not taken: the next read gets it whole.
-#[conformance::test(man = "pipe(2)", level = observed)]
-fn survives_a_read_into_bad_memory() -> Outcome {
+/// On a pipe with `O_DIRECT`, a `read` into an invalid pointer fails with `EFAULT`, and the next `read` returns the whole packet.
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn read_with_efault_keeps_the_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"abcdef", b"gh"])?;
     let mut memory = Guarded::new()?;
     expect_eq!(memory.read_across(&reader, 0, 6), Err(EFAULT));

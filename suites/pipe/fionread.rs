@@ -1,6 +1,6 @@
-//! `FIONREAD`: how many bytes are in a pipe, at any time and from either end.
+//! `ioctl(FIONREAD)`: the number of unread bytes in a pipe, from either end.
 //!
-//! No standard has it; pipe(7) promises the count on both ends.
+//! POSIX does not have this request; pipe(7) promises the count on both ends.
 
 use std::io::IoSlice;
 
@@ -10,10 +10,10 @@ use rstest::rstest;
 
 use common::pipe::Kind;
 
-/// An empty pipe holds nothing; after a write both ends count its bytes.
+/// `ioctl(FIONREAD)` on either end of an empty pipe or FIFO gives 0, and after a `write` of 300 bytes it gives 300.
 #[rstest]
 #[conformance::test(man = "pipe(7)")]
-fn is_counted_at_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn counts_at_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((unread(&reader), unread(&writer)), (Ok(0), Ok(0)));
     write(&writer, &pattern(300))?;
@@ -21,16 +21,16 @@ fn is_counted_at_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)
     Ok(())
 }
 
-/// Each read takes off exactly what it returned, within a page and across pages, down to nothing.
+/// After each `read` that returns n, `ioctl(FIONREAD)` on both ends gives n less than before.
 #[rstest]
-#[case::single_bytes(1, 40)]
-#[case::odd_pieces(777, 10_000)]
-#[case::just_under_a_page(4095, 20_000)]
-#[case::just_over_a_page(4097, 20_000)]
+#[case::reads_of_1_byte(1, 40)]
+#[case::reads_of_777_bytes(777, 10_000)]
+#[case::reads_of_4095_bytes(4095, 20_000)]
+#[case::reads_of_4097_bytes(4097, 20_000)]
 #[conformance::test(man = "pipe(7)")]
-fn falls_by_what_was_read(#[case] piece: usize, #[case] total: usize) -> Outcome {
+fn decreases_by_the_count_of_each_read(#[case] piece: usize, #[case] total: usize) -> Outcome {
     let (reader, writer) = pipe()?;
-    // All at once and in bits: both make segments, of different shapes.
+    // One large `write` and several small ones fill the buffers of the pipe differently.
     write_all(&writer, &pattern(total / 2))?;
     for bytes in pattern(total - total / 2).chunks(1000) {
         write(&writer, bytes)?;
@@ -44,9 +44,9 @@ fn falls_by_what_was_read(#[case] piece: usize, #[case] total: usize) -> Outcome
     Ok(())
 }
 
-/// The pieces of a `writev` count together, empty ones as nothing.
+/// After `writev` of segments of 0, 3, 0, 500 and 1 bytes, `ioctl(FIONREAD)` gives 504.
 #[conformance::test(man = "pipe(7)", posix = "writev", level = documented)]
-fn rises_by_all_pieces_of_a_gathered_write() -> Outcome {
+fn increases_by_the_count_of_writev() -> Outcome {
     let (reader, writer) = pipe()?;
     let pieces: [&[u8]; 5] = [b"", b"abc", b"", &pattern(500), b"d"];
     expect_eq!(writev(&writer, &pieces.map(IoSlice::new)), Ok(504));
@@ -54,9 +54,10 @@ fn rises_by_all_pieces_of_a_gathered_write() -> Outcome {
     Ok(())
 }
 
-/// Calls that move nothing change nothing: a refused write, an empty one, a read of nothing.
-#[conformance::test(man = "pipe(7)")]
-fn is_left_alone_by_what_moves_nothing() -> Outcome {
+/// On a full pipe, `ioctl(FIONREAD)` gives the same number after a `write` that fails with `EAGAIN`, a `write` of 0 bytes and a
+/// `read` of 0 bytes.
+#[conformance::test(man = "pipe(7)", level = customary)]
+fn stays_after_calls_that_transfer_no_byte() -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -66,10 +67,11 @@ fn is_left_alone_by_what_moves_nothing() -> Outcome {
     Ok(())
 }
 
-/// Closing the writer leaves the count to the reader, and closing the reader leaves it to the writer.
+/// `ioctl(FIONREAD)` on the read end gives the number of unread bytes after the last writer has closed, and so does
+/// `ioctl(FIONREAD)` on the write end after the last reader has closed.
 #[rstest]
 #[conformance::test(man = "pipe(7)")]
-fn outlives_the_other_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stays_after_the_other_end_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write(&writer, &pattern(5000))?;
     drop(writer);
@@ -82,9 +84,9 @@ fn outlives_the_other_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outco
     Ok(())
 }
 
-/// A reader that is killed takes nothing with it that it had not read.
+/// After a process that has read 5 of 12 bytes is killed, `ioctl(FIONREAD)` on another descriptor of the read end gives 7.
 #[conformance::test(man = "pipe(7)")]
-fn is_what_a_killed_reader_left() -> Outcome {
+fn stays_after_a_reader_is_killed() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let kept = reader_end.try_clone()?;
     let reader = Participant::spawn("reader", reader_end, |end, link| {
@@ -99,9 +101,9 @@ fn is_what_a_killed_reader_left() -> Outcome {
     Ok(())
 }
 
-/// While a long write waits for room, what it has put in counts already.
+/// While a process is blocked in a `write` of more than the capacity, `ioctl(FIONREAD)` on both ends gives the capacity.
 #[conformance::test(man = "pipe(7)")]
-fn includes_what_a_blocked_writer_has_put_in() -> Outcome {
+fn includes_bytes_of_a_blocked_write() -> Outcome {
     let (reader, writer_end) = pipe()?;
     let probe = writer_end.try_clone()?;
     let capacity = fill(&probe)?;
@@ -115,9 +117,10 @@ fn includes_what_a_blocked_writer_has_put_in() -> Outcome {
     Ok(())
 }
 
-/// In any interleaving of writes and reads of any sizes the count is what was written less what was read.
+/// In any sequence of non-blocking `write` and `read` calls, `ioctl(FIONREAD)` on both ends gives the bytes that `write` has
+/// added minus the bytes that `read` has returned.
 #[conformance::test(man = "pipe(7)")]
-fn is_always_the_difference_of_written_and_read() -> Outcome {
+fn is_bytes_written_minus_bytes_read() -> Outcome {
     let turns = prop::collection::vec((any::<bool>(), 1_usize..6000), 1..60);
     property(&turns, |turns| {
         let (reader, writer) = pipe()?;

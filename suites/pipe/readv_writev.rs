@@ -1,4 +1,4 @@
-//! Vectors: `readv` and `writev` move the same stream, and the segments leave no mark in it.
+//! `readv` and `writev`: the segments are concatenated, and no boundary between them is visible in the byte stream.
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -7,17 +7,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use common::ends::{next, not_waiting};
+use common::ends::{next, open_nonblocking};
 use common::pipe::Kind;
 
-/// Reads and writes of vectors are reads and writes of the bytes in their segments, in order; empty segments are nothing.
+/// `writev` adds the bytes of its segments in order, and `readv` stores the oldest unread bytes in its segments in order,
+/// whatever the sizes of the segments are. Bytes beyond the returned count stay as they were.
 #[rstest]
 #[conformance::test(posix = "readv", posix = "writev")]
-fn carry_no_borders(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn transfer_the_concatenated_segments(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let page = page_size();
     let segments = || vec(prop_oneof![Just(0), 1..=9_usize, 1..=page + 2], 1..12);
     property(&(segments(), segments()), |(put, got)| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         let bytes = pattern(put.iter().sum());
         let mut rest = bytes.as_slice();
         let chunks: Vec<IoSlice<'_>> = put.iter().map(|&size| IoSlice::new(rest.split_off(..size).unwrap_or_default())).collect();
@@ -29,17 +30,17 @@ fn carry_no_borders(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
         expect_eq!(readv(&reader, &mut into), if bytes.is_empty() && asked > 0 { Err(EAGAIN) } else { Ok(count) });
         let seen = buffers.concat();
         expect_eq!(&seen[..count], &bytes[..count]);
-        expect!(seen[count..].iter().all(|&byte| byte == 0xEE), "bytes behind the {count} that were read are changed");
+        expect!(seen[count..].iter().all(|&byte| byte == 0xEE), "bytes beyond the count of {count} were changed");
         expect_eq!(unread(&reader), Ok(bytes.len() - count));
         Ok(())
     })
 }
 
-/// A vector is filled segment by segment, each to its end before the next is begun, across the borders of writes.
+/// `readv` of the 10 bytes from five `write` calls fills each segment completely before the next one and returns 10.
 #[rstest]
 #[conformance::test(posix = "readv")]
-fn are_filled_one_segment_after_the_other(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn readv_fills_each_segment_before_the_next(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     for part in [b"ab", b"cd", b"ef", b"gh", b"ij"] {
         write_all(&writer, part)?;
     }
@@ -51,10 +52,11 @@ fn are_filled_one_segment_after_the_other(#[values(Kind::Pipe, Kind::Fifo)] kind
     Ok(())
 }
 
-/// Two processes pass as many segments as a vector may have, of uneven sizes and empty ones, at both ends.
+/// `writev` and `readv` with `IOV_MAX` segments of different sizes, some of them empty, transfer all bytes in order from one
+/// process to another.
 #[rstest]
 #[conformance::test(posix = "readv", posix = "writev")]
-fn may_have_as_many_segments_as_iov_max(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn iov_max_segments_succeed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let segments: Vec<usize> = (0..iov_max()).map(|index| index % 5 * 41).collect();
     let bytes = pattern(segments.iter().sum());
     let (reader, writer_end) = kind.open()?;
@@ -76,10 +78,10 @@ fn may_have_as_many_segments_as_iov_max(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     Ok(())
 }
 
-/// A vector of one segment too many is invalid, at both ends, and moves nothing.
+/// `writev` and `readv` with `IOV_MAX` + 1 segments fail with `EINVAL` and transfer no byte.
 #[conformance::test(man = "readv(2)")]
-fn may_not_have_more() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn more_than_iov_max_segments_fail() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let most = iov_max();
     expect_eq!(writev(&writer, &vec![IoSlice::new(b"x"); most + 1]), Err(EINVAL));
     expect_eq!(next(&reader), Err(EAGAIN));
@@ -91,10 +93,11 @@ fn may_not_have_more() -> Outcome {
     Ok(())
 }
 
-/// A segment longer than any result could tell is invalid, and nothing is moved, not even for the segments before it.
+/// `writev` and `readv` with a segment longer than `SSIZE_MAX` fail with `EINVAL` and transfer no byte, not even for the segments
+/// before it.
 #[conformance::test(posix = "readv", posix = "writev")]
-fn have_no_length_beyond_counting() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn segment_longer_than_ssize_max_fails() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let beyond = isize::MAX.unsigned_abs() + 1;
     expect_eq!(guarded.writev(&writer, &[(0, 1), (0, beyond)]), Err(EINVAL));
@@ -105,10 +108,10 @@ fn have_no_length_beyond_counting() -> Outcome {
     Ok(())
 }
 
-/// Segments whose lengths add up to more than a result could tell are invalid, and nothing is moved.
+/// `writev` and `readv` with segments whose lengths add up to more than `SSIZE_MAX` fail with `EINVAL` and transfer no byte.
 #[conformance::test(posix = "readv", posix = "writev")]
-fn have_no_sum_beyond_counting() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn total_longer_than_ssize_max_fails() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let most = isize::MAX.unsigned_abs();
     write_all(&writer, b"data")?;

@@ -1,4 +1,5 @@
-//! Numbers: a `pipe` that fails keeps no number reserved, so that the next one gets the same two that this one would have had.
+//! Descriptor numbers: a `pipe`, `pipe2` or old `pipe` system call that fails keeps no number in use, so that the next call
+//! returns the same two numbers.
 
 use conformance::prelude::*;
 use nix::sys::resource::{Resource, getrlimit};
@@ -12,19 +13,20 @@ fn numbers(ends: &(OwnedFd, OwnedFd)) -> [i32; 2] {
     [ends.0.as_raw_fd(), ends.1.as_raw_fd()]
 }
 
-/// The numbers that the next pipe gets; it is gone again.
+/// The two descriptor numbers that the next `pipe` returns.
 fn next_numbers() -> Result<[i32; 2], Errno> {
     pipe().map(|ends| numbers(&ends))
 }
 
-/// Descriptors that may be had by the present limit, for a case that lowers it and raises it again.
+/// The present descriptor limit, for a case that lowers and restores it.
 fn limit() -> Result<u32, Failure> {
     u32::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.0).map_err(|_| Failure::from(ERANGE))
 }
 
-/// A pipe refused for want of a second number gives the first one back: the next has both when there is room again.
+/// If `pipe` fails with `EMFILE` because only one descriptor number is free, that number stays free. After the limit is raised,
+/// `pipe` returns the two numbers that it would have returned before.
 #[conformance::test(posix = "pipe")]
-fn are_given_back_where_there_is_one_only() -> Outcome {
+fn emfile_releases_the_first_number() -> Outcome {
     let (spare, _writer) = pipe()?;
     let (limit, expected) = (limit()?, next_numbers()?);
     for _ in 0..3 {
@@ -36,9 +38,10 @@ fn are_given_back_where_there_is_one_only() -> Outcome {
     Ok(())
 }
 
-/// Holes are found again after refusals: the next pipe fills the lowest two.
+/// After `pipe` has failed with `EMFILE` because only one number below the limit is free, `dup` returns that number. After the
+/// limit is raised, `pipe` returns that number and the next free one.
 #[conformance::test(posix = "pipe")]
-fn that_are_holes_stay_holes() -> Outcome {
+fn pipe_fills_the_lowest_hole_after_emfile() -> Outcome {
     let (spare, _writer) = pipe()?;
     let limit = limit()?;
     let mut copies = (0..6).map(|_| dup(&spare)).collect::<Result<Vec<_>, _>>()?;
@@ -52,30 +55,32 @@ fn that_are_holes_stay_holes() -> Outcome {
     Ok(())
 }
 
-/// Where the numbers could not be stored they are free again, also after refusals for want of numbers.
+/// If `pipe2` fails with `EFAULT` because the array is not fully writable, both descriptor numbers stay free: the next `pipe`
+/// returns them. The numbers also stay free if `pipe2` fails with `EMFILE` before or after.
 #[cfg(linux)]
 #[rstest]
-#[case::nowhere(0)]
-#[case::the_first_alone(4)]
+#[case::no_byte_writable(0)]
+#[case::four_bytes_writable(4)]
 #[conformance::test(man = "pipe(2)")]
-fn are_given_back_where_they_cannot_be_stored(#[case] room: usize) -> Outcome {
+fn efault_releases_both_numbers(#[case] writable: usize) -> Outcome {
     let mut guarded = Guarded::new()?;
     let (spare, _writer) = pipe()?;
     let (limit, expected) = (limit()?, next_numbers()?);
     for flags in [OFlag::empty(), OFlag::O_CLOEXEC, OFlag::O_NONBLOCK, OFlag::O_DIRECT] {
-        expect_eq!((guarded.pipe2_into(room, flags), next_numbers()), (Err(EFAULT), Ok(expected)));
+        expect_eq!((guarded.pipe2_into(writable, flags), next_numbers()), (Err(EFAULT), Ok(expected)));
         leave_room(&spare, 1)?;
-        expect_eq!((guarded.pipe2_into(room, flags), pipe2(flags).map(drop)), (Err(EMFILE), Err(EMFILE)));
+        expect_eq!((guarded.pipe2_into(writable, flags), pipe2(flags).map(drop)), (Err(EMFILE), Err(EMFILE)));
         limit_descriptors(limit)?;
-        expect_eq!((guarded.pipe2_into(room, flags), next_numbers()), (Err(EFAULT), Ok(expected)));
+        expect_eq!((guarded.pipe2_into(writable, flags), next_numbers()), (Err(EFAULT), Ok(expected)));
     }
     Ok(())
 }
 
-/// The last two numbers below the limit can be had after any number of pipes that could not be stored.
+/// If exactly two descriptor numbers are free and `pipe` and `pipe2` fail with `EFAULT` ten times each, the next `pipe` returns
+/// these two numbers.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
-fn that_are_the_last_are_not_used_up() -> Outcome {
+fn efault_keeps_the_last_two_numbers_free() -> Outcome {
     let mut guarded = Guarded::new()?;
     let (spare, _writer) = pipe()?;
     let expected = next_numbers()?;
@@ -88,10 +93,11 @@ fn that_are_the_last_are_not_used_up() -> Outcome {
     Ok(())
 }
 
-/// Unknown flags cost no number.
+/// If `pipe2` fails with `EINVAL` for an invalid flag, the next `pipe` returns the two numbers that it would have returned
+/// before.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
-fn are_not_touched_by_unknown_flags() -> Outcome {
+fn einval_releases_both_numbers() -> Outcome {
     let expected = next_numbers()?;
     for _ in 0..3 {
         expect_eq!((pipe2(OFlag::O_APPEND).map(drop), next_numbers()), (Err(EINVAL), Ok(expected)));
@@ -99,10 +105,11 @@ fn are_not_touched_by_unknown_flags() -> Outcome {
     Ok(())
 }
 
-/// The oldest form of the call, without flags, takes the lowest numbers and sets nothing.
+/// The system call `pipe`, which C libraries replace by `pipe2`, returns the two lowest free descriptor numbers. Status flags and
+/// close-on-exec are clear on both.
 #[cfg(has_old_pipe)]
 #[conformance::test(man = "pipe(2)")]
-fn of_the_old_call_are_the_lowest() -> Outcome {
+fn pipe_system_call_returns_the_lowest_numbers() -> Outcome {
     let expected = next_numbers()?;
     let ends = old_pipe();
     expect_eq!(ends.as_ref().map(numbers), Ok(expected));
@@ -116,13 +123,13 @@ fn of_the_old_call_are_the_lowest() -> Outcome {
     Ok(())
 }
 
-/// The oldest form of the call is refused as the others are, and takes nothing.
+/// If fewer than two descriptor numbers are free, the system call `pipe` fails with `EMFILE` and opens no descriptor.
 #[cfg(has_old_pipe)]
 #[rstest]
-#[case::none(0)]
-#[case::one(1)]
+#[case::none_free(0)]
+#[case::one_free(1)]
 #[conformance::test(man = "pipe(2)")]
-fn are_too_few_for_the_old_call(#[case] room: usize) -> Outcome {
+fn pipe_system_call_fails_with_emfile(#[case] room: usize) -> Outcome {
     let (spare, _writer) = pipe()?;
     let (limit, expected) = (limit()?, next_numbers()?);
     leave_room(&spare, room)?;
@@ -133,19 +140,20 @@ fn are_too_few_for_the_old_call(#[case] room: usize) -> Outcome {
     Ok(())
 }
 
-/// The oldest form of the call, where it cannot store the numbers, leaves nothing open and no number taken.
+/// If the array is not fully writable, the system call `pipe` fails with `EFAULT` and opens no descriptor. The next `pipe`
+/// returns the same two numbers.
 #[cfg(has_old_pipe)]
 #[rstest]
-#[case::nowhere(0)]
-#[case::half_of_the_first(2)]
-#[case::the_first_alone(4)]
-#[case::all_but_a_byte(7)]
+#[case::no_byte_writable(0)]
+#[case::two_bytes_writable(2)]
+#[case::four_bytes_writable(4)]
+#[case::seven_bytes_writable(7)]
 #[conformance::test(man = "pipe(2)")]
-fn are_given_back_by_the_old_call(#[case] room: usize) -> Outcome {
+fn pipe_system_call_releases_numbers_on_efault(#[case] writable: usize) -> Outcome {
     let mut guarded = Guarded::new()?;
     let (before, expected) = (open_descriptors(), next_numbers()?);
     for _ in 0..3 {
-        expect_eq!((guarded.old_pipe_into(room), open_descriptors()), (Err(EFAULT), before.clone()));
+        expect_eq!((guarded.old_pipe_into(writable), open_descriptors()), (Err(EFAULT), before.clone()));
         expect_eq!(next_numbers(), Ok(expected));
     }
     Ok(())

@@ -1,15 +1,17 @@
-//! Flags of an end: status flags belong to the open description and so to all its duplicates, close-on-exec to each descriptor.
+//! Flags of an end: status flags belong to the open file description and so to all duplicates; close-on-exec belongs to each file
+//! descriptor.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::ends::{flags, next, not_waiting};
+use common::ends::{flags, next, open_nonblocking};
 use common::pipe::Kind;
 
-/// What one duplicate sets the other has: a change through either is seen, and obeyed, through both.
+/// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one of two duplicates is set or clear on the other too, and `read`
+/// through the other obeys it.
 #[rstest]
 #[conformance::test(posix = "fcntl")]
-fn is_shared_by_duplicates(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn status_flags_are_shared_by_duplicates(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, _writer) = kind.open()?;
     let copy = dup(&reader)?;
     set_nonblocking(&copy, true)?;
@@ -19,10 +21,10 @@ fn is_shared_by_duplicates(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// The two ends are two open descriptions: what is set on one is not set on the other.
+/// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one end of a pipe stays as it was on the other end.
 #[rstest]
 #[conformance::test(posix = "fcntl")]
-fn is_not_shared_by_the_other_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn status_flags_are_separate_for_each_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     expect_eq!(flags(&writer)? - OFlag::O_ACCMODE, OFlag::empty());
@@ -32,9 +34,10 @@ fn is_not_shared_by_the_other_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
     Ok(())
 }
 
-/// An end that waits does so although the other end does not, and the other way round.
+/// With `O_NONBLOCK` set on the read end and clear on the write end, `write` to the full pipe blocks until the pipe has been read
+/// and then returns 1.
 #[conformance::test(posix = "read", posix = "write")]
-fn decides_for_its_own_end_alone() -> Outcome {
+fn o_nonblock_affects_only_its_own_end() -> Outcome {
     let (reader, writer_end) = pipe()?;
     set_nonblocking(&reader, true)?;
     let full = fill(&writer_end)?;
@@ -45,10 +48,11 @@ fn decides_for_its_own_end_alone() -> Outcome {
     Ok(())
 }
 
-/// The access mode and the flags that only `open` knows are ignored in `F_SETFL`: the ends stay one-way, the rest is obeyed.
+/// `fcntl(F_SETFL)` ignores the access mode and `O_CREAT`, `O_EXCL`, `O_TRUNC` and `O_NOCTTY`: `F_GETFL` shows the access mode as
+/// before, and `O_NONBLOCK` given in the same call is set.
 #[rstest]
 #[conformance::test(posix = "fcntl")]
-fn keeps_the_access_mode(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn f_setfl_ignores_access_mode_and_creation_flags(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let ignored = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_TRUNC | OFlag::O_NOCTTY;
     let mode = |end: &OwnedFd| flags(end).map(|flags| flags & OFlag::O_ACCMODE);
@@ -62,10 +66,10 @@ fn keeps_the_access_mode(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
     Ok(())
 }
 
-/// Ends that were asked in vain to change their direction still refuse the wrong one.
+/// After `fcntl(F_SETFL)` with `O_RDWR` on both ends, `write` on the read end and `read` on the write end fail with `EBADF`.
 #[conformance::test(posix = "fcntl", man = "pipe(7)")]
-fn does_not_turn_an_end_around() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn f_setfl_with_o_rdwr_keeps_the_direction() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     set_status_flags(&reader, OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
     set_status_flags(&writer, OFlag::O_RDWR | OFlag::O_NONBLOCK)?;
     expect_eq!(write(&writer, b"right"), Ok(5));
@@ -74,9 +78,9 @@ fn does_not_turn_an_end_around() -> Outcome {
     Ok(())
 }
 
-/// `F_SETFL` sets all flags at once: those not named are cleared.
+/// `fcntl(F_SETFL)` with `O_APPEND` sets `O_APPEND` and clears `O_NONBLOCK`, which was set before and is not given.
 #[conformance::test(posix = "fcntl")]
-fn is_replaced_as_a_whole() -> Outcome {
+fn f_setfl_clears_flags_not_given() -> Outcome {
     let (_reader, writer) = pipe()?;
     let mode = flags(&writer)?;
     set_status_flags(&writer, OFlag::O_APPEND | OFlag::O_NONBLOCK)?;
@@ -86,11 +90,12 @@ fn is_replaced_as_a_whole() -> Outcome {
     Ok(())
 }
 
-/// Appending is what a pipe does anyway: the flag changes nothing about the order or the result.
+/// With `O_APPEND` on the write end, `write` returns its count and `read` returns the bytes in the order of the `write` calls, as
+/// without that flag.
 #[rstest]
 #[conformance::test(posix = "write")]
-fn changes_nothing_by_appending(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn o_append_has_no_effect(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&writer, b"ab"), Ok(2));
     set_status_flags(&writer, OFlag::O_APPEND | OFlag::O_NONBLOCK)?;
     expect_eq!((write(&writer, b"cd"), read_some(&reader, 1), write(&writer, b"ef")), (Ok(2), Ok(b"a".to_vec()), Ok(2)));
@@ -98,9 +103,10 @@ fn changes_nothing_by_appending(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
     Ok(())
 }
 
-/// Close-on-exec is cleared in a duplicate by `dup` and `dup2`, set by `F_DUPFD_CLOEXEC`, and changed on one descriptor alone.
+/// Close-on-exec is clear on a duplicate from `dup` or `dup2` and set on one from `fcntl(F_DUPFD_CLOEXEC)`. Setting or clearing
+/// the flag on one descriptor leaves the others as they were.
 #[conformance::test(posix = "fcntl", posix = "dup")]
-fn leaves_close_on_exec_to_each_descriptor() -> Outcome {
+fn close_on_exec_is_set_for_each_descriptor() -> Outcome {
     let (reader, writer) = pipe()?;
     set_close_on_exec(&reader, true)?;
     let plain = dup(&reader)?;

@@ -1,4 +1,5 @@
-//! Identity: both ends are the same file, of type FIFO, owned by its creator; it has no position, no size and no pages.
+//! Attributes: what `fstat` shows for the two ends of a pipe, and calls that are not possible on a pipe (`lseek`, `pread`,
+//! `ftruncate`, `mmap`, `fsync` and others).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,10 +9,10 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 use nix::unistd::{Gid, Uid, Whence};
 use rstest::rstest;
 
-use common::ends::{next, not_waiting};
+use common::ends::{next, open_nonblocking};
 use common::pipe::Kind;
 
-/// Which file that is.
+/// Device and inode number.
 fn file(end: impl AsFd) -> Result<(u64, u64), Errno> {
     let stat = fstat(end)?;
     #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the types of these fields differ between systems")]
@@ -22,42 +23,44 @@ fn permissions(stat: &FileStat) -> Mode {
     Mode::from_bits_truncate(stat.st_mode)
 }
 
-/// Both ends, and their duplicates, are one file.
+/// `fstat` returns the same device and inode numbers for both ends of a pipe and for a duplicate of an end.
 #[conformance::test(man = "pipe(7)", posix = "fstat")]
-fn is_one_for_both_ends() -> Outcome {
+fn both_ends_are_the_same_file() -> Outcome {
     let (reader, writer) = pipe()?;
     let this = file(&reader)?;
     expect_eq!((file(&writer), file(dup(&writer)?)), (Ok(this), Ok(this)));
     Ok(())
 }
 
-/// No two pipes are the same file while any end of either is open, whichever end that is.
+/// `fstat` returns different device and inode numbers for all pipes of which at least one end is open.
 #[conformance::test(posix = "fstat")]
-fn is_no_other_pipe_s() -> Outcome {
+fn open_pipes_are_different_files() -> Outcome {
     let mut kept = Vec::new();
     let mut seen = BTreeSet::new();
     for index in 0..32 {
         let (reader, writer) = pipe()?;
-        expect!(seen.insert(file(&reader)?), "pipe {index} is a file that is open already");
+        expect!(seen.insert(file(&reader)?), "pipe {index} has the numbers of another open pipe");
         kept.push(if index % 2 == 0 { reader } else { writer });
     }
     Ok(())
 }
 
-/// Bytes stay in the pipe that they were written to.
+/// `read` on a pipe returns the bytes written to that pipe, and a non-blocking `read` on another, empty pipe fails with `EAGAIN`
+/// meanwhile.
 #[conformance::test(posix = "pipe")]
-fn keeps_the_bytes_of_two_pipes_apart() -> Outcome {
-    let (one_reader, one_writer) = not_waiting(Kind::Pipe)?;
-    let (other_reader, other_writer) = not_waiting(Kind::Pipe)?;
+fn bytes_of_two_pipes_are_separate() -> Outcome {
+    let (one_reader, one_writer) = open_nonblocking(Kind::Pipe)?;
+    let (other_reader, other_writer) = open_nonblocking(Kind::Pipe)?;
     expect_eq!((write(&one_writer, b"one"), next(&other_reader)), (Ok(3), Err(EAGAIN)));
     expect_eq!((write(&other_writer, b"other"), next(&one_reader)), (Ok(5), Ok(b"one".to_vec())));
     expect_eq!((next(&other_reader), next(&one_reader)), (Ok(b"other".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// The type is FIFO, and the owner is the creator's effective user and group.
+/// `fstat` on both ends of a pipe shows the file type `S_IFIFO` and, as owner, the effective user and group of the creating
+/// process.
 #[conformance::test(posix = "pipe", posix = "fstat")]
-fn is_a_fifo_of_its_creator() -> Outcome {
+fn type_is_fifo_and_owner_is_the_creator() -> Outcome {
     let (reader, writer) = pipe()?;
     for end in [&reader, &writer] {
         let stat = fstat(end)?;
@@ -67,23 +70,25 @@ fn is_a_fifo_of_its_creator() -> Outcome {
     Ok(())
 }
 
-/// Permission bits, size and number of links are the system's choice; the size is either nothing or what is unread.
+/// The permission bits, link count and size that `fstat` shows for a pipe are recorded. The size is 0 or the number of unread
+/// bytes, and both ends show the same permission bits and link count.
 #[conformance::test(posix = "fstat", level = observed)]
-fn shows_attributes_of_the_system_s_choice() -> Outcome {
+fn permissions_link_count_and_size() -> Outcome {
     let (reader, writer) = pipe()?;
     write_all(&writer, b"12345")?;
     let (read_end, write_end) = (fstat(&reader)?, fstat(&writer)?);
     observe!("pipe.permissions", format!("{:03o}", permissions(&read_end)));
     observe!("pipe.links", read_end.st_nlink.to_string());
-    observe!("pipe.size", if read_end.st_size == 0 { "nothing" } else { "unread bytes" });
+    observe!("pipe.size", if read_end.st_size == 0 { "0" } else { "unread bytes" });
     expect_matches!(read_end.st_size, 0 | 5);
     expect_eq!((permissions(&write_end), write_end.st_nlink), (permissions(&read_end), read_end.st_nlink));
     Ok(())
 }
 
-/// Where the permissions of a pipe can be changed, the change shows at both ends, and what is open stays usable.
+/// `fchmod` on one end of a pipe either fails with `EINVAL` or changes the permission bits that `fstat` shows at both ends; which
+/// of the two is recorded. `read` and `write` on the open ends still succeed.
 #[conformance::test(posix = "fchmod", level = observed)]
-fn shows_changed_permissions_at_both_ends() -> Outcome {
+fn fchmod_shows_at_both_ends() -> Outcome {
     let (reader, writer) = pipe()?;
     let changed = fchmod(&writer, Mode::empty());
     observe!("pipe.fchmod", changed.map_or_else(|errno| format!("{errno:?}"), |()| "allowed".to_owned()));
@@ -97,9 +102,10 @@ fn shows_changed_permissions_at_both_ends() -> Outcome {
     Ok(())
 }
 
-/// Where the owner of a pipe can be set, the creator can set it to what it is.
+/// `fchown` of a pipe to its present user and group returns 0 or fails with `EINVAL`; which of the two is recorded. The owner
+/// stays the same.
 #[conformance::test(posix = "fchown", level = observed)]
-fn lets_its_creator_confirm_the_owner() -> Outcome {
+fn fchown_to_the_present_owner() -> Outcome {
     let (reader, writer) = pipe()?;
     let (user, group) = (Uid::effective(), Gid::effective());
     let changed = fchown(&reader, user, group);
@@ -118,11 +124,12 @@ fn times(end: impl AsFd) -> Result<[Duration; 3], Errno> {
     Ok([time(stat.st_atime, stat.st_atime_nsec), time(stat.st_mtime, stat.st_mtime_nsec), time(stat.st_ctime, stat.st_ctime_nsec)])
 }
 
-/// All three time stamps of a new pipe tell when it was made.
+/// `fstat` on a new pipe shows `st_atime`, `st_mtime` and `st_ctime` between the start and the end of the `pipe` call. Both ends
+/// show the same values.
 #[conformance::test(posix = "pipe")]
-fn dates_from_its_creation() -> Outcome {
+fn timestamps_of_a_new_pipe() -> Outcome {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Linux takes time stamps from a clock that goes on with the timer's ticks only.
+    // Linux takes timestamps from a clock that only advances with the timer tick.
     #[cfg(linux)]
     let before = Duration::from(nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME_COARSE)?);
     #[cfg(not(linux))]
@@ -135,13 +142,13 @@ fn dates_from_its_creation() -> Outcome {
     Ok(())
 }
 
-/// Long ago: a pipe given these times shows whether a call set new ones.
+/// Timestamps long ago, set before a call to see whether the call updates them.
 const ACCESSED: Duration = Duration::from_secs(1_000_000);
 const MODIFIED: Duration = Duration::from_secs(2_000_000);
 
-/// A write of at least one byte marks the time of last modification for update, and not that of last access.
+/// A `write` of 1 byte to a pipe updates `st_mtime`, and `st_atime` stays as it was.
 #[conformance::test(posix = "write")]
-fn is_dated_by_a_write() -> Outcome {
+fn write_updates_st_mtime() -> Outcome {
     let (_reader, writer) = pipe()?;
     set_times(&writer, ACCESSED, MODIFIED)?;
     expect_eq!(write(&writer, b"x"), Ok(1));
@@ -150,9 +157,9 @@ fn is_dated_by_a_write() -> Outcome {
     Ok(())
 }
 
-/// A read of at least one byte marks the time of last access for update, and not that of last modification.
+/// A `read` of 1 byte from a pipe updates `st_atime`, and `st_mtime` stays as it was.
 #[conformance::test(posix = "read")]
-fn is_dated_by_a_read() -> Outcome {
+fn read_updates_st_atime() -> Outcome {
     let (reader, writer) = pipe()?;
     write_all(&writer, b"x")?;
     set_times(&reader, ACCESSED, MODIFIED)?;
@@ -162,10 +169,11 @@ fn is_dated_by_a_read() -> Outcome {
     Ok(())
 }
 
-/// Calls that move nothing change no time stamp.
-#[conformance::test(posix = "read", posix = "write", level = observed)]
-fn keeps_its_dates_while_nothing_moves() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+/// `read` and `write` calls on a pipe that transfer no byte or fail (`EAGAIN`, `EFAULT`, `EBADF`) leave `st_atime`, `st_mtime`
+/// and `st_ctime` as they were.
+#[conformance::test(posix = "read", posix = "write", level = customary)]
+fn calls_without_bytes_update_no_timestamp() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let guarded = Guarded::new()?;
     set_times(&reader, ACCESSED, MODIFIED)?;
     let before = times(&reader)?;
@@ -177,28 +185,29 @@ fn keeps_its_dates_while_nothing_moves() -> Outcome {
     Ok(())
 }
 
-/// There is no position to ask for or to set, at either end, and nothing is lost by trying.
+/// `lseek` on either end of a pipe or FIFO fails with `ESPIPE`, and the unread bytes stay as they were.
 #[rstest]
-#[case::to_the_start(0, Whence::SeekSet)]
-#[case::nowhere(0, Whence::SeekCur)]
-#[case::forward(1, Whence::SeekCur)]
-#[case::to_the_end(0, Whence::SeekEnd)]
+#[case::seek_set_0(0, Whence::SeekSet)]
+#[case::seek_cur_0(0, Whence::SeekCur)]
+#[case::seek_cur_1(1, Whence::SeekCur)]
+#[case::seek_end_0(0, Whence::SeekEnd)]
 #[conformance::test(posix = "lseek")]
-fn has_no_position(#[case] offset: i64, #[case] whence: Whence, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn lseek_fails_with_espipe(#[case] offset: i64, #[case] whence: Whence, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     expect_eq!((lseek(&reader, offset, whence), lseek(&writer, offset, whence)), (Err(ESPIPE), Err(ESPIPE)));
     expect_eq!((next(&reader), next(&reader)), (Ok(b"data".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// Nothing can be read or written at an offset, not even at the first.
+/// `pread` on the read end and `pwrite` on the write end of a pipe or FIFO fail with `ESPIPE`. The buffer and the unread bytes
+/// stay as they were.
 #[rstest]
-#[case::first(0)]
-#[case::second(1)]
+#[case::offset_0(0)]
+#[case::offset_1(1)]
 #[conformance::test(posix = "pread", posix = "pwrite")]
-fn has_no_offsets(#[case] offset: i64, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn pread_and_pwrite_fail_with_espipe(#[case] offset: i64, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     let mut buffer = [7; 2];
     expect_eq!((pread(&reader, &mut buffer, offset), buffer), (Err(ESPIPE), [7; 2]));
@@ -207,45 +216,45 @@ fn has_no_offsets(#[case] offset: i64, #[values(Kind::Pipe, Kind::Fifo)] kind: K
     Ok(())
 }
 
-/// A pipe cannot be truncated, through neither end, and keeps its bytes.
+/// `ftruncate` on either end of a pipe fails with `EINVAL`, and the unread bytes stay as they were.
 #[rstest]
-#[case::to_nothing(0)]
-#[case::to_one_byte(1)]
-#[case::to_more(1 << 20)]
+#[case::length_0(0)]
+#[case::length_1(1)]
+#[case::length_1_mib(1 << 20)]
 #[conformance::test(man = "ftruncate(2)")]
-fn has_no_length(#[case] length: i64) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn ftruncate_fails_with_einval(#[case] length: i64) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     write_all(&writer, b"data")?;
     expect_eq!((ftruncate(&writer, length), ftruncate(&reader, length)), (Err(EINVAL), Err(EINVAL)));
     expect_eq!((next(&reader), next(&reader)), (Ok(b"data".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// No storage can be reserved for it.
+/// `posix_fallocate` on the write end of a pipe or FIFO returns the error `ESPIPE`.
 #[cfg(not(apple))]
 #[rstest]
 #[conformance::test(posix = "posix_fallocate")]
-fn has_no_storage_to_reserve(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn posix_fallocate_fails_with_espipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(posix_fallocate(&writer, 0, 4096), Err(ESPIPE));
     expect_eq!((unread(&reader), next(&reader)), (Ok(0), Err(EAGAIN)));
     Ok(())
 }
 
-/// It cannot be mapped.
+/// `mmap` of the read end of a pipe or FIFO fails with `ENODEV`, and the unread bytes stay as they were.
 #[rstest]
 #[conformance::test(posix = "mmap")]
-fn has_no_pages_to_map(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn mmap_fails_with_enodev(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     expect_eq!((map_page(&reader), next(&reader)), (Err(ENODEV), Ok(b"data".to_vec())));
     Ok(())
 }
 
-/// It cannot be synchronised.
+/// `fsync` and `fdatasync` on either end of a pipe or FIFO fail with `EINVAL`.
 #[rstest]
 #[conformance::test(posix = "fsync")]
-fn has_nothing_to_synchronise(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fsync_fails_with_einval(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((fsync(&reader), fsync(&writer)), (Err(EINVAL), Err(EINVAL)));
     #[cfg(not(apple))]
@@ -253,10 +262,10 @@ fn has_nothing_to_synchronise(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// It is no terminal, no socket and no directory.
+/// On either end of a pipe or FIFO `isatty` returns 0, `shutdown` fails with `ENOTSOCK` and `fchdir` fails with `ENOTDIR`.
 #[rstest]
 #[conformance::test(posix = "isatty", posix = "shutdown", posix = "fchdir")]
-fn is_nothing_else(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn isatty_shutdown_and_fchdir_fail(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     for end in [&reader, &writer] {
         expect_eq!(nix::unistd::isatty(end), Ok(false));
@@ -268,16 +277,16 @@ fn is_nothing_else(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// The file system that it lives in can be asked for, at both ends.
+/// `fstatfs` on either end of a pipe returns the file system type `PIPEFS_MAGIC`.
 #[cfg(linux)]
 #[conformance::test(man = "statfs(2)")]
-fn lives_in_the_file_system_of_pipes() -> Outcome {
+fn fstatfs_shows_pipefs() -> Outcome {
     use nix::sys::statfs::FsType;
-    const PIPES: FsType = FsType(0x5049_5045);
+    const PIPEFS_MAGIC: FsType = FsType(0x5049_5045);
     let (reader, writer) = pipe()?;
     for end in [&reader, &writer] {
         let system = nix::sys::statfs::fstatfs(end).map(|system| system.filesystem_type());
-        expect_eq!(system.map_err(Errno::from), Ok(PIPES));
+        expect_eq!(system.map_err(Errno::from), Ok(PIPEFS_MAGIC));
     }
     Ok(())
 }

@@ -1,17 +1,16 @@
-//! Posts in a signal handler: `sem_post` is the one call of its family that a handler may make, whatever it has interrupted.
+//! `sem_post` in a signal handler: the one call on semaphores that is async-signal-safe.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::PostOnSignal;
 use rstest::rstest;
 
-use super::fixture::Kind;
-use super::waiters::Waiters;
+use super::fixture::{Kind, Waiters};
 
-/// A handler posts to the semaphore that its own thread waits for: with `SA_RESTART` the wait takes what was posted, without it the
-/// wait does that or is interrupted and leaves it; nothing is lost.
+/// If a signal handler calls `sem_post` on the semaphore that its own thread waits for, `sem_wait` returns 0 with `SA_RESTART`.
+/// Without it, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
 #[rstest]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn can_let_its_own_thread_go(
+fn sem_post_wakes_the_thread_that_it_interrupted(
     #[values(Restart::Yes, Restart::No)] restart: Restart,
     #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
 ) -> Outcome {
@@ -32,25 +31,26 @@ fn can_let_its_own_thread_go(
     Ok(())
 }
 
-/// A handler in one process lets waiters in others go, one for each signal.
+/// Each run of a signal handler that calls `sem_post` wakes exactly one of two processes that are blocked in `sem_wait`.
 #[rstest]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn can_let_others_go(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sem_post_wakes_other_processes(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     let handler = PostOnSignal::new(&semaphore, Signal::SIGUSR1, Restart::Yes)?;
     nix::sys::signal::raise(Signal::SIGUSR1)?;
-    expect_eq!((waiters.next(1).map(|woken| woken.len()), waiters.asleep()), (Ok(1), Ok(1)));
+    expect_eq!((waiters.next_woken(1).map(|woken| woken.len()), waiters.still_blocked()), (Ok(1), Ok(1)));
     nix::sys::signal::raise(Signal::SIGUSR1)?;
-    expect_eq!((waiters.next(1).map(|woken| woken.len()), handler.posted()), (Ok(1), Ok(())));
+    expect_eq!((waiters.next_woken(1).map(|woken| woken.len()), handler.posted()), (Ok(1), Ok(())));
     expect_eq!(semaphore.drain(), Ok(0));
     Ok(())
 }
 
-/// Signals that interrupt a process while it posts by itself add exactly one each.
+/// If a signal handler that calls `sem_post` interrupts a process that calls `sem_post` itself, each call of both adds exactly
+/// one to the value.
 #[rstest]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn is_counted_amid_other_posts(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sem_post_counts_amid_other_posts(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     const SIGNALS: u32 = 10;
     const BETWEEN: u32 = 3;
     let semaphore = kind.create(0)?;
