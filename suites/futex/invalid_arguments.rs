@@ -35,12 +35,12 @@ fn unaligned_address_fails(
         expect_eq!(
             futex(place, operation, 0, Fourth::None, words.word(4), ANY),
             Err(EINVAL),
-            "{by} bytes behind the beginning of a word"
+            "{by} bytes beyond the beginning of a word"
         );
         expect_eq!(
             futex(place, operation | op::PRIVATE, 0, Fourth::None, words.word(4), ANY),
             Err(EINVAL),
-            "{by} bytes behind the beginning of a word"
+            "{by} bytes beyond the beginning of a word"
         );
     }
     Ok(())

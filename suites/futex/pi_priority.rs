@@ -52,8 +52,8 @@ fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner runs with the highest of their priorities. After a waiter
-/// was killed, the owner runs with the highest remaining priority, or with its own.
+/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner of the lock runs with the highest of their priorities.
+/// After a waiter was killed, the owner runs with the highest remaining priority or, without waiters, with its own.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
@@ -74,7 +74,7 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
 /// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, an owner of `SCHED_FIFO` priority 20 runs with
 /// priority 20.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn waiter_of_lower_priority_changes_nothing() -> Outcome {
+fn lower_waiter_priority_keeps_the_owners() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {
@@ -89,7 +89,7 @@ fn waiter_of_lower_priority_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_UNLOCK_PI`, the previous owner runs with its own priority again.
+/// After `FUTEX_UNLOCK_PI`, the previous owner of a lock with a waiter of real-time priority 30 runs with its own priority again.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn unlock_ends_the_inheritance() -> Outcome {
     let words = words()?;

@@ -52,8 +52,8 @@ fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
     }
 }
 
-/// If three processes add 60 tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish. Then no
-/// token is available and `FUTEX_WAKE` returns 0.
+/// If three processes add 60 semaphore tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish.
+/// Then no token is left and `FUTEX_WAKE` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     const EACH: u32 = 60;
@@ -73,8 +73,9 @@ fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While three processes that take tokens with `FUTEX_WAIT` are killed and replaced at random instants, a `FUTEX_WAKE` of all
-/// waiters makes the living ones take every available token. Afterwards `FUTEX_WAKE` returns 3, the number of living waiters.
+/// While three processes that take semaphore tokens with `FUTEX_WAIT` are killed and replaced at random instants, tokens are
+/// added with `FUTEX_WAKE`. After a last `FUTEX_WAKE` of all waiters, the living processes have taken every token and
+/// `FUTEX_WAKE` returns 3, their number.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_lose_no_wake() -> Outcome {
     let words = words()?;
@@ -105,8 +106,8 @@ fn killed_waiters_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While four processes move five waiters between two words with `FUTEX_CMP_REQUEUE` and three of the waiters are killed, the
-/// others stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
+/// If four processes move five waiters to and fro between two words with `FUTEX_CMP_REQUEUE` while three of the waiters are
+/// killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;

@@ -9,8 +9,8 @@ use conformance::sys::robust_list::{Link as Entry, RobustList};
 
 use super::fixture::{ALL, count, waiters, woken_indexes, words};
 
-/// A process that is killed at any system call has woken two of three waiters if its `FUTEX_WAKE` with a limit of 2 had returned,
-/// and none otherwise. A later `FUTEX_WAKE` wakes the others.
+/// A process that is killed at any of its system calls has woken two of three waiters if its `FUTEX_WAKE` with a limit of 2 had
+/// returned, and none otherwise. A later `FUTEX_WAKE` wakes the others and returns their number.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waker_has_woken_all_or_none() -> Outcome {
     sweep(|run| {
@@ -31,8 +31,9 @@ fn killed_waker_has_woken_all_or_none() -> Outcome {
     })
 }
 
-/// A process that is killed at any system call has woken one waiter and moved one if its `FUTEX_CMP_REQUEUE` had returned 2, and
-/// none otherwise. A later `FUTEX_WAKE` on both words wakes all the others.
+/// A process that is killed at any of its system calls has woken one of three waiters and moved one if its `FUTEX_CMP_REQUEUE`
+/// had returned 2, and has left all three blocked on the source word otherwise. Later `FUTEX_WAKE` calls on both words wake all
+/// that are blocked.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     sweep(|run| {
@@ -51,8 +52,8 @@ fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     })
 }
 
-/// After a process was killed at any system call before, in or after its `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes one
-/// of the two other waiters and returns 1. The next `FUTEX_WAKE` wakes the second and returns 1.
+/// After a process was killed at any of its system calls before, in or after `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes
+/// one of the two other waiters and returns 1. The next `FUTEX_WAKE` wakes the second one and returns 1.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waiter_is_not_counted() -> Outcome {
     sweep(|run| {
