@@ -1,4 +1,5 @@
-//! The futex2 system calls `futex_wake(2)`, `futex_wait(2)` and `futex_requeue(2)`, each for one operation. `futex_waitv(2)` is in `waitv`.
+//! The futex2 system calls `futex_wake(2)`, `futex_wait(2)` and `futex_requeue(2)`, each for one operation. `futex_waitv(2)` is
+//! in `waitv`.
 //!
 //! No manual page describes the three yet: what Linux has done since 6.7 is customary.
 

@@ -1,5 +1,5 @@
-//! Invalid arguments of `futex(2)` that every operation rejects: unaligned and inaccessible addresses, unknown operations and options.
-//! Invalid timeouts are in `timeout`, invalid second addresses and counts in the operations' own topics.
+//! Invalid arguments of `futex(2)` that every operation rejects: unaligned and inaccessible addresses, unknown operations and
+//! options. Invalid timeouts are in `timeout`, invalid second addresses and counts in the operations' own topics.
 
 use std::sync::atomic::Ordering::SeqCst;
 

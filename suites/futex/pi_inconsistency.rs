@@ -1,5 +1,5 @@
-//! PI locks whose word contradicts the kernel's state: another owner than the waiters wait for, plain waiters on the word of a lock, and
-//! operations for plain words on a lock. The errors, and that all waiters stay blocked.
+//! PI locks whose word contradicts the kernel's state: another owner than the waiters wait for, plain waiters on the word of a
+//! lock, and operations for plain words on a lock. The errors, and that all waiters stay blocked.
 
 use std::sync::atomic::Ordering::SeqCst;
 

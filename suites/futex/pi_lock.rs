@@ -1,5 +1,6 @@
-//! Priority-inheritance (PI) locks: `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2`, `FUTEX_TRYLOCK_PI` and `FUTEX_UNLOCK_PI`, and what they store in
-//! the futex word. The death of an owner is in `pi_owner_death`, words that contradict the kernel's state in `pi_inconsistency`.
+//! Priority-inheritance (PI) locks: `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2`, `FUTEX_TRYLOCK_PI` and `FUTEX_UNLOCK_PI`, and what they
+//! store in the futex word. The death of an owner is in `pi_owner_death`, words that contradict the kernel's state in
+//! `pi_inconsistency`.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;

@@ -15,7 +15,8 @@ fn shown(priority: i32) -> i64 {
     -1 - i64::from(priority)
 }
 
-/// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns the lock.
+/// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns
+/// the lock.
 #[track_caller]
 fn real_time_waiter(priority: i32, word: &AtomicU32) -> Result<WaitingProcess, Failure> {
     blocked_in(&format!("waiter of priority {priority}"), || {

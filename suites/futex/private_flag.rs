@@ -13,8 +13,8 @@ use super::fixture::{ALL, FAR_FUTURE, blocked_in, words};
 
 type Words<'a> = [&'a AtomicU32; 3];
 
-/// What one thread of a process returned from `wait`, and what another thread of the process returned from `wake`, which it calls while
-/// the first is blocked. If asked for, the whole process is stopped and continued before.
+/// What one thread of a process returned from `wait`, and what another thread of the process returned from `wake`, which it calls
+/// while the first is blocked. If asked for, the whole process is stopped and continued before.
 #[track_caller]
 fn between_threads<W: Value + Send, D: Value + Send>(
     stopped: bool,
@@ -189,8 +189,8 @@ fn wake_without_the_flag_does_not_match(#[case] shared: bool) -> Outcome {
     wakes_return(shared, &[op::WAKE, op::WAKE | op::PRIVATE], vec![Ok(0), Ok(1)])
 }
 
-/// Expects what these operations return that a thread calls in turn, while another thread of its process is blocked in `FUTEX_WAIT`
-/// with `FUTEX_PRIVATE_FLAG`.
+/// Expects what these operations return that a thread calls in turn, while another thread of its process is blocked in
+/// `FUTEX_WAIT` with `FUTEX_PRIVATE_FLAG`.
 #[track_caller]
 fn wakes_return(shared: bool, operations: &[u32], expected: Vec<Result<u32, Errno>>) -> Outcome {
     let process = Participant::spawn("process", (), |(), link| {

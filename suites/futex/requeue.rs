@@ -1,4 +1,5 @@
-//! `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE`: wake some waiters of a source word, and move others to a target word while they stay blocked.
+//! `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE`: wake some waiters of a source word, and move others to a target word while they stay
+//! blocked.
 
 use std::sync::atomic::Ordering::SeqCst;
 

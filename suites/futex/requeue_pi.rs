@@ -1,4 +1,5 @@
-//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word are moved to a PI lock, and own the lock when they wake.
+//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word are moved to a PI lock, and own the lock when they
+//! wake.
 
 use std::sync::atomic::Ordering::SeqCst;
 

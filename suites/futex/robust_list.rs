@@ -1,7 +1,7 @@
 //! Robust lists: what the kernel does to the words of a thread's robust list when the thread ends or its process calls `execve`.
 //!
-//! The lists are laid out by hand, so that the cases are about the kernel and not about a C library's mutexes. How the kernel walks a
-//! list is in `robust_list_walk`, pending and PI entries are in `robust_list_pending`.
+//! The lists are laid out by hand, so that the cases are about the kernel and not about a C library's mutexes. How the kernel
+//! walks a list is in `robust_list_walk`, pending and PI entries are in `robust_list_pending`.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -1,5 +1,5 @@
-//! Robust lists: the entry that a thread was acquiring or releasing when it ended (`list_op_pending`), and entries that are marked as PI
-//! locks.
+//! Robust lists: the entry that a thread was acquiring or releasing when it ended (`list_op_pending`), and entries that are
+//! marked as PI locks.
 
 use std::sync::atomic::Ordering::SeqCst;
 

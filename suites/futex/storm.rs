@@ -1,5 +1,5 @@
-//! Futexes under load: semaphores and locks that the cases build from futexes, used by several processes at the same time, some of which
-//! are killed or time out at random instants.
+//! Futexes under load: semaphores and locks that the cases build from futexes, used by several processes at the same time, some
+//! of which are killed or time out at random instants.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -15,8 +15,8 @@ use conformance::sys::robust_list::{Link as Entry, RobustList};
 
 use super::fixture::{ALL, woken_indexes, words};
 
-/// What is added to the semaphore's word for each token taken. The lower half of the word counts the available tokens, the upper half
-/// the taken ones.
+/// What is added to the semaphore's word for each token taken. The lower half of the word counts the available tokens, the upper
+/// half the taken ones.
 const TAKEN: u32 = 0x1_0000;
 
 fn available(semaphore: u32) -> u32 {
@@ -29,8 +29,8 @@ fn post(semaphore: &AtomicU32) -> Result<u32, Errno> {
     wake(semaphore, 1)
 }
 
-/// Releases a PI lock, in user space if `FUTEX_WAITERS` is not set, as the protocol says. `FUTEX_UNLOCK_PI` may fail with `EAGAIN` if a
-/// waiter appears and leaves during the call.
+/// Releases a PI lock, in user space if `FUTEX_WAITERS` is not set, as the protocol says. `FUTEX_UNLOCK_PI` may fail with
+/// `EAGAIN` if a waiter appears and leaves during the call.
 fn release(lock: &AtomicU32) -> Result<(), Errno> {
     if lock.compare_exchange(own_id(), 0, SeqCst, SeqCst).is_ok() { Ok(()) } else { unlock_pi(lock) }
 }
@@ -251,7 +251,8 @@ fn killed_owners_pass_on_a_robust_pi_lock() -> Outcome {
     Ok(())
 }
 
-/// Calls `FUTEX_WAIT_REQUEUE_PI` 40 times with a short timeout, and releases the lock each time it was acquired: how often it was.
+/// Calls `FUTEX_WAIT_REQUEUE_PI` 40 times with a short timeout, and releases the lock each time it was acquired: how often it
+/// was.
 fn acquired_by_requeue(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno> {
     let mut owned = 0;
     for turn in 0..40 {

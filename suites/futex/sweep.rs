@@ -1,4 +1,5 @@
-//! Sweeps: a process is killed at every system call of its work with futexes, once in each run, and the other processes' view is checked.
+//! Sweeps: a process is killed at every system call of its work with futexes, once in each run, and the other processes' view is
+//! checked.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -118,8 +119,8 @@ fn lock(list: &RobustList, word: &AtomicU32) {
     mark();
 }
 
-/// Releases the lock as a C library would: set `list_op_pending`, take the entry off the list, store 0 in the word, wake one waiter, clear
-/// `list_op_pending`; with a mark after most steps.
+/// Releases the lock as a C library would: set `list_op_pending`, take the entry off the list, store 0 in the word, wake one
+/// waiter, clear `list_op_pending`; with a mark after most steps.
 fn unlock(list: &RobustList, word: &AtomicU32) -> Result<u32, Errno> {
     list.pend(Entry::Entry(0));
     mark();
@@ -153,7 +154,8 @@ fn killed_while_releasing_a_robust_lock() -> Outcome {
         };
         let victim = run.prepared_victim("owner", (), locks, blocked, |(), registered, _| (registered, unlock(&list, word)))?;
         expect_matches!(victim.value, None | Some((Ok(()), Ok(1))));
-        // Marks that were begun: the first with `list_op_pending` set, the second with the entry off the list, the third with the word 0.
+        // Marks that were begun: the first with `list_op_pending` set, the second with the entry off the list, the third with the
+        // word 0.
         let begun = victim.returned("getppid").len() + usize::from(victim.entered.as_deref() == Some("getppid"));
         let released = begun >= 3;
         expect_eq!(word.load(SeqCst), if released { 0 } else { WAITERS | OWNER_DIED });

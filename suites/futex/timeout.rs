@@ -1,5 +1,5 @@
-//! Timeouts of `FUTEX_WAIT`, which are relative, and of `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`, which are absolute;
-//! their clocks, and invalid timeouts of all operations.
+//! Timeouts of `FUTEX_WAIT`, which are relative, and of `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`, which are
+//! absolute; their clocks, and invalid timeouts of all operations.
 
 use std::sync::atomic::Ordering::SeqCst;
 

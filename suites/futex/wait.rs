@@ -1,4 +1,5 @@
-//! `FUTEX_WAIT`: blocks if the word has the expected value, until `FUTEX_WAKE`. Timeouts and signals are in `timeout` and `interruption`.
+//! `FUTEX_WAIT`: blocks if the word has the expected value, until `FUTEX_WAKE`. Timeouts and signals are in `timeout` and
+//! `interruption`.
 
 use std::sync::atomic::Ordering::SeqCst;
 

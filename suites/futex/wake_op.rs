@@ -1,4 +1,5 @@
-//! `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first word and, depending on the second word's old value, of the second.
+//! `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first word and, depending on the second word's old value, of
+//! the second.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -126,8 +127,8 @@ fn comparison_is_signed(#[case] comparison: u32, #[case] before: u32, #[case] wi
     compares_the_old_value(comparison, before, with, holds)
 }
 
-/// Expects `FUTEX_WAKE_OP`, which adds 1 to the second word, to wake the waiter of the first word, and that of the second word if the
-/// comparison is to hold.
+/// Expects `FUTEX_WAKE_OP`, which adds 1 to the second word, to wake the waiter of the first word, and that of the second word if
+/// the comparison is to hold.
 #[track_caller]
 fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) -> Outcome {
     let words = words()?;

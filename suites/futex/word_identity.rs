@@ -1,5 +1,5 @@
-//! Which addresses are the same futex word: the same offset in the same object, at whatever address a process has mapped it. And which
-//! mappings can hold one: read-only, untouched, truncated, unlinked.
+//! Which addresses are the same futex word: the same offset in the same object, at whatever address a process has mapped it. And
+//! which mappings can hold one: read-only, untouched, truncated, unlinked.
 
 use std::fs::File;
 use std::sync::atomic::Ordering::SeqCst;

@@ -1,5 +1,5 @@
-//! Which message `msgrcv` receives: for type 0 the first, for a positive type the first of that type, for a negative type the first of the
-//! lowest type that is not above its absolute value. If `msgrcv` fails, the queue stays as it was.
+//! Which message `msgrcv` receives: for type 0 the first, for a positive type the first of that type, for a negative type the
+//! first of the lowest type that is not above its absolute value. If `msgrcv` fails, the queue stays as it was.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
