@@ -17,7 +17,7 @@ fn seccomp_mode_and_no_new_privs() -> Outcome {
     };
     observe!("environment.confinement.filter", filter);
     observe!("environment.confinement.no_new_privileges", status("NoNewPrivs")?.is_some_and(|value| value == "1"));
-    expect!(filter != "strict mode");
+    expect!(filter != "strict mode", "Seccomp in /proc/self/status is 1");
     Ok(())
 }
 

@@ -145,7 +145,7 @@ fn rejects_a_directory_path(#[case] name: &str) -> Outcome {
 /// is not a directory, and with `ELOOP` below a symbolic link to itself.
 #[rstest]
 #[case::missing_component(|from: &Path| from.join("missing/name"), ENOENT)]
-#[case::empty(|_: &Path| PathBuf::new(), ENOENT)]
+#[case::empty_path(|_: &Path| PathBuf::new(), ENOENT)]
 #[case::below_a_file(|from: &Path| from.join("file/name"), ENOTDIR)]
 #[case::below_a_fifo(|from: &Path| from.join("fifo/name"), ENOTDIR)]
 #[case::below_a_dangling_symbolic_link(|from: &Path| from.join("dangling/name"), ENOENT)]

@@ -122,9 +122,9 @@ fn whole_records(bytes: &[u8], size: usize) -> Result<BTreeMap<u8, u16>, String>
 /// Records of up to `PIPE_BUF` bytes, each written by one `write` of one of four concurrent writers, are read whole and in the
 /// order of each writer.
 #[rstest]
-#[case::small(|_| 5, 100)]
-#[case::odd(|_| 509, 40)]
-#[case::largest(|largest| largest, 12)]
+#[case::of_5_bytes(|_| 5, 100)]
+#[case::of_509_bytes(|_| 509, 40)]
+#[case::of_pipe_buf_bytes(|largest| largest, 12)]
 #[conformance::test(posix = "write")]
 fn concurrent_records_stay_whole(#[case] size: fn(usize) -> usize, #[case] count: u16) -> Outcome {
     let fifo = Fifo::new()?;

@@ -1,4 +1,5 @@
-//! The futex2 system calls `futex_wake(2)`, `futex_wait(2)` and `futex_requeue(2)`, each for one operation. `futex_waitv(2)` is in `waitv`.
+//! The futex2 system calls `futex_wake(2)`, `futex_wait(2)` and `futex_requeue(2)`, each for one operation. `futex_waitv(2)` is
+//! in `waitv`.
 //!
 //! No manual page describes the three yet: what Linux has done since 6.7 is customary.
 
@@ -41,8 +42,8 @@ fn futex_wake_wakes_up_to_the_limit(#[case] limit: i32, #[case] expected: u32) -
     Ok(())
 }
 
-/// `FUTEX_WAKE` of `futex(2)` wakes a process in `futex_wait(2)` and returns 1. `futex_wake(2)` wakes a process in `FUTEX_WAIT`
-/// of `futex(2)` and returns 1.
+/// `FUTEX_WAKE` of `futex(2)` wakes a process blocked in `futex_wait(2)` and returns 1. `futex_wake(2)` wakes a process blocked
+/// in `FUTEX_WAIT` of `futex(2)` and returns 1.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn wakes_across_both_interfaces() -> Outcome {
     let words = words_if_supported()?;
@@ -131,13 +132,13 @@ fn futex_wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] cloc
     expect_eq!(wait_until(Time::new(0, 1_000_000_000)), Err(EINVAL));
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_until(end), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(wake(words.word(0), ALL), Ok(0));
     Ok(())
 }
 
-/// `futex_requeue(2)` on a word with four waiters, told to wake one and to move two, wakes one, moves two and returns 3. If the
-/// source word differs from its expected value, the call fails with `EAGAIN` and all four stay blocked.
+/// `futex_requeue(2)` on a word with four waiters, with `nr_wake` 1 and `nr_requeue` 2, wakes one waiter, moves two and returns
+/// 3. If the source word differs from its expected value, the call fails with `EAGAIN` and all four waiters stay blocked.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_requeue_wakes_and_moves_up_to_the_limits() -> Outcome {
     let words = words_if_supported()?;
@@ -151,8 +152,8 @@ fn futex_requeue_wakes_and_moves_up_to_the_limits() -> Outcome {
     Ok(())
 }
 
-/// `futex_requeue(2)` fails with `EINVAL` if its `flags` are not 0, a limit is negative, or one word is private and the other
-/// shared. Both waiters stay blocked on the source word.
+/// `futex_requeue(2)` fails with `EINVAL` if its `flags` are not 0, `nr_wake` or `nr_requeue` is negative, or one word is private
+/// and the other shared. Both waiters stay blocked on the source word.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_requeue_with_invalid_arguments_fails() -> Outcome {
     let words = words_if_supported()?;

@@ -1,5 +1,5 @@
-//! Signals during `FUTEX_WAIT`, `FUTEX_WAIT_BITSET` and `FUTEX_LOCK_PI`: handlers with and without `SA_RESTART`, ignored and blocked
-//! signals, stop and continue. `futex_waitv` and `FUTEX_WAIT_REQUEUE_PI` have topics of their own.
+//! Signals during `FUTEX_WAIT`, `FUTEX_WAIT_BITSET` and `FUTEX_LOCK_PI`: handlers with and without `SA_RESTART`, ignored and
+//! blocked signals, stop and continue. `futex_waitv` and `FUTEX_WAIT_REQUEUE_PI` have topics of their own.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -1,5 +1,5 @@
-//! Invalid arguments of `futex(2)` that every operation rejects: unaligned and inaccessible addresses, unknown operations and options.
-//! Invalid timeouts are in `timeout`, invalid second addresses and counts in the operations' own topics.
+//! Invalid arguments of `futex(2)` that every operation rejects: unaligned and inaccessible addresses, unknown operations and
+//! options. Invalid timeouts are in `timeout`, invalid second addresses and counts in the operations' own topics.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -35,12 +35,12 @@ fn unaligned_address_fails(
         expect_eq!(
             futex(place, operation, 0, Fourth::None, words.word(4), ANY),
             Err(EINVAL),
-            "{by} bytes behind the beginning of a word"
+            "{by} bytes beyond the beginning of a word"
         );
         expect_eq!(
             futex(place, operation | op::PRIVATE, 0, Fourth::None, words.word(4), ANY),
             Err(EINVAL),
-            "{by} bytes behind the beginning of a word"
+            "{by} bytes beyond the beginning of a word"
         );
     }
     Ok(())

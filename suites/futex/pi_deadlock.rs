@@ -1,4 +1,5 @@
-//! PI locks that would close a cycle of owners that wait for each other: `EDEADLK`. A second lock by the owner itself is in `pi_lock`.
+//! PI locks that would close a cycle of owners that wait for each other: `EDEADLK`. A second lock by the owner itself is in
+//! `pi_lock`.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;

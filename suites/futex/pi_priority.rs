@@ -15,7 +15,8 @@ fn shown(priority: i32) -> i64 {
     -1 - i64::from(priority)
 }
 
-/// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns the lock.
+/// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns
+/// the lock.
 #[track_caller]
 fn real_time_waiter(priority: i32, word: &AtomicU32) -> Result<WaitingProcess, Failure> {
     blocked_in(&format!("waiter of priority {priority}"), || {
@@ -52,8 +53,8 @@ fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner runs with the highest of their priorities. After a waiter
-/// was killed, the owner runs with the highest remaining priority, or with its own.
+/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner of the lock runs with the highest of their priorities.
+/// After a waiter was killed, the owner runs with the highest remaining priority or, without waiters, with its own.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
@@ -74,7 +75,7 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
 /// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, an owner of `SCHED_FIFO` priority 20 runs with
 /// priority 20.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn waiter_of_lower_priority_changes_nothing() -> Outcome {
+fn lower_waiter_priority_keeps_the_owners() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {
@@ -89,7 +90,7 @@ fn waiter_of_lower_priority_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_UNLOCK_PI`, the previous owner runs with its own priority again.
+/// After `FUTEX_UNLOCK_PI`, the previous owner of a lock with a waiter of real-time priority 30 runs with its own priority again.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn unlock_ends_the_inheritance() -> Outcome {
     let words = words()?;

@@ -13,8 +13,8 @@ use super::fixture::{ALL, FAR_FUTURE, blocked_in, words};
 
 type Words<'a> = [&'a AtomicU32; 3];
 
-/// What one thread of a process returned from `wait`, and what another thread of the process returned from `wake`, which it calls while
-/// the first is blocked. If asked for, the whole process is stopped and continued before.
+/// What one thread of a process returned from `wait`, and what another thread of the process returned from `wake`, which it calls
+/// while the first is blocked. If asked for, the whole process is stopped and continued before.
 #[track_caller]
 fn between_threads<W: Value + Send, D: Value + Send>(
     stopped: bool,
@@ -101,8 +101,8 @@ fn bit_mask_selects_a_thread() -> Outcome {
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, a thread in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` with `FUTEX_PRIVATE_FLAG` and a timeout stays
-/// blocked. `FUTEX_WAKE` then returns 0 without the flag, and 1 with it.
+/// After `SIGSTOP` and `SIGCONT`, a thread blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` with `FUTEX_PRIVATE_FLAG` and a timeout
+/// stays blocked. `FUTEX_WAKE` then returns 0 without the flag, and 1 with it.
 #[rstest]
 #[case::wait_relative(op::WAIT, None)]
 #[case::wait_bitset_monotonic(op::WAIT_BITSET, Some(Clock::Monotonic))]
@@ -121,8 +121,8 @@ fn stopped_thread_stays_blocked(#[case] operation: u32, #[case] clock: Option<Cl
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` with `FUTEX_PRIVATE_FLAG` returns 1 and makes a thread in `FUTEX_WAIT_REQUEUE_PI` with the flag the
-/// owner of a free lock. Without the flag, `FUTEX_CMP_REQUEUE_PI` returns 0.
+/// `FUTEX_CMP_REQUEUE_PI` with `FUTEX_PRIVATE_FLAG` returns 1 and makes a thread blocked in `FUTEX_WAIT_REQUEUE_PI` with the flag
+/// the owner of a free lock. Without the flag, `FUTEX_CMP_REQUEUE_PI` returns 0.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn requeues_a_thread_to_a_free_pi_lock() -> Outcome {
     let seen = between_threads(
@@ -153,8 +153,8 @@ fn wake_at_an_inaccessible_address() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` with `FUTEX_PRIVATE_FLAG` on a word of shared memory returns 0 and leaves a waiter of another process blocked,
-/// whether or not that waiter's `FUTEX_WAIT` has the flag.
+/// `FUTEX_WAKE` with `FUTEX_PRIVATE_FLAG` on a word of shared memory returns 0 while another process is blocked there in
+/// `FUTEX_WAIT` with or without the flag, and that process stays blocked.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn does_not_match_another_process() -> Outcome {
     let words = words()?;
@@ -189,8 +189,8 @@ fn wake_without_the_flag_does_not_match(#[case] shared: bool) -> Outcome {
     wakes_return(shared, &[op::WAKE, op::WAKE | op::PRIVATE], vec![Ok(0), Ok(1)])
 }
 
-/// Expects what these operations return that a thread calls in turn, while another thread of its process is blocked in `FUTEX_WAIT`
-/// with `FUTEX_PRIVATE_FLAG`.
+/// Expects what these operations return that a thread calls in turn, while another thread of its process is blocked in
+/// `FUTEX_WAIT` with `FUTEX_PRIVATE_FLAG`.
 #[track_caller]
 fn wakes_return(shared: bool, operations: &[u32], expected: Vec<Result<u32, Errno>>) -> Outcome {
     let process = Participant::spawn("process", (), |(), link| {

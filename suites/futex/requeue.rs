@@ -1,4 +1,5 @@
-//! `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE`: wake some waiters of a source word, and move others to a target word while they stay blocked.
+//! `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE`: wake some waiters of a source word, and move others to a target word while they stay
+//! blocked.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -49,7 +50,7 @@ fn changed_word_fails() -> Outcome {
 }
 
 /// `FUTEX_CMP_REQUEUE` fails with `EAGAIN` if the expected value is that of the target word and not that of the source word. With
-/// the value of the source word it returns 2, for one waiter woken and one moved.
+/// the value of the source word, `val` 1 and `val2` 1, it wakes one of two waiters, moves the other and returns 2.
 #[conformance::test(man = "futex(2)")]
 fn compares_the_source_word() -> Outcome {
     let words = words()?;
@@ -61,8 +62,8 @@ fn compares_the_source_word() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_REQUEUE` on a word with four waiters, told to wake one and to move two, wakes one, moves two and returns 1, the number
-/// woken. The value of the source word has no influence.
+/// `FUTEX_REQUEUE` with `val` 1 and `val2` 2 on a word with four waiters wakes one waiter, moves two and returns 1, the number
+/// woken, whatever value the source word has.
 #[conformance::test(man = "futex(2)")]
 fn requeue_returns_the_number_woken() -> Outcome {
     let words = words()?;
@@ -89,8 +90,8 @@ fn moved_waiter_is_woken_at_the_target_word() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` moves three waiters from word A to B, two of them on to C, and one back to A, and all stay blocked.
-/// `FUTEX_WAKE` on each of the three words then returns 1.
+/// `FUTEX_CMP_REQUEUE` can move three waiters from word A to B, two of them on to C, and one of these back to A, while all stay
+/// blocked. `FUTEX_WAKE` on each of the three words then wakes one waiter and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn moves_waiters_again() -> Outcome {
     let words = words()?;
@@ -103,8 +104,8 @@ fn moves_waiters_again() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` with one word as source and target, told to wake one of three waiters and to move one, wakes one and
-/// returns 2. The other two stay blocked on that word until `FUTEX_WAKE`, which returns 2.
+/// `FUTEX_CMP_REQUEUE` with the same word as source and target, `val` 1 and `val2` 1, wakes one of three waiters and returns 2.
+/// The other two stay blocked on that word until `FUTEX_WAKE`, which returns 2.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn same_source_and_target_keeps_all_waiters() -> Outcome {
     let words = words()?;
@@ -115,8 +116,8 @@ fn same_source_and_target_keeps_all_waiters() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` from a word to the same word mapped at another address, told to wake one of three waiters and to move two,
-/// wakes one and returns 3. The other two stay blocked until `FUTEX_WAKE` on either address.
+/// `FUTEX_CMP_REQUEUE` from a word to the same word mapped at another address, with `val` 1 and `val2` 2, wakes one of three
+/// waiters and returns 3. `FUTEX_WAKE` on each address then wakes one of the other two.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn same_word_at_two_addresses_keeps_all_waiters() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -228,8 +229,8 @@ fn moved_waiter_keeps_its_timeout() -> Outcome {
     Err(ETIMEDOUT)?
 }
 
-/// `FUTEX_CMP_REQUEUE` from a word of one shared mapping to a word of another, told to wake one of three waiters and to move the
-/// others, wakes one and returns 3. `FUTEX_WAKE` on the target word returns 2.
+/// `FUTEX_CMP_REQUEUE` from a word of one shared mapping to a word of another, with `val` 1, wakes one of three waiters, moves
+/// two and returns 3. `FUTEX_WAKE` on the target word then wakes these two and returns 2.
 #[conformance::test(man = "futex(2)")]
 fn moves_waiters_between_mappings() -> Outcome {
     let (first, second) = (words()?, words()?);
@@ -240,8 +241,8 @@ fn moves_waiters_between_mappings() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` wakes one of four waiters, moves three and returns 4, and three `FUTEX_WAKE` calls on the target word with
-/// a limit of 1 wake one of these each. The order in which the four are woken is recorded.
+/// `FUTEX_CMP_REQUEUE` with `val` 1 and `val2` 3 wakes one of four waiters, moves three and returns 4, and three `FUTEX_WAKE`
+/// calls with a limit of 1 on the target word wake one waiter each. The order in which the four are woken is recorded.
 #[conformance::test(man = "futex(2)", level = observed)]
 fn order_of_woken_and_moved_waiters() -> Outcome {
     let words = words()?;

@@ -1,4 +1,5 @@
-//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word are moved to a PI lock, and own the lock when they wake.
+//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word are moved to a PI lock, and own the lock when they
+//! wake.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -63,15 +64,15 @@ fn release_in_turn(words: &Mapping, all: Vec<WaitingProcess>) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three processes in `FUTEX_WAIT_REQUEUE_PI` the owner, moves the other two
-/// to the lock, and returns 3. The word of the lock holds `FUTEX_WAITERS` and the owner's thread id.
+/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three processes blocked in `FUTEX_WAIT_REQUEUE_PI` the owner, moves the
+/// other two to the lock, and returns 3. The word of the lock holds `FUTEX_WAITERS` and the owner's thread id.
 #[conformance::test(man = "futex(2)")]
 fn free_lock_is_acquired_by_one_waiter() -> Outcome {
     let words = words()?;
     let all = lock_waiters(3, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(3));
     let first = owner(&words, &all);
-    expect!(first.is_some());
+    expect_matches!(first, Some(_));
     expect_eq!(words.word(LOCK).load(SeqCst) & !TID, WAITERS);
     for (number, one) in all.iter().enumerate().filter(|(number, _)| Some(*number) != first) {
         one.expect_still_blocked()?;
@@ -80,8 +81,8 @@ fn free_lock_is_acquired_by_one_waiter() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns moves all three processes in `FUTEX_WAIT_REQUEUE_PI` to the lock, wakes
-/// none of them, and returns 3. After `FUTEX_UNLOCK_PI` they acquire the lock in turn.
+/// `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns moves all three processes blocked in `FUTEX_WAIT_REQUEUE_PI` to the
+/// lock, wakes none of them, and returns 3. After `FUTEX_UNLOCK_PI` they acquire the lock in turn.
 #[conformance::test(man = "futex(2)")]
 fn owned_lock_leaves_all_waiters_blocked() -> Outcome {
     let words = words()?;
@@ -104,7 +105,7 @@ fn moves_up_to_the_limit(#[case] limit: i32, #[case] expected: u32) -> Outcome {
     let words = words()?;
     let all = lock_waiters(3, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), limit), Ok(expected));
-    expect!(owner(&words, &all).is_some());
+    expect_matches!(owner(&words, &all), Some(_));
     expect_eq!(words.word(LOCK).load(SeqCst) & WAITERS, if limit == 0 { 0 } else { WAITERS });
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(3 - expected));
     release_in_turn(&words, all)
@@ -136,8 +137,8 @@ fn changed_word_fails() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if the number of waiters to wake is not 1 or the number to move is negative. The
-/// waiter stays blocked and the word of the lock stays 0.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if `val`, the number of waiters to wake, is not 1, or if `val2`, the number to
+/// move, is negative. The waiter stays blocked and the word of the lock stays 0.
 #[rstest]
 #[case::wake_0(0, MANY)]
 #[case::wake_2(2, MANY)]
@@ -181,8 +182,8 @@ fn other_lock_than_the_waiters_fails() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE` on a word with a process in `FUTEX_WAIT_REQUEUE_PI`, and `FUTEX_CMP_REQUEUE_PI` on a word with a process
-/// in `FUTEX_WAIT`, fail with `EINVAL`. Both processes stay blocked.
+/// `FUTEX_CMP_REQUEUE` on a word with a process blocked in `FUTEX_WAIT_REQUEUE_PI`, and `FUTEX_CMP_REQUEUE_PI` on a word with a
+/// process blocked in `FUTEX_WAIT`, fail with `EINVAL`. Both processes stay blocked.
 #[conformance::test(man = "futex(2)")]
 fn mixing_with_plain_operations_fails() -> Outcome {
     let words = words()?;
@@ -196,7 +197,8 @@ fn mixing_with_plain_operations_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` on a word with a process in `FUTEX_WAIT_REQUEUE_PI` returns 1, and that process's call fails with `EAGAIN`.
+/// `FUTEX_WAKE` on a word with a process blocked in `FUTEX_WAIT_REQUEUE_PI` returns 1, and that process's call fails with
+/// `EAGAIN`.
 #[conformance::test(man = "futex(2)")]
 fn plain_wake_ends_the_wait() -> Outcome {
     let words = words()?;
@@ -223,8 +225,8 @@ fn lock_of_an_exited_owner_fails() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` fails with `EDEADLK` if the process in `FUTEX_WAIT_REQUEUE_PI` owns the lock already. That process
-/// stays blocked and the word of the lock holds its thread id.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EDEADLK` if the process blocked in `FUTEX_WAIT_REQUEUE_PI` owns the lock already. That
+/// process stays blocked and the word of the lock holds its thread id.
 #[conformance::test(man = "futex(2)")]
 fn waiter_that_owns_the_lock_fails() -> Outcome {
     let words = words()?;
@@ -248,7 +250,7 @@ fn wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] clock: Clo
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, past)), words.word(LOCK)), Err(ETIMEDOUT));
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, end)), words.word(LOCK)), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(0));
     expect_eq!(words.word(LOCK).load(SeqCst), 0);
     Ok(())
@@ -303,7 +305,7 @@ fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_res
 /// `FUTEX_WAIT_REQUEUE_PI` fails or stays blocked, which is recorded. If the call failed, the owner's `FUTEX_UNLOCK_PI` stores 0
 /// in the word of the lock.
 #[conformance::test(man = "futex(2)", level = observed)]
-fn handler_after_the_move() -> Outcome {
+fn handler_may_end_a_moved_wait() -> Outcome {
     let words = words()?;
     expect_eq!(lock_pi(words.word(LOCK)), Ok(()));
     let waiter = blocked_in("waiter", || {

@@ -1,7 +1,7 @@
 //! Robust lists: what the kernel does to the words of a thread's robust list when the thread ends or its process calls `execve`.
 //!
-//! The lists are laid out by hand, so that the cases are about the kernel and not about a C library's mutexes. How the kernel walks a
-//! list is in `robust_list_walk`, pending and PI entries are in `robust_list_pending`.
+//! The lists are laid out by hand, so that the cases are about the kernel and not about a C library's mutexes. How the kernel
+//! walks a list is in `robust_list_walk`, pending and PI entries are in `robust_list_pending`.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -133,8 +133,8 @@ fn wakes_one_waiter(
     Ok(())
 }
 
-/// `execve` by a thread with a robust list sets `FUTEX_OWNER_DIED` in its listed word and in its `list_op_pending` word, and
-/// wakes one waiter of each. A word with the thread's id that is in neither place keeps the id.
+/// `execve` by a thread with a robust list sets `FUTEX_OWNER_DIED` in the word of its listed entry and in that of its
+/// `list_op_pending` entry, and wakes one of two waiters of each. A word with the thread's id and without an entry keeps the id.
 #[conformance::test(
     man = "set_robust_list(2)",
     man = "execve(2)",

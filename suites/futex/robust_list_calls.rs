@@ -57,7 +57,7 @@ fn get_returns_the_list_of_a_child() -> Outcome {
     Ok(())
 }
 
-/// `get_robust_list` by a process of an unprivileged other user fails with `EPERM`.
+/// `get_robust_list` for the thread id of another user's process fails with `EPERM` if the caller is unprivileged.
 #[conformance::test(man = "get_robust_list(2)", needs(second_user))]
 fn get_by_another_user_fails() -> Outcome {
     let asked = nix::unistd::getpid().as_raw();
@@ -78,8 +78,8 @@ fn get_with_an_invalid_pointer_fails(#[values(Misplaced::Head, Misplaced::Size)]
     Ok(())
 }
 
-/// In a process created by a plain fork system call, `get_robust_list` returns a null head until the process calls
-/// `set_robust_list`. The parent keeps its list.
+/// In a child created by the fork system call itself, without a C library, `get_robust_list` returns a null head. In the parent
+/// it still returns the list that the parent has registered.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn forked_child_has_no_list() -> Outcome {
     let list = RobustList::new(1)?;

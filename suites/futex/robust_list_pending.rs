@@ -1,5 +1,5 @@
-//! Robust lists: the entry that a thread was acquiring or releasing when it ended (`list_op_pending`), and entries that are marked as PI
-//! locks.
+//! Robust lists: the entry that a thread was acquiring or releasing when it ended (`list_op_pending`), and entries that are
+//! marked as PI locks.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -72,7 +72,7 @@ fn pending_word_of_0_wakes_one_waiter(#[case] pending: bool) -> Outcome {
 #[case::waiters(WAITERS, true)]
 #[case::other_owner_and_waiters(WAITERS | 1, false)]
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
-fn pending_word_of_another_thread(#[case] word: u32, #[case] woken: bool) -> Outcome {
+fn wakes_for_a_pending_word_without_thread_id(#[case] word: u32, #[case] woken: bool) -> Outcome {
     let list = RobustList::new(1)?;
     let owner = owner(Termination::Killed, &list, |_| list.pend(Entry::Entry(0)))?;
     // The id of the case's own thread is another owner's id to the participant.
@@ -87,21 +87,21 @@ fn pending_word_of_another_thread(#[case] word: u32, #[case] woken: bool) -> Out
 /// When a thread ends whose `list_op_pending` word holds another thread's id without `FUTEX_WAITERS`, at most one of two waiters
 /// of the word is woken and the word stays as it was. Whether one is woken, is recorded.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
-fn pending_word_of_another_thread_without_waiters_bit() -> Outcome {
+fn may_wake_for_a_pending_word_of_another_owner() -> Outcome {
     let list = RobustList::new(1)?;
     let owner = owner(Termination::Killed, &list, |_| list.pend(Entry::Entry(0)))?;
     list.word(0).store(own_id(), SeqCst);
     let all = waiters(2, list.word(0))?;
     let _left = owner.ends()?;
     let woken = woken_indexes(&all)?.len();
-    expect!(woken < 2);
+    expect_matches!(woken, 0 | 1);
     observe!("futex.pending-word-without-waiters-bit-wakes", woken == 1);
     expect_eq!((list.word(0).load(SeqCst), wake(list.word(0), ALL)), (own_id(), Ok(2 - count(woken))));
     Ok(())
 }
 
-/// When the owner of a PI lock is killed that is a PI entry of its robust list or its `list_op_pending` entry, a process blocked
-/// in `FUTEX_LOCK_PI` acquires the lock with `FUTEX_OWNER_DIED` set in the word.
+/// When the owner of a PI lock is killed, and the lock is a PI entry of its robust list or its `list_op_pending` entry, a process
+/// blocked in `FUTEX_LOCK_PI` acquires the lock with `FUTEX_OWNER_DIED` set in the word.
 #[rstest]
 #[case::listed(false)]
 #[case::pending(true)]
@@ -127,9 +127,9 @@ fn pi_entry_passes_the_lock_to_a_waiter(#[case] pending: bool) -> Outcome {
     Ok(())
 }
 
-/// When the owner of a PI entry of a robust list is killed, the word becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED` and a process in
-/// `FUTEX_WAIT` on the word stays blocked. `FUTEX_LOCK_PI` then returns 0, with `FUTEX_OWNER_DIED` and the caller's id in the
-/// word.
+/// When the owner of a PI entry of a robust list is killed, the word becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED` and a process
+/// blocked in `FUTEX_WAIT` on the word stays blocked. `FUTEX_LOCK_PI` then returns 0, with `FUTEX_OWNER_DIED` and the caller's id
+/// in the word.
 #[conformance::test(man = "set_robust_list(2)", man = "futex(2)", level = customary)]
 fn pi_entry_without_lock_waiter_can_be_locked() -> Outcome {
     let list = RobustList::new(2)?;
@@ -145,8 +145,8 @@ fn pi_entry_without_lock_waiter_can_be_locked() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has one PI entry and two others, a process in `FUTEX_WAIT` on the PI entry's word stays
-/// blocked and one waiter of each other word is woken. All words become `FUTEX_WAITERS | FUTEX_OWNER_DIED`.
+/// When a thread ends whose robust list has one PI entry and two others, a process blocked in `FUTEX_WAIT` on the PI entry's word
+/// stays blocked and one waiter of each other word is woken. All words become `FUTEX_WAITERS | FUTEX_OWNER_DIED`.
 #[rstest]
 #[case::pi_entry_first(0)]
 #[case::pi_entry_in_the_middle(1)]

@@ -1,5 +1,5 @@
-//! Futexes under load: semaphores and locks that the cases build from futexes, used by several processes at the same time, some of which
-//! are killed or time out at random instants.
+//! Futexes under load: semaphores and locks that the cases build from futexes, used by several processes at the same time, some
+//! of which are killed or time out at random instants.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -15,8 +15,8 @@ use conformance::sys::robust_list::{Link as Entry, RobustList};
 
 use super::fixture::{ALL, woken_indexes, words};
 
-/// What is added to the semaphore's word for each token taken. The lower half of the word counts the available tokens, the upper half
-/// the taken ones.
+/// What is added to the semaphore's word for each token taken. The lower half of the word counts the available tokens, the upper
+/// half the taken ones.
 const TAKEN: u32 = 0x1_0000;
 
 fn available(semaphore: u32) -> u32 {
@@ -29,8 +29,8 @@ fn post(semaphore: &AtomicU32) -> Result<u32, Errno> {
     wake(semaphore, 1)
 }
 
-/// Releases a PI lock, in user space if `FUTEX_WAITERS` is not set, as the protocol says. `FUTEX_UNLOCK_PI` may fail with `EAGAIN` if a
-/// waiter appears and leaves during the call.
+/// Releases a PI lock, in user space if `FUTEX_WAITERS` is not set, as the protocol says. `FUTEX_UNLOCK_PI` may fail with
+/// `EAGAIN` if a waiter appears and leaves during the call.
 fn release(lock: &AtomicU32) -> Result<(), Errno> {
     if lock.compare_exchange(own_id(), 0, SeqCst, SeqCst).is_ok() { Ok(()) } else { unlock_pi(lock) }
 }
@@ -52,8 +52,8 @@ fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
     }
 }
 
-/// If three processes add 60 tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish. Then no
-/// token is available and `FUTEX_WAKE` returns 0.
+/// If three processes add 60 semaphore tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish.
+/// Then no token is left and `FUTEX_WAKE` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     const EACH: u32 = 60;
@@ -73,8 +73,9 @@ fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While three processes that take tokens with `FUTEX_WAIT` are killed and replaced at random instants, a `FUTEX_WAKE` of all
-/// waiters makes the living ones take every available token. Afterwards `FUTEX_WAKE` returns 3, the number of living waiters.
+/// While three processes that take semaphore tokens with `FUTEX_WAIT` are killed and replaced at random instants, tokens are
+/// added with `FUTEX_WAKE`. After a last `FUTEX_WAKE` of all waiters, the living processes have taken every token and
+/// `FUTEX_WAKE` returns 3, their number.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_lose_no_wake() -> Outcome {
     let words = words()?;
@@ -105,8 +106,8 @@ fn killed_waiters_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While four processes move five waiters between two words with `FUTEX_CMP_REQUEUE` and three of the waiters are killed, the
-/// others stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
+/// If four processes move five waiters to and fro between two words with `FUTEX_CMP_REQUEUE` while three of the waiters are
+/// killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;
@@ -250,7 +251,8 @@ fn killed_owners_pass_on_a_robust_pi_lock() -> Outcome {
     Ok(())
 }
 
-/// Calls `FUTEX_WAIT_REQUEUE_PI` 40 times with a short timeout, and releases the lock each time it was acquired: how often it was.
+/// Calls `FUTEX_WAIT_REQUEUE_PI` 40 times with a short timeout, and releases the lock each time it was acquired: how often it
+/// was.
 fn acquired_by_requeue(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno> {
     let mut owned = 0;
     for turn in 0..40 {

@@ -1,4 +1,5 @@
-//! Sweeps: a process is killed at every system call of its work with futexes, once in each run, and the other processes' view is checked.
+//! Sweeps: a process is killed at every system call of its work with futexes, once in each run, and the other processes' view is
+//! checked.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,8 +10,8 @@ use conformance::sys::robust_list::{Link as Entry, RobustList};
 
 use super::fixture::{ALL, count, waiters, woken_indexes, words};
 
-/// A process that is killed at any system call has woken two of three waiters if its `FUTEX_WAKE` with a limit of 2 had returned,
-/// and none otherwise. A later `FUTEX_WAKE` wakes the others.
+/// A process that is killed at any of its system calls has woken two of three waiters if its `FUTEX_WAKE` with a limit of 2 had
+/// returned, and none otherwise. A later `FUTEX_WAKE` wakes the others and returns their number.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waker_has_woken_all_or_none() -> Outcome {
     sweep(|run| {
@@ -31,8 +32,9 @@ fn killed_waker_has_woken_all_or_none() -> Outcome {
     })
 }
 
-/// A process that is killed at any system call has woken one waiter and moved one if its `FUTEX_CMP_REQUEUE` had returned 2, and
-/// none otherwise. A later `FUTEX_WAKE` on both words wakes all the others.
+/// A process that is killed at any of its system calls has woken one of three waiters and moved one if its `FUTEX_CMP_REQUEUE`
+/// had returned 2, and has left all three blocked on the source word otherwise. Later `FUTEX_WAKE` calls on both words wake all
+/// that are blocked.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     sweep(|run| {
@@ -51,8 +53,8 @@ fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     })
 }
 
-/// After a process was killed at any system call before, in or after its `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes one
-/// of the two other waiters and returns 1. The next `FUTEX_WAKE` wakes the second and returns 1.
+/// After a process was killed at any of its system calls before, in or after `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes
+/// one of the two other waiters and returns 1. The next `FUTEX_WAKE` wakes the second one and returns 1.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waiter_is_not_counted() -> Outcome {
     sweep(|run| {
@@ -111,8 +113,8 @@ fn lock(list: &RobustList, word: &AtomicU32) {
     mark();
 }
 
-/// Releases the lock as a C library would: set `list_op_pending`, take the entry off the list, store 0 in the word, wake one waiter, clear
-/// `list_op_pending`; with a mark after most steps.
+/// Releases the lock as a C library would: set `list_op_pending`, take the entry off the list, store 0 in the word, wake one
+/// waiter, clear `list_op_pending`; with a mark after most steps.
 fn unlock(list: &RobustList, word: &AtomicU32) -> Result<u32, Errno> {
     list.pend(Entry::Entry(0));
     mark();
@@ -150,7 +152,8 @@ fn killed_while_releasing_a_robust_lock() -> Outcome {
             .meanwhile(blocked)
             .victim(|(), registered, _| (registered, unlock(&list, word)))?;
         expect_matches!(victim.value, None | Some((Ok(()), Ok(1))));
-        // Marks that were begun: the first with `list_op_pending` set, the second with the entry off the list, the third with the word 0.
+        // Marks that were begun: the first with `list_op_pending` set, the second with the entry off the list, the third with the
+        // word 0.
         let begun = victim.returned("getppid").len() + usize::from(victim.entered.as_deref() == Some("getppid"));
         let released = begun >= 3;
         expect_eq!(word.load(SeqCst), if released { 0 } else { WAITERS | OWNER_DIED });

@@ -44,7 +44,7 @@ fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
         let now = Time::now(Clock::Monotonic)?;
         for end in [now.earlier(), now.plus_milliseconds(5)] {
             expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
-            expect!(Time::now(Clock::Monotonic)?.has_come(end));
+            expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
             expect_eq!(wait_requeue_pi(words.word(0), 0, Some((Clock::Monotonic, end)), words.word(1)), Err(ETIMEDOUT));
             expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Real, Time::now(Clock::Real)?))), Err(ETIMEDOUT));
         }
@@ -67,7 +67,7 @@ fn waitv_timeout_uses_the_namespace_clock() -> Outcome {
         let words = words()?;
         let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
         expect_eq!(waitv(&[Waiter::new(words.word(0), 0)], 0, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
-        expect!(Time::now(Clock::Monotonic)?.has_come(end));
+        expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })
 }
@@ -80,7 +80,7 @@ fn relative_timeout_is_the_same_everywhere() -> Outcome {
         let words = words()?;
         let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
         expect_eq!(wait_for(words.word(0), 0, Time::new(0, 5_000_000)), Err(ETIMEDOUT));
-        expect!(Time::now(Clock::Monotonic)?.has_come(end));
+        expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })
 }
@@ -99,7 +99,7 @@ fn lock_timeout_uses_its_clock(#[case] operation: u32, #[case] clock: Clock) -> 
     ahead(|| {
         let end = Time::now(clock)?.plus_milliseconds(5);
         expect_eq!(futex(words.word(0), operation, 0, Fourth::Timeout(end), Place::NULL, 0), Err(ETIMEDOUT));
-        expect!(Time::now(clock)?.has_come(end));
+        expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })?;
     expect_eq!(words.word(0).load(SeqCst) & conformance::sys::futex::TID, conformance::sys::futex::own_id());

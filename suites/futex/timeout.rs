@@ -1,5 +1,5 @@
-//! Timeouts of `FUTEX_WAIT`, which are relative, and of `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`, which are absolute;
-//! their clocks, and invalid timeouts of all operations.
+//! Timeouts of `FUTEX_WAIT`, which are relative, and of `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`, which are
+//! absolute; their clocks, and invalid timeouts of all operations.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -21,7 +21,7 @@ fn wait_timeout_is_relative() -> Outcome {
     let words = words()?;
     let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
     expect_eq!(wait_for(words.word(0), 0, Time::new(0, 5_000_000)), Err(ETIMEDOUT));
-    expect!(Time::now(Clock::Monotonic)?.has_come(end));
+    expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!((wake(words.word(0), ALL), words.word(0).load(SeqCst)), (Ok(0), 0));
     Ok(())
 }
@@ -34,7 +34,7 @@ fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Real)] cloc
     let words = words()?;
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, end))), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(wake(words.word(0), ALL), Ok(0));
     Ok(())
 }
@@ -62,8 +62,8 @@ fn zero_timeout_compares_the_word_first() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout that is an hour or years away, or the largest valid time, stay blocked.
-/// `FUTEX_WAKE` then wakes all three waiters and each call returns 0.
+/// `FUTEX_WAIT` with a relative timeout of an hour and `FUTEX_WAIT_BITSET` with an absolute timeout years ahead stay blocked, as
+/// they do with the largest valid timespec. `FUTEX_WAKE` then returns 3 and each of the three calls returns 0.
 #[rstest]
 #[case::hour_or_years(false)]
 #[case::largest_valid_time(true)]
@@ -120,7 +120,7 @@ fn invalid_timeout_pointer_fails(
     Ok(())
 }
 
-/// `FUTEX_WAIT` with `FUTEX_CLOCK_REALTIME` and a relative timeout fails with `ETIMEDOUT` when the timeout expires.
+/// `FUTEX_WAIT` with `FUTEX_CLOCK_REALTIME` and a relative timeout of 1 µs fails with `ETIMEDOUT`.
 #[conformance::test(man = "futex(2)")]
 fn wait_accepts_clock_realtime() -> Outcome {
     let words = words()?;

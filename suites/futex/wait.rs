@@ -1,4 +1,5 @@
-//! `FUTEX_WAIT`: blocks if the word has the expected value, until `FUTEX_WAKE`. Timeouts and signals are in `timeout` and `interruption`.
+//! `FUTEX_WAIT`: blocks if the word has the expected value, until `FUTEX_WAKE`. Timeouts and signals are in `timeout` and
+//! `interruption`.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -44,8 +45,8 @@ fn blocks_if_the_word_has_the_expected_value(#[case] value: u32) -> Outcome {
     Ok(())
 }
 
-/// A process in `FUTEX_WAIT` stays blocked when the word changes and no `FUTEX_WAKE` is called. A later `FUTEX_WAKE` returns 1
-/// and the wait returns 0.
+/// A process blocked in `FUTEX_WAIT` stays blocked when the word changes and no `FUTEX_WAKE` is called. A later `FUTEX_WAKE`
+/// returns 1 and the wait returns 0.
 #[conformance::test(man = "futex(2)")]
 fn change_of_the_word_leaves_the_waiter_blocked() -> Outcome {
     let words = words()?;
@@ -110,7 +111,8 @@ fn wakes_waiters_with_different_expected_values() -> Outcome {
     Ok(())
 }
 
-/// If one of three processes in `FUTEX_WAIT` is killed, the other two stay blocked. `FUTEX_WAKE` then wakes both and returns 2.
+/// If one of three processes blocked in `FUTEX_WAIT` is killed, the other two stay blocked. `FUTEX_WAKE` then wakes both and
+/// returns 2.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiter_is_not_counted() -> Outcome {
     let words = words()?;

@@ -156,7 +156,7 @@ fn fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -
     expect_eq!(waitv(&list_of(&words, 2), 0, Some((clock, past))), Err(ETIMEDOUT));
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(waitv(&list_of(&words, 2), 0, Some((clock, end))), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(wake_each(&words, [0, 1]), [Ok(0); 2]);
     Ok(())
 }
@@ -181,7 +181,7 @@ mod other_clocks {
     pub const BOOT: i32 = 7;
 }
 
-/// A process in `futex_waitv` on a word with `FUTEX2_PRIVATE` and a shared word stays blocked when another process calls
+/// A process blocked in `futex_waitv` on a word with `FUTEX2_PRIVATE` and a shared word stays blocked when another process calls
 /// `FUTEX_WAKE` on the first word, which returns 0. `FUTEX_WAKE` on the second word returns 1 and `futex_waitv` returns 1.
 #[conformance::test(man = "futex_waitv(2)", level = customary)]
 fn mixes_private_and_shared_words() -> Outcome {
@@ -194,8 +194,8 @@ fn mixes_private_and_shared_words() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_CMP_REQUEUE` has moved a process in `futex_waitv` from its second word to another word, `FUTEX_WAKE` on that word
-/// returns 1 and `futex_waitv` returns 1, the index of the second word.
+/// After `FUTEX_CMP_REQUEUE` has moved a process blocked in `futex_waitv` from its second word to another word, `FUTEX_WAKE` on
+/// that word returns 1 and `futex_waitv` returns 1, the index of the second word.
 #[conformance::test(man = "futex_waitv(2)", level = customary)]
 fn requeued_waiter_returns_the_original_index() -> Outcome {
     let words = words_if_supported()?;
@@ -207,7 +207,7 @@ fn requeued_waiter_returns_the_original_index() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with any single bit wakes a process in `futex_waitv` and returns 1.
+/// `FUTEX_WAKE_BITSET` with any single bit wakes a process blocked in `futex_waitv` and returns 1.
 #[rstest]
 #[case::lowest_bit(1)]
 #[case::highest_bit(0x8000_0000)]
@@ -235,8 +235,8 @@ fn word_listed_twice() -> Outcome {
     Ok(())
 }
 
-/// After one of two processes in `futex_waitv` was killed, `FUTEX_WAKE` returns 0 on a word that only the killed one waited on,
-/// and 1 on a word that the other one waits on too.
+/// After one of two processes blocked in `futex_waitv` was killed, `FUTEX_WAKE` returns 0 on a word that only the killed one
+/// waited on, and 1 on a word that the other one waits on too.
 #[conformance::test(man = "futex_waitv(2)")]
 fn killed_waiter_is_not_counted() -> Outcome {
     let words = words_if_supported()?;
@@ -247,8 +247,8 @@ fn killed_waiter_is_not_counted() -> Outcome {
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, a process in `futex_waitv` stays blocked. `FUTEX_WAKE` on the second word then returns 1 and
-/// `futex_waitv` returns 1.
+/// After `SIGSTOP` and `SIGCONT`, a process blocked in `futex_waitv` stays blocked. `FUTEX_WAKE` on the second word then returns
+/// 1 and `futex_waitv` returns 1.
 #[conformance::test(man = "futex_waitv(2)", man = "signal(7)")]
 fn stop_leaves_the_waiter_blocked() -> Outcome {
     let words = words_if_supported()?;

@@ -87,8 +87,8 @@ fn order_of_waiters() -> Outcome {
     Ok(())
 }
 
-/// After one of three processes in `FUTEX_WAIT` was killed, `FUTEX_WAKE` with a limit of 1 wakes one of the other two and returns
-/// 1. A second `FUTEX_WAKE` wakes the last one and returns 1.
+/// After one of three processes blocked in `FUTEX_WAIT` was killed, `FUTEX_WAKE` with a limit of 1 wakes one of the other two and
+/// returns 1. A second `FUTEX_WAKE` wakes the last one and returns 1.
 #[rstest]
 #[case::first_killed(0)]
 #[case::second_killed(1)]
@@ -103,8 +103,8 @@ fn killed_waiter_is_skipped(#[case] victim: usize) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` on each other word of the same three pages returns 0 and leaves a process in `FUTEX_WAIT` blocked. `FUTEX_WAKE`
-/// on the word of that process returns 1.
+/// `FUTEX_WAKE` on each other word of the same three pages returns 0 and leaves a process blocked in `FUTEX_WAIT` blocked.
+/// `FUTEX_WAKE` on the word of that process returns 1.
 #[conformance::test(man = "futex(2)")]
 fn wake_of_any_other_word_returns_0() -> Outcome {
     let page = page_size() / 4;

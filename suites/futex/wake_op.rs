@@ -1,4 +1,5 @@
-//! `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first word and, depending on the second word's old value, of the second.
+//! `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first word and, depending on the second word's old value, of
+//! the second.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -53,8 +54,8 @@ fn stores_the_result_in_the_second_word(
     changes_the_second_word(operation, argument, before, after)
 }
 
-/// `FUTEX_WAKE_OP` extends the sign of its 12-bit argument to 32 bits, returns 0 and stores the result of its encoded operation
-/// in the second word.
+/// `FUTEX_WAKE_OP` extends the sign of the 12-bit `oparg` to 32 bits, returns 0 and stores the result of its encoded operation in
+/// the second word.
 #[rstest]
 #[case::set_to_a_negative_argument(SET, -1, 9, 0xffff_ffff)]
 #[case::set_to_the_smallest_argument(SET, -2048, 9, 0xffff_f800)]
@@ -86,8 +87,8 @@ fn changes_the_second_word(operation: u32, argument: i32, before: u32, after: u3
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` wakes the waiter of the first word, and wakes the waiter of the second word only if that word's old value
-/// compares with the argument as encoded. The number of waiters woken is returned.
+/// `FUTEX_WAKE_OP` wakes the waiter of the first word, and wakes the waiter of the second word only if the encoded comparison of
+/// that word's old value with `cmparg` holds. The call returns the number of waiters woken.
 #[rstest]
 #[case::equal(EQ, 5, 5, true)]
 #[case::equal_fails_for_other(EQ, 5, 6, false)]
@@ -111,8 +112,8 @@ fn old_value_decides_about_the_second_word(
     compares_the_old_value(comparison, before, with, holds)
 }
 
-/// `FUTEX_WAKE_OP` compares the second word's old value with its 12-bit argument as signed numbers, and wakes the waiter of the
-/// second word only if the comparison holds. The number of waiters woken is returned.
+/// `FUTEX_WAKE_OP` compares the second word's old value with the 12-bit `cmparg` as signed numbers, and wakes the waiter of the
+/// second word only if the comparison holds. The call returns the number of waiters woken.
 #[rstest]
 #[case::equal_to_a_negative_argument(EQ, 0xffff_ffff, -1, true)]
 #[case::equal_in_low_bits_only(EQ, 0x0000_0fff, -1, false)]
@@ -126,8 +127,8 @@ fn comparison_is_signed(#[case] comparison: u32, #[case] before: u32, #[case] wi
     compares_the_old_value(comparison, before, with, holds)
 }
 
-/// Expects `FUTEX_WAKE_OP`, which adds 1 to the second word, to wake the waiter of the first word, and that of the second word if the
-/// comparison is to hold.
+/// Expects `FUTEX_WAKE_OP`, which adds 1 to the second word, to wake the waiter of the first word, and that of the second word if
+/// the comparison is to hold.
 #[track_caller]
 fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) -> Outcome {
     let words = words()?;
@@ -142,7 +143,7 @@ fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) 
 }
 
 /// `FUTEX_WAKE_OP` wakes at most `val` of three waiters of the first word and at most `val2` of three waiters of the second word,
-/// and returns the number of all woken.
+/// and returns the number woken on both.
 #[rstest]
 #[case::limits_1_and_1(1, 1, 1, 1)]
 #[case::limits_2_and_1(2, 1, 2, 1)]

@@ -1,5 +1,5 @@
-//! Which addresses are the same futex word: the same offset in the same object, at whatever address a process has mapped it. And which
-//! mappings can hold one: read-only, untouched, truncated, unlinked.
+//! Which addresses are the same futex word: the same offset in the same object, at whatever address a process has mapped it. And
+//! which mappings can hold one: read-only, untouched, truncated, unlinked.
 
 use std::fs::File;
 use std::sync::atomic::Ordering::SeqCst;
@@ -64,8 +64,8 @@ fn same_object_at_two_addresses_is_one_futex(#[values(Backing::File, Backing::Sh
     Ok(())
 }
 
-/// `FUTEX_WAKE` on another offset of the object, or on the same offset of another object, returns 0 and leaves the process in
-/// `FUTEX_WAIT` blocked.
+/// `FUTEX_WAKE` on another offset of the object, or on the same offset of another object, returns 0 and leaves the process
+/// blocked in `FUTEX_WAIT` blocked.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn other_object_or_offset_is_another_futex(#[values(Backing::File, Backing::SharedMemory)] backing: Backing) -> Outcome {
@@ -80,8 +80,8 @@ fn other_object_or_offset_is_another_futex(#[values(Backing::File, Backing::Shar
     Ok(())
 }
 
-/// Two programs that have opened one shared memory object by its name wake each other: each `FUTEX_WAKE` returns 1 and each
-/// `FUTEX_WAIT` returns 0.
+/// If two programs have opened one shared memory object by its name, `FUTEX_WAKE` in each of them wakes the other one, which is
+/// blocked in `FUTEX_WAIT`, and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn shared_memory_object_connects_unrelated_programs() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -132,8 +132,9 @@ fn private_mapping_of_a_file_is_another_futex() -> Outcome {
     Ok(())
 }
 
-/// A process in `FUTEX_WAIT` on a shared memory object stays blocked when `ftruncate` to 0 removes its page, and `FUTEX_WAKE`
-/// there fails with `EFAULT`. After `ftruncate` to a page, `FUTEX_WAKE` on the same offset returns 1 and the wait returns 0.
+/// A process blocked in `FUTEX_WAIT` on a shared memory object stays blocked when `ftruncate` to 0 removes its page, and
+/// `FUTEX_WAKE` there fails with `EFAULT`. After `ftruncate` back to one page, `FUTEX_WAKE` on the same offset returns 1 and the
+/// `FUTEX_WAIT` returns 0.
 #[conformance::test(man = "futex(2)", man = "ftruncate(2)", level = customary)]
 fn waiter_survives_truncation() -> Outcome {
     let object = Backing::SharedMemory.create()?;
@@ -161,8 +162,8 @@ fn read_only_mapping_is_enough_to_wait_and_wake() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI` on a word of a read-only mapping, and `FUTEX_WAKE_OP` that would change one, fail with `EFAULT`. The word
-/// stays 0 and the waiter of the first word stays blocked.
+/// `FUTEX_LOCK_PI` on a word of a read-only mapping fails with `EFAULT`, and so does `FUTEX_WAKE_OP` whose second word is in such
+/// a mapping. The word stays 0 and the waiter of the first word stays blocked.
 #[conformance::test(man = "futex(2)")]
 fn changing_a_word_in_a_read_only_mapping_fails() -> Outcome {
     let object = Backing::SharedMemory.create()?;
@@ -196,8 +197,8 @@ fn address_beyond_the_object_fails() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
     memory.set_size(page_size())?;
     let words = memory.map(2 * page_size(), Access::ReadWrite)?;
-    let (last, behind) = (words.word(page_size() / 4 - 1), words.word(page_size() / 4));
-    expect_eq!((wait(behind, 0), wake(behind, 1), lock_pi(behind)), (Err(EFAULT), Err(EFAULT), Err(EFAULT)));
+    let (last, beyond) = (words.word(page_size() / 4 - 1), words.word(page_size() / 4));
+    expect_eq!((wait(beyond, 0), wake(beyond, 1), lock_pi(beyond)), (Err(EFAULT), Err(EFAULT), Err(EFAULT)));
     expect_eq!((wait(last, 1), wake(last, 1)), (Err(EAGAIN), Ok(0)));
     Ok(())
 }

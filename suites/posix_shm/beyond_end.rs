@@ -113,8 +113,8 @@ fn truncated_private_copy_raises_sigbus() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` cuts a page off and adds it again, the page of a private mapping reads as zeros: its private copy is lost. A
-/// private copy before the cut stays.
+/// After `ftruncate` cuts a page off and adds it again, this page of a private mapping reads as zeros, although it had a private
+/// copy. The private copy of a page before the cut stays.
 #[conformance::test(posix = "ftruncate", man = "mmap(2)", level = customary)]
 fn truncated_private_copy_is_lost() -> Outcome {
     let object = pages(2)?;
@@ -131,8 +131,8 @@ fn truncated_private_copy_is_lost() -> Outcome {
     Ok(())
 }
 
-/// `write` from, and `read` into, a mapped page beyond the end of a shared memory object fail with `EFAULT`. No signal is raised,
-/// and a pipe at the other end keeps its bytes.
+/// `write` to a pipe from, and `read` from a pipe into, a mapped page beyond the end of a shared memory object fail with
+/// `EFAULT`. The bytes in the pipe stay as they were.
 #[conformance::test(man = "write(2)", man = "read(2)")]
 fn system_calls_fail_with_efault() -> Outcome {
     let object = pages(1)?;

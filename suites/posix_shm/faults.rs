@@ -8,8 +8,8 @@ use rstest::rstest;
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
 
 /// If a process is killed at any system call while it creates, sizes and fills a shared memory object, `shm_open` with its name
-/// fails with `ENOENT`, or opens an object of size 0, or one of full size with the bytes stored so far. `shm_unlink`, and
-/// `shm_open` with `O_CREAT | O_EXCL`, then work as for an ordinary object.
+/// fails with `ENOENT`, or opens an object of size 0, or one of full size with the bytes stored so far. After `shm_unlink`,
+/// `shm_open` with `O_CREAT | O_EXCL` creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "ftruncate", man = "shm_overview(7)")]
 fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     sweep(|run| {

@@ -155,8 +155,8 @@ fn each_shm_open_has_its_own_offset() -> Outcome {
     Ok(())
 }
 
-/// After `O_APPEND` is set with `fcntl`, `write` on a shared memory object appends at its current end, also if the object was
-/// enlarged through another descriptor meanwhile.
+/// After `O_APPEND` is set with `fcntl`, `write` on a shared memory object appends at the current end of the object, also after
+/// `ftruncate` to a greater size through another descriptor. The file offset afterwards is the new end.
 #[conformance::test(man = "write(2)", man = "open(2)")]
 fn append_mode_writes_at_the_end() -> Outcome {
     let object = object_at_offset(10, 3)?;
@@ -283,8 +283,8 @@ fn read_and_write_agree_with_mappings() -> Outcome {
     Ok(())
 }
 
-/// `poll` on a shared memory object reports `POLLIN` and `POLLOUT`, and `select` reports it readable and writable, with size 0
-/// and with a greater size.
+/// `poll` on a shared memory object reports `POLLIN` and `POLLOUT`, with size 0 and with a greater size. `select` reports the
+/// descriptor as readable and writable.
 #[conformance::test(man = "poll(2)", man = "select(2)", level = customary)]
 fn poll_and_select_report_ready() -> Outcome {
     let object = SharedMemory::create(&unique_name("ready"))?;

@@ -104,8 +104,8 @@ fn shm_unlink_rejects_invalid_names(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` and `shm_unlink` accept a name that contains any bytes other than slash and null after its first slash. A name that
-/// differs in one byte refers to no object (`ENOENT`).
+/// `shm_open` and `shm_unlink` accept a name that contains any bytes other than slash and null after its first slash. `shm_open`
+/// with a name that has one byte more or less fails with `ENOENT`.
 #[rstest]
 #[case::upper_case(b"NAME")]
 #[case::dot(b".")]

@@ -63,8 +63,8 @@ fn fails_without_creat_if_no_object_exists(#[case] flags: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` and without `O_EXCL` opens an existing object. Its bytes, permission bits and inode number stay as
-/// they were, and the mode argument has no effect.
+/// `shm_open` with `O_CREAT`, without `O_EXCL`, and with mode 000 returns a descriptor of an existing object. Bytes, permission
+/// bits, `st_ino` and `st_dev` of the object stay as they were.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn creat_opens_an_existing_object() -> Outcome {
     let object = pages(1)?;
@@ -214,8 +214,8 @@ fn fails_at_the_descriptor_limit() -> Outcome {
     Ok(())
 }
 
-/// After 300 times `shm_open` and `close`, the process has as many open descriptors as before. The bytes of the object stay as
-/// they were.
+/// `shm_open` and `close` of one object 300 times return success each time. The number of open descriptors and the bytes of the
+/// object stay as they were.
 #[conformance::test(posix = "shm_open")]
 fn repeated_open_and_close_leaks_nothing() -> Outcome {
     let object = pages(1)?;

@@ -127,8 +127,8 @@ fn rejects_an_offset_of_the_pipe_beside_a_file() -> Outcome {
 /// `splice` between a pipe and a stream socket with an offset for the socket fails with `EINVAL` in both directions. The pipe and
 /// the socket keep their bytes.
 #[rstest]
-#[case::as_the_source(true)]
-#[case::as_the_target(false)]
+#[case::as_source(true)]
+#[case::as_target(false)]
 #[conformance::test(man = "splice(2)")]
 fn rejects_an_offset_of_a_socket(#[case] as_source: bool) -> Outcome {
     let (reader, writer) = holding(b"abc")?;

@@ -20,9 +20,9 @@ enum FileType {
     Timerfd,
     Signalfd,
     Memfd,
-    Proc,
+    ProcFile,
     Directory,
-    Null,
+    DevNull,
     Terminal,
     Inotify,
 }
@@ -40,9 +40,9 @@ impl FileType {
             FileType::Timerfd => vec![TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::empty())?.into()],
             FileType::Signalfd => vec![dup(SignalFd::new(&SigSet::empty())?)?],
             FileType::Memfd => vec![memfd_create("memory", MFdFlags::empty())?],
-            FileType::Proc => vec![open(Path::new("/proc/self/comm"), OFlag::O_RDWR)?],
+            FileType::ProcFile => vec![open(Path::new("/proc/self/comm"), OFlag::O_RDWR)?],
             FileType::Directory => vec![open(Path::new("/"), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?],
-            FileType::Null => vec![open(Path::new("/dev/null"), OFlag::O_RDWR)?],
+            FileType::DevNull => vec![open(Path::new("/dev/null"), OFlag::O_RDWR)?],
             FileType::Terminal => vec![open(Path::new("/dev/ptmx"), OFlag::O_RDWR | OFlag::O_NOCTTY)?],
             FileType::Inotify => vec![dup(nix::sys::inotify::Inotify::init(nix::sys::inotify::InitFlags::empty())?)?],
         })
@@ -61,9 +61,9 @@ fn have_no_pipe_capacity(
         FileType::Timerfd,
         FileType::Signalfd,
         FileType::Memfd,
-        FileType::Proc,
+        FileType::ProcFile,
         FileType::Directory,
-        FileType::Null,
+        FileType::DevNull,
         FileType::Terminal,
         FileType::Inotify
     )]
@@ -89,15 +89,15 @@ fn splice_and_tee_need_a_pipe(
         FileType::Timerfd,
         FileType::Signalfd,
         FileType::Memfd,
-        FileType::Proc,
-        FileType::Null,
+        FileType::ProcFile,
+        FileType::DevNull,
         FileType::Terminal,
         FileType::Inotify
     )]
     file_type: FileType,
 ) -> Outcome {
     let tested = file_type.open()?;
-    for other in [FileType::SocketPair, FileType::Memfd, FileType::Null, FileType::Eventfd] {
+    for other in [FileType::SocketPair, FileType::Memfd, FileType::DevNull, FileType::Eventfd] {
         let others = other.open()?;
         // A target that is open for reading only is rejected for its access mode.
         let writable = status_flags(&tested[0])? & OFlag::O_ACCMODE == OFlag::O_RDWR;
@@ -122,8 +122,8 @@ fn vmsplice_needs_a_pipe(
         FileType::Epoll,
         FileType::Timerfd,
         FileType::Memfd,
-        FileType::Proc,
-        FileType::Null,
+        FileType::ProcFile,
+        FileType::DevNull,
         FileType::Terminal
     )]
     file_type: FileType,

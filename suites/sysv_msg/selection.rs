@@ -1,5 +1,5 @@
-//! Which message `msgrcv` receives: for type 0 the first, for a positive type the first of that type, for a negative type the first of the
-//! lowest type that is not above its absolute value. If `msgrcv` fails, the queue stays as it was.
+//! Which message `msgrcv` receives: for type 0 the first, for a positive type the first of that type, for a negative type the
+//! first of the lowest type that is not above its absolute value. If `msgrcv` fails, the queue stays as it was.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
@@ -32,15 +32,15 @@ fn message_wakes_a_receiver_of_its_type() -> Outcome {
     Ok(())
 }
 
-/// Every sequence of non-blocking `msgsnd` and `msgrcv` with type 0 or a positive type has the results of a list of typed
-/// messages, including `ENOMSG`, `E2BIG` and messages truncated by `MSG_NOERROR`.
+/// Every sequence of non-blocking `msgsnd` and `msgrcv` with type 0 or a positive type gives the messages and the errors
+/// (`ENOMSG`, `E2BIG`) of a list of typed messages. `msgrcv` with `MSG_NOERROR` truncates a message that is too long.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn zero_or_positive_type_matches_a_list_model() -> Outcome {
     property(&steps(0..=5), |steps| matches_the_model(&steps))
 }
 
-/// Every sequence of non-blocking `msgsnd` and `msgrcv` with a negative type has the results of a list of typed messages, of
-/// which the first message of the lowest type up to the absolute value is received.
+/// In every sequence of non-blocking `msgsnd` and `msgrcv` with a negative type, `msgrcv` receives the first message of the
+/// lowest type that is not above the absolute value of its type, or fails with `ENOMSG` or `E2BIG`.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn negative_type_matches_a_list_model() -> Outcome {
     property(&steps(-5..=0), |steps| matches_the_model(&steps))

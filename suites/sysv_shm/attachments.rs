@@ -39,7 +39,7 @@ enum Termination {
 fn end_of_a_process_detaches_its_segments(#[values(Termination::Exit, Termination::Killed)] termination: Termination) -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
-    let holder = Participant::spawn("holder", (), |(), link| {
+    let attached_process = Participant::spawn("attached process", (), |(), link| {
         let own = segment.attach(0)?;
         ours.bytes()[0].store(1, SeqCst);
         own.bytes()[1].store(2, SeqCst);
@@ -48,13 +48,13 @@ fn end_of_a_process_detaches_its_segments(#[values(Termination::Exit, Terminatio
         std::mem::forget(own);
         Ok::<_, Errno>(())
     })?;
-    holder.until_reached("attached")?;
+    attached_process.until_reached("attached")?;
     expect_eq!(segment.status().map(|status| status.attached), Ok(3));
     match termination {
-        Termination::Killed => holder.kill()?,
+        Termination::Killed => attached_process.kill()?,
         Termination::Exit => {
-            holder.open("attached")?;
-            expect_eq!(holder.join()?, Ok(()));
+            attached_process.open("attached")?;
+            expect_eq!(attached_process.join()?, Ok(()));
         }
     }
     let attached = || segment.status().map(|status| status.attached);

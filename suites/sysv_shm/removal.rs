@@ -6,23 +6,24 @@ use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv_shm::{Segment, shmget};
 
-/// After `shmctl` with `IPC_RMID`, the processes that have the segment attached read what the others store in it.
+/// After `shmctl` with `IPC_RMID` on an attached segment, a byte that one attached process stores in the memory is read by
+/// another attached process.
 #[conformance::test(man = "shmctl(2)")]
 fn attached_processes_keep_sharing_the_memory() -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
     ours.bytes()[0].store(1, SeqCst);
-    let holder = Participant::spawn("holder", (), |(), link| {
+    let attached_process = Participant::spawn("attached process", (), |(), link| {
         link.meet("attached");
         let seen = [0, 1].map(|index| ours.bytes()[index].load(SeqCst));
         ours.bytes()[2].store(3, SeqCst);
         seen
     })?;
-    holder.until_reached("attached")?;
+    attached_process.until_reached("attached")?;
     expect_eq!(segment.remove(), Ok(()));
     ours.bytes()[1].store(2, SeqCst);
-    holder.open("attached")?;
-    expect_eq!(holder.join()?, [1, 2]);
+    attached_process.open("attached")?;
+    expect_eq!(attached_process.join()?, [1, 2]);
     expect_eq!(ours.bytes()[2].load(SeqCst), 3);
     Ok(())
 }
@@ -67,7 +68,7 @@ fn last_detach_destroys_a_removed_segment() -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
     ours.bytes()[0].store(1, SeqCst);
-    let holder = Participant::spawn("holder", (), |(), link| -> () { link.park() })?;
+    let attached_process = Participant::spawn("attached process", (), |(), link| -> () { link.park() })?;
     let seen = || segment.status().map(|status| (status.attached, status.mode & SHM_DEST != 0));
     expect_eq!((seen(), segment.remove(), seen()), (Ok((2, false)), Ok(()), Ok((2, true))));
 
@@ -76,7 +77,7 @@ fn last_detach_destroys_a_removed_segment() -> Outcome {
     expect_eq!(seen(), Ok((3, true)));
     drop(late);
     expect_eq!((ours.detach(), seen()), (Ok(()), Ok((1, true))));
-    holder.kill()?;
+    attached_process.kill()?;
     expect_eq!(comes_to(&Err(EINVAL), seen), Err(EINVAL));
     expect_eq!(segment.attach(0).map(drop), Err(EINVAL));
     Ok(())

@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use common::sysv::{Kind, run};
 
-/// `ipcrm` with an id or a key exits with status 0 and removes that segment, semaphore set or message queue, so that its id gives
-/// `EINVAL` and its key `ENOENT`. Another object of the same kind stays.
+/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0, and then calls with that id fail
+/// with `EINVAL` and with that key with `ENOENT`. Another object of the same kind stays.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
 fn removes_the_named_object_only(

@@ -1,5 +1,5 @@
-//! Passing file descriptors over Unix-domain sockets (`SCM_RIGHTS`). A received file descriptor refers to the same open file description
-//! as the sender's, as after `dup`. While a message is unread, it holds a reference to that open file description.
+//! Passing file descriptors over Unix-domain sockets (`SCM_RIGHTS`). A received file descriptor refers to the same open file
+//! description as the sender's, as after `dup`. While a message is unread, it holds a reference to that open file description.
 
 use conformance::prelude::*;
 use conformance::sys::socket::{Message, recvmsg, sendmsg};
