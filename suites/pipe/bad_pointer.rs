@@ -327,14 +327,14 @@ fn woken_write_fails_and_next_writer_continues(#[values(Kind::Pipe, Kind::Fifo)]
         Guarded::new()?.write_across(&end, 0, 16)
     })?;
     first.until_blocked()?;
-    let second = Participant::spawn("second writer", dup(&writer_end)?, |end, _| write(&end, b"second"))?;
+    let second = Participant::spawn("second writer", dup(&writer_end)?, |end, _| write(&end, b"bytes"))?;
     second.until_blocked()?;
     expect_eq!(read_exactly(&reader, page_size()).map(|bytes| bytes.len()), Ok(page_size()));
     expect_eq!(first.join()?, Err(EFAULT));
     expect_eq!(second.until_settled()?, Settled::Ended);
     expect_eq!(second.join()?, Ok(5));
     expect_eq!(read_exactly(&reader, full - page_size()).map(|bytes| bytes.len()), Ok(full - page_size()));
-    expect_eq!(next(&reader), Ok(b"second".to_vec()));
+    expect_eq!(next(&reader), Ok(b"bytes".to_vec()));
     set_nonblocking(&reader, true)?;
     expect_eq!(next(&reader), Err(EAGAIN));
     Ok(())

@@ -37,7 +37,7 @@ fn accepts_sem_value_max(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Ou
 }
 
 /// `sem_open` with `O_CREAT`, with or without `O_EXCL`, and a value above `SEM_VALUE_MAX` fails with `EINVAL`. The name does not
-/// exist afterwards: `sem_open` and `sem_unlink` fail with `ENOENT`.
+/// exist afterwards, so that `sem_open` and `sem_unlink` fail with `ENOENT`.
 #[rstest]
 #[case::one_above(1)]
 #[case::all_bits(u32::MAX - i32::MAX as u32)]
@@ -51,18 +51,17 @@ fn rejects_a_value_above_sem_value_max(#[case] beyond: u32) -> Outcome {
     Ok(())
 }
 
-/// `sem_open` without `O_CREAT` on a name that does not exist fails with `ENOENT`, and creates no semaphore: `sem_unlink` fails
-/// with `ENOENT` too.
-
+/// `sem_open` without `O_CREAT` on a name that does not exist fails with `ENOENT`, and creates no semaphore, so that `sem_unlink`
+/// fails with `ENOENT` too.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
-fn missing_name_without_o_creat_fails_with_enoent() -> Outcome {
+fn missing_name_fails_with_enoent() -> Outcome {
     open_missing(OFlag::empty())
 }
 
-/// `sem_open` with `O_EXCL` alone on a name that does not exist fails with `ENOENT`, and creates no semaphore: `sem_unlink` fails with
-/// `ENOENT` too.
+/// `sem_open` with `O_EXCL` but without `O_CREAT` on a name that does not exist fails with `ENOENT`, and creates no semaphore, so
+/// that `sem_unlink` fails with `ENOENT` too.
 #[conformance::test(posix = "sem_open", level = customary)]
-fn missing_name_with_o_excl_alone_fails_with_enoent() -> Outcome {
+fn o_excl_without_o_creat_fails_with_enoent() -> Outcome {
     open_missing(OFlag::O_EXCL)
 }
 
@@ -76,7 +75,7 @@ fn open_missing(flags: OFlag) -> Outcome {
 /// `sem_open` with `O_CREAT | O_EXCL` on an existing name fails with `EEXIST`, whether or not a process has the semaphore open.
 /// The semaphore keeps its value.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
-fn o_excl_on_an_existing_name_fails_with_eexist() -> Outcome {
+fn o_excl_fails_with_eexist() -> Outcome {
     let name = Name::new();
     let semaphore = create_named(&name, 2)?;
     expect_eq!(create_named(&name, 9).map(drop), Err(EEXIST));
@@ -87,10 +86,10 @@ fn o_excl_on_an_existing_name_fails_with_eexist() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT` on an existing name opens that semaphore and returns a usable handle. The value keeps, whatever the
-/// mode and value arguments are.
+/// `sem_open` with `O_CREAT` on an existing name opens that semaphore, whatever the mode and value arguments are. Its value and
+/// its mode stay as they were.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
-fn o_creat_on_an_existing_name_ignores_value_and_mode() -> Outcome {
+fn o_creat_opens_an_existing_semaphore_unchanged() -> Outcome {
     let name = Name::new();
     let first = Semaphore::open_with(&name, OFlag::O_CREAT, 0o600, 2)?;
     let again = Semaphore::open_with(&name, OFlag::O_CREAT, 0, 9);
@@ -128,7 +127,7 @@ fn concurrent_o_excl_creates_once() -> Outcome {
 }
 
 /// If six processes call `sem_open` with `O_CREAT` on one name at the same time and then `sem_post`, every call returns 0. The
-/// value is then that of one of the calls plus six.
+/// value is then the initial value of one of the calls plus 6.
 #[conformance::test(posix = "sem_open", fixed_in = "glibc 2.39 (f957f47df7)")]
 fn concurrent_o_creat_opens_one_semaphore() -> Outcome {
     for _ in 0..4 {
@@ -141,8 +140,8 @@ fn concurrent_o_creat_opens_one_semaphore() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` leaves no file descriptor open, whether it creates a semaphore, opens one, or fails with `EEXIST` or `ENOENT`, and
-/// so does `sem_close`.
+/// After `sem_open` has created or opened a named semaphore, or failed with `EEXIST` or `ENOENT`, and after `sem_close`, the
+/// process has the same open file descriptors as before.
 #[conformance::test(man = "sem_overview(7)", level = customary)]
 fn leaves_no_file_descriptor_open() -> Outcome {
     let name = Name::new();

@@ -25,7 +25,7 @@ fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Waited
 /// value stays 0, and a later `sem_post` makes it 1.
 #[rstest]
 #[conformance::test(posix = "sem_wait", man = "signal(7)", level = documented)]
-fn handler_without_sa_restart_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.signal(Signal::SIGUSR1)?;
@@ -73,7 +73,7 @@ fn next_post_wakes_the_remaining_waiter(#[values(Kind::Named, Kind::Unnamed)] ki
 /// 0 and the value is 0, or it fails with `EINTR` and the value is 1.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn post_and_signal_at_the_same_time_lose_no_post(
+fn post_together_with_a_signal_is_not_lost(
     #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
     #[values(false, true)] signal_first: bool,
 ) -> Outcome {

@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 
-/// If the process that created a named semaphore is killed after two `sem_wait` calls, the semaphore keeps the value that it had.
-/// An unrelated process can open, wait for and post it.
+/// If the process that created a named semaphore with value 3 is killed after two `sem_wait` calls, an unrelated process opens it
+/// with value 1. Its `sem_wait` at value 0 blocks until a `sem_post`.
 #[conformance::test(posix = "sem_open", man = "sem_overview(7)")]
 fn value_survives_a_killed_process() -> Outcome {
     let name = unique_name("sem");
@@ -30,8 +30,8 @@ fn value_survives_a_killed_process() -> Outcome {
     Ok(())
 }
 
-/// After `sem_unlink` a process that waits for the semaphore stays blocked, and a `sem_post` by a process that has it open wakes
-/// it. `sem_open` can create the name again as another semaphore with a value of its own.
+/// After `sem_unlink`, a process that is blocked in `sem_wait` stays blocked until a `sem_post` by a process that has the
+/// semaphore open. `sem_open` creates the same name again as another semaphore with a value of its own.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlinked_name_can_be_created_again() -> Outcome {
     let name = unique_name("sem");

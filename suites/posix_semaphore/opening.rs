@@ -19,8 +19,8 @@ fn second_open_gives_the_same_address() -> Outcome {
     Ok(())
 }
 
-/// A semaphore that a process has opened three times stays usable until the process has called `sem_close` three times. Each call
-/// returns 0.
+/// If a process has opened a named semaphore three times, `sem_post` returns 0 until the process has called `sem_close` three
+/// times. Each `sem_close` returns 0.
 #[conformance::test(posix = "sem_close", man = "sem_close(3)")]
 fn stays_open_until_closed_as_often() -> Outcome {
     let name = Name::new();
@@ -43,8 +43,8 @@ fn reopening_finds_the_value() -> Outcome {
     Ok(())
 }
 
-/// A child can use the semaphores that its parent has open: its `sem_trywait`, `sem_wait` and `sem_post` return 0 and change the
-/// value for both. The parent can still use them after the child has closed its own handle and ended.
+/// In a child, `sem_trywait`, `sem_wait` and `sem_post` on a semaphore that its parent has open return 0 and change the value for
+/// both. After the child has closed its own handle and ended, the same calls return 0 in the parent.
 #[conformance::test(posix = "sem_open", posix = "fork")]
 fn child_can_use_an_open_semaphore() -> Outcome {
     let name = Name::new();
@@ -62,7 +62,7 @@ fn child_can_use_an_open_semaphore() -> Outcome {
     Ok(())
 }
 
-/// If a process exits after two `sem_wait` calls without `sem_close`, the semaphore keeps its value, 3 after 5.
+/// If a process exits after two `sem_wait` calls on a semaphore of value 5, without `sem_close`, the value is 3 afterwards.
 #[conformance::test(posix = "sem_close", posix = "_Exit")]
 fn exit_leaves_the_value() -> Outcome {
     let name = Name::new();
@@ -125,8 +125,8 @@ fn opens_the_new_semaphore_after_unlink() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` on a name that never existed, or that was unlinked already, fails with `ENOENT`. A process that has the semaphore
-/// open can still use it.
+/// `sem_unlink` on a name that never existed, or that was unlinked already, fails with `ENOENT`. A process that has the unlinked
+/// semaphore open finds its value as it was.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     let name = Name::new();
@@ -137,8 +137,8 @@ fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     Ok(())
 }
 
-/// A process that has not opened a named semaphore can call `sem_unlink` on it. A process that is blocked in `sem_wait` stays
-/// blocked, and a later `sem_post` wakes it.
+/// `sem_unlink` by a process that has not opened the named semaphore returns 0. A process that is blocked in `sem_wait` on it
+/// stays blocked, and a later `sem_post` wakes it.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlink_needs_no_open_semaphore() -> Outcome {
     let name = Name::new();
@@ -152,8 +152,8 @@ fn unlink_needs_no_open_semaphore() -> Outcome {
     Ok(())
 }
 
-/// If the creator of a named semaphore unlinks and closes it, a process that has it open can still wait for and post it, and
-/// finds the value that it had.
+/// If the creator of a named semaphore unlinks and closes it, `sem_trywait`, `sem_wait` and `sem_post` still return 0 in a
+/// process that has it open, which finds the value as it was.
 #[conformance::test(posix = "sem_unlink", posix = "sem_close")]
 fn stays_usable_after_unlink_and_close_elsewhere() -> Outcome {
     let name = Name::new();

@@ -59,8 +59,8 @@ fn o_excl_without_permission_fails_with_eexist() -> Outcome {
     Ok(())
 }
 
-/// A process that creates a semaphore without permission for itself in the mode can use the handle that `sem_open` returned. A
-/// second `sem_open` of the name fails with `EACCES`.
+/// If `sem_open` creates a semaphore with a mode that gives its creator no permission, `sem_wait` and `sem_post` on the returned
+/// handle return 0. A second `sem_open` of the name fails with `EACCES`.
 #[rstest]
 #[case::none(0)]
 #[case::others_only(0o066)]

@@ -77,7 +77,7 @@ fn killed_only_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: 
 /// stays in the value, or is lost. The case records which of the three.
 #[rstest]
 #[conformance::test(posix = "sem_post", level = observed)]
-fn post_to_a_waiter_killed_while_stopped_is_recorded(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn to_a_waiter_killed_while_stopped_is_recorded(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     let [longest, other] = &waiters.participants[..] else { unreachable!("two waiters") };

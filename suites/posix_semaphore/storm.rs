@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use super::fixture::{Kind, Name, create_named, together};
 
-/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants, the final value equals the
-/// number of posts minus the number of waits. The difference is at most one for each killed process.
+/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants, the final value differs from
+/// the number of posts minus the number of waits by at most one for each killed process.
 #[rstest]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
 fn kills_keep_the_balance_of_posts_and_waits(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {

@@ -84,7 +84,7 @@ fn killed_process_has_decremented_once_per_returned_wait(#[values(Kind::Named, K
 /// number of posts minus the number of waits that had returned.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
-fn killed_waiter_leaves_the_posts_that_it_had_not_taken(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiter_leaves_untaken_posts(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     sweep(|run| {
         let semaphore = kind.create(0)?;
         let (requests, request) = pipe()?;

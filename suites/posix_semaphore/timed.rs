@@ -199,7 +199,7 @@ fn killed_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
 /// later `sem_post` makes the value 1.
 #[rstest]
 #[conformance::test(posix = "sem_timedwait", man = "signal(7)", level = documented)]
-fn handler_without_sa_restart_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.signal(Signal::SIGUSR1)?;

@@ -28,8 +28,8 @@ fn init_rejects_a_value_above_sem_value_max(#[case] beyond: u32, #[values(false,
     Ok(())
 }
 
-/// After `sem_destroy`, `sem_init` in the same memory returns 0 and creates a semaphore with its own initial value, which can be
-/// posted, waited for and destroyed.
+/// After `sem_destroy`, `sem_init` in the same memory returns 0 and creates a semaphore with its own initial value. `sem_post`,
+/// `sem_trywait` and `sem_destroy` on it return 0.
 #[rstest]
 #[conformance::test(posix = "sem_destroy", posix = "sem_init", man = "sem_destroy(3)")]
 fn can_be_destroyed_and_initialised_again(#[values(false, true)] shared: bool) -> Outcome {
@@ -104,9 +104,9 @@ fn works_in_a_mapped_file() -> Outcome {
 }
 
 /// If the process that initialised a semaphore is killed and the name of its shared memory object is unlinked, processes that
-/// have the memory mapped find its value, and can wait for and post it.
+/// have the memory mapped find its value. `sem_post` by one wakes another that is blocked in `sem_wait`.
 #[conformance::test(posix = "sem_init", posix = "shm_unlink")]
-fn outlives_its_creator_and_the_name_of_its_memory() -> Outcome {
+fn outlives_creator_and_name_of_its_memory() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
     object.set_size(page_size())?;
     let mapping = Rc::new(object.map(page_size(), Access::ReadWrite)?);
@@ -244,7 +244,7 @@ fn leaves_the_memory_around_it_alone() -> Outcome {
 /// If a waiter destroys the semaphore and overwrites its memory as soon as `sem_wait` has returned, the `sem_post` that woke it
 /// leaves the overwritten bytes as they are.
 #[conformance::test(posix = "sem_destroy", man = "sem_destroy(3)", fixed_in = "glibc 2.21 (sourceware 12674)")]
-fn post_leaves_the_memory_alone_after_the_waiter_returned() -> Outcome {
+fn post_touches_no_memory_after_the_wait() -> Outcome {
     let memory = memory(1)?;
     let (ready, report) = pipe()?;
     let waiter = Participant::spawn("waiter", report, |report, link| {

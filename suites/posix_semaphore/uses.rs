@@ -13,7 +13,7 @@ use super::fixture::{Kind, together};
 /// is lost, and the value is 1 in the end.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_a_lock_admits_one_process_at_a_time(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn lock_admits_one_process(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     const ROUNDS: u32 = 300;
     let lock = kind.create(1)?;
     let memory = Mapping::anonymous(page_size())?;
@@ -36,7 +36,7 @@ fn as_a_lock_admits_one_process_at_a_time(#[values(Kind::Named, Kind::Unnamed)] 
 /// are inside, and the value is n in the end.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_a_gate_admits_n_processes_at_a_time(#[values(2, 3)] value: u32, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn gate_admits_n_processes(#[values(2, 3)] value: u32, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let gate = kind.create(value)?;
     let memory = Mapping::anonymous(page_size())?;
     let (inside, most): (&AtomicU32, &AtomicU32) = (memory.word(0), memory.word(1));
@@ -80,8 +80,8 @@ fn two_processes_alternate(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> 
     Ok(())
 }
 
-/// If each of two processes calls `sem_post` on its own semaphore and `sem_wait` on that of the other, the first one stays
-/// blocked until the second one has called `sem_post`, and both return 0.
+/// If each of two processes calls `sem_post` on its own semaphore and then `sem_wait` on that of the other, the first one stays
+/// blocked until the second one has called `sem_post`. Both `sem_wait` calls return 0.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn rendezvous_returns_when_both_have_arrived(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
@@ -208,11 +208,11 @@ fn killed_consumer_keeps_its_slot(#[values(Kind::Named, Kind::Unnamed)] kind: Ki
     Ok(())
 }
 
-/// If a server is killed while it is blocked in `sem_wait` for a request, no post is lost. A new server takes the next request,
-/// also one that was posted before it started.
+/// If a server is killed while it is blocked in `sem_wait` for a request, both semaphores stay at value 0. A new server takes a
+/// request that was posted with `sem_post` before it started.
 #[rstest]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn request_and_reply_go_on_with_a_new_server(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn new_server_takes_pending_requests(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let (request, reply) = (kind.create(0)?, kind.create(0)?);
     let server = |name: &str| {
         Participant::spawn_inheriting(name, |_| -> Result<(), Errno> {

@@ -10,7 +10,7 @@ use super::fixture::{Kind, Name, Waiters, create_named, one_blocked, together};
 /// returns 0, and the value stays 0.
 #[rstest]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
-fn wait_at_zero_blocks_until_a_post_to_the_same_semaphore(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn blocks_until_a_post_to_the_same_semaphore(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     let (semaphore, other) = (kind.create(0)?, kind.create(0)?);
     let waiter = one_blocked(&semaphore)?;
     expect_eq!((other.post(), waiter.until_settled()), (Ok(()), Ok(Settled::Blocked)));

@@ -125,7 +125,7 @@ fn wait_unlocks_and_relocks_the_mutex(
 
 /// `pthread_cond_wait` with an errorcheck mutex that is unlocked, or that another process owns, fails with `EPERM`.
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
-fn wait_rejects_a_mutex_that_the_caller_does_not_own() -> Outcome {
+fn wait_without_owning_the_mutex_fails_with_eperm() -> Outcome {
     let scene = Scene::new(Kind::Errorcheck)?;
     expect_eq!(scene.condition.wait(&scene.mutex), Err(EPERM));
     let owner = super::fixture::owner(&scene.mutex)?;

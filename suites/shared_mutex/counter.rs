@@ -130,8 +130,11 @@ fn two_words_agree_unless_eownerdead_is_returned(
     crowd.kill_all()?;
     let last = mutex.lock();
     let [first, second, reported] = [0, 1, 2].map(|word| mutex.word(word).load(SeqCst));
-    expect!(last == Err(EOWNERDEAD) || (last == Ok(()) && first == second), "{last:?} with {first} and {second}");
-    expect!(first == second || first == second + 1, "{first} and {second}");
+    expect!(
+        last == Err(EOWNERDEAD) || (last == Ok(()) && first == second),
+        "locking returned {last:?} with the words {first} and {second}"
+    );
+    expect!(first == second || first == second + 1, "the words are {first} and {second}");
     // Of the three that were killed at the end, no process was left to find the death of the last.
     expect!(reported <= KILLS + 2, "EOWNERDEAD was returned {reported} times after {KILLS} kills and 3 at the end");
     Ok(())

@@ -75,7 +75,7 @@ const CASE: u32 = 1000;
 /// If four processes read and write two words under a process-shared mutex at the same time, some order of all reads and writes,
 /// one after the other, explains every value read (linearisability). No read finds two different words.
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setpshared")]
-fn register_under_a_mutex_is_linearisable() -> Outcome {
+fn register_is_linearisable() -> Outcome {
     let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
     let recorder = Recorder::new()?;
     let mut participants = Vec::new();
@@ -102,7 +102,7 @@ fn register_under_a_mutex_is_linearisable() -> Outcome {
 /// writes explains every value read (linearisability). A write cut short by a kill counts as done or as not done.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setrobust")]
-fn register_under_a_robust_mutex_is_linearisable_under_kills() -> Outcome {
+fn robust_register_is_linearisable_under_kills() -> Outcome {
     const MEMBERS: u8 = 3;
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {

@@ -179,7 +179,7 @@ fn killed_owner_leaves_eownerdead_on_other_mutexes(
 /// `EOWNERDEAD` on the other two. On the third it returns `EOWNERDEAD` before the unlock took effect, and 0 after it.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
-fn killed_owner_of_three_leaves_eownerdead_on_the_others(#[values(0, 1, 2)] unlocked: usize) -> Outcome {
+fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Outcome {
     let progress = Progress::new();
     instruction_sweep(|run| {
         let mutexes = [Kind::Normal.robust()?, Kind::Normal.robust()?, Kind::Normal.robust()?];
@@ -199,11 +199,10 @@ fn killed_owner_of_three_leaves_eownerdead_on_the_others(#[values(0, 1, 2)] unlo
 }
 
 /// If the new owner of a robust mutex is killed at any instruction of locking it with `EOWNERDEAD`, `pthread_mutex_consistent`
-/// and unlocking, the next `pthread_mutex_lock` returns `EOWNERDEAD`, or 0 if the unlock had taken effect. The mutex never
-/// becomes not recoverable.
+/// and unlocking, the next `pthread_mutex_lock` returns `EOWNERDEAD`, or 0 if the unlock had taken effect.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)", needs(ptrace))]
-fn new_owner_killed_during_recovery_leaves_eownerdead(
+fn new_owner_killed_during_recovery(
     #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     let recovered = Cell::new(false);
@@ -238,7 +237,7 @@ fn new_owner_killed_during_recovery_leaves_eownerdead(
 /// `pthread_mutex_lock` returns `EOWNERDEAD` before the unlock took effect, and `ENOTRECOVERABLE` after it.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)", needs(ptrace))]
-fn unlock_without_consistent_is_not_recoverable_or_eownerdead(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn killed_while_unlocking_without_consistent(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
     let not_recoverable = Cell::new(false);
     instruction_sweep(|run| {
         let mutex = kind.robust()?;

@@ -56,7 +56,7 @@ impl Backing {
 /// address wakes a process that is blocked in `pthread_mutex_lock` at the other address.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
-fn unlock_at_one_address_wakes_a_waiter_at_another(
+fn unlock_wakes_a_waiter_at_another_address(
     #[values(Backing::PosixShm, Backing::UnlinkedPosixShm, Backing::File, Backing::UnlinkedFile)] backing: Backing,
     #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {

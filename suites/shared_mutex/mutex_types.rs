@@ -116,7 +116,7 @@ fn robust_unlock_by_another_process_fails_with_eperm(
 /// `pthread_mutex_trylock` with `EBUSY`, and `pthread_mutex_lock` blocks until the parent unlocks.
 #[rstest]
 #[conformance::test(posix = "fork", man = "pthread_mutex_lock(3)")]
-fn child_does_not_own_the_mutex_of_its_parent(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
+fn child_is_not_the_owner(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!(mutex.lock(), Ok(()));
     let child = Participant::spawn("child", (), |(), link| {

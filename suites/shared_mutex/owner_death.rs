@@ -224,7 +224,7 @@ fn killed_former_owner_leaves_mutexes_consistent(
 /// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned it returns `EOWNERDEAD`.
 #[rstest]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
-fn child_death_leaves_the_mutex_of_its_parent_locked(
+fn child_death_leaves_parent_mutex_locked(
     #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
     #[values(false, true)] killed: bool,
 ) -> Outcome {

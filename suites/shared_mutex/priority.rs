@@ -62,7 +62,7 @@ fn unlock_hands_over_to_the_highest_priority_waiter(#[case] priorities: [i32; 3]
 /// Waiters of normal scheduling (`SCHED_OTHER`) that are blocked on a mutex with the protocol `PTHREAD_PRIO_INHERIT` lock it in
 /// the order of their arrival, also after one of them was killed.
 #[conformance::test(man = "futex(2)", level = customary)]
-fn waiters_of_normal_priority_lock_in_order_of_arrival() -> Outcome {
+fn normal_waiters_lock_in_order_of_arrival() -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
     let owner = owner(&mutex)?;
     let (numbers, order) = pipe()?;
@@ -129,7 +129,7 @@ fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
 /// If a waiter on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails with
 /// `ETIMEDOUT`, the owner runs at the highest priority of the remaining waiters, or at its own if there are none.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn inherited_priority_ends_with_a_killed_or_timed_out_waiter() -> Outcome {
+fn inherited_priority_ends_with_the_waiter() -> Outcome {
     use conformance::sys::pthread_time::Clock;
     let mutex = Kind::PrioInherit.mutex()?;
     let owner = owner(&mutex)?;
@@ -298,7 +298,7 @@ fn lock_above_the_ceiling_fails_with_einval() -> Outcome {
 /// 8 can then lock the mutex.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_setprioceiling", man = "sched(7)", needs(CAP_SYS_NICE))]
-fn mutex_setprioceiling_sets_the_ceiling_and_gives_the_old_one() -> Outcome {
+fn mutex_setprioceiling_sets_the_ceiling() -> Outcome {
     let mutex = with_ceiling(5)?;
     let changer = Participant::spawn("process that sets the ceiling", (), |(), _| {
         run_fifo(1)?;

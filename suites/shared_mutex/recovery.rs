@@ -88,7 +88,7 @@ fn recursive_can_be_relocked_before_consistent() -> Outcome {
 /// If a process that got `EOWNERDEAD` on an errorcheck robust mutex calls `pthread_mutex_lock` again, it fails with `EDEADLK`,
 /// before and after `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn errorcheck_relock_by_the_new_owner_fails_with_edeadlk() -> Outcome {
+fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     let mutex = Kind::Errorcheck.robust()?;
     owner(&mutex)?.kill()?;
     expect_eq!([mutex.lock(), mutex.lock()], [Err(EOWNERDEAD), Err(EDEADLK)]);

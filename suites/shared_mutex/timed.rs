@@ -159,11 +159,11 @@ fn wait_goes_on_after_a_signal_handler(
     Ok(())
 }
 
-/// If one waiter on a mutex is killed and another one fails with `ETIMEDOUT`, a third that is blocked in `pthread_mutex_lock`
-/// gets the mutex when the owner unlocks it.
+/// If one waiter on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`, a third process
+/// that is blocked in `pthread_mutex_lock` gets 0 when the owner unlocks the mutex.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn timed_out_and_killed_waiters_do_not_stop_others(
+fn expired_and_killed_waiters_do_not_stop_others(
     #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
     let mutex = kind.mutex()?;
@@ -259,7 +259,7 @@ fn clocklock_expires_on_the_given_clock(
 /// records which.
 #[cfg(has_clock_locks)]
 #[conformance::test(posix = "pthread_mutex_clocklock", level = observed)]
-fn clocklock_with_prio_inherit_and_monotonic_clock_is_recorded() -> Outcome {
+fn monotonic_clocklock_with_prio_inherit_is_recorded() -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
     let _owner = owner(&mutex)?;
     let until = Clock::Monotonic.after(Duration::from_millis(2))?;
