@@ -89,7 +89,7 @@ fn time(registry: &Registry, platform: &Platform, name: &str, iterations: u64) -
 }
 
 fn main() {
-    conformance::sys::fork::count_foreign_threads();
+    conformance::sys::process::threads::count_foreign_threads();
     let registry = Registry::collect().expect("cases");
     let platform = Platform::load(None, &System::detect()).expect("a platform file");
     let mut criterion = Criterion::default().configure_from_args();

@@ -24,11 +24,11 @@ use crate::record::RunEnded;
 use crate::report::{self, Context, Fan, grouped, plural};
 use crate::run::{RunOptions, execute};
 use crate::sandbox::{self, IsolationChoice, journal};
-use crate::sys::fork;
+use crate::sys::process::threads;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
-    fork::count_foreign_threads();
+    threads::count_foreign_threads();
     exec::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,

@@ -19,7 +19,8 @@ use super::lifetime::die_with;
 use super::link::{FromParticipant, Link, Open};
 use crate::outcome::{CaseResult, Cause, Failure};
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, fork, wait, wait_with};
+use crate::sys::process::fork::{Forked, fork};
+use crate::sys::process::wait::{wait, wait_with};
 
 /// How a process ended.
 #[derive(Clone, Copy, PartialEq, Eq)]

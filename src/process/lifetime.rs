@@ -23,6 +23,6 @@ pub(crate) fn outlive_parent() {
 pub(crate) fn die_with(parent: Pid) {
     die_with_parent();
     if cfg!(linux) && nix::unistd::getppid() != parent {
-        crate::sys::fork::exit_now(1);
+        crate::sys::process::fork::exit_now(1);
     }
 }

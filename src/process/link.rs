@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{self, Received, Receiver};
 use super::panics;
-use crate::sys::fork::exit_now;
+use crate::sys::process::fork::exit_now;
 
 /// What a participant tells the case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use super::blocked;
 use crate::outcome::ProcessSnapshot;
-use crate::sys::procfs::{self, Stat};
+use crate::sys::process::procfs::{self, Stat};
 
 /// Most descriptors that are listed for one process.
 const MOST_DESCRIPTORS: usize = 32;

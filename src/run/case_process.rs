@@ -19,7 +19,9 @@ use crate::process::context::{self, CaseMessage, Parameters};
 use crate::process::wake::Wake;
 use crate::process::{clean_state, panics, snapshot};
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, exit_now, flush, fork, set_variable, wait, wait_with};
+use crate::sys::process::fork::{Forked, exit_now, flush, fork};
+use crate::sys::process::threads::set_variable;
+use crate::sys::process::wait::{wait, wait_with};
 
 /// Deadline of a case that declares no other, before scaling.
 const USUAL_DEADLINE: Duration = Duration::from_secs(10);

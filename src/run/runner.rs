@@ -20,7 +20,7 @@ use crate::process::child::end_of;
 use crate::process::wake::Wake;
 use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted};
 use crate::sandbox::{self, Isolation, journal};
-use crate::sys::fork::{wait, wait_with};
+use crate::sys::process::wait::{wait, wait_with};
 
 /// Workers that may end in a row, without a case decided in between, before the run is given up; twice all of them if that is more.
 const MOST_LOST_WORKERS: usize = 8;

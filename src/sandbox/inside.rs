@@ -17,7 +17,7 @@ use super::private;
 use super::surroundings::Surroundings;
 use crate::process::outlive_parent;
 use crate::sys::Errno;
-use crate::sys::fork::exit_now;
+use crate::sys::process::fork::exit_now;
 
 /// What a worker owns. Removed, as far as it is outside the worker's namespaces, when the worker leaves.
 #[derive(Debug)]
@@ -84,8 +84,12 @@ impl Sandbox {
         let journal = Journal::open()?;
         let temp = journal.make_directory()?;
         let scope = Scope { namespace: false, adopts: private::adopt_orphans() && processes::adopts_orphans() };
-        let surroundings =
-            Surroundings { temp, procfs: crate::sys::procfs::is_ours(), second_user_mapped: true, ..Surroundings::default() };
+        let surroundings = Surroundings {
+            temp,
+            procfs: crate::sys::process::procfs::is_ours(),
+            second_user_mapped: true,
+            ..Surroundings::default()
+        };
         Ok(Sandbox::new(surroundings, Kind::Ambient(journal), scope))
     }
 

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::journal::{self, Object};
 use crate::splitmix::SplitMix64;
 use crate::sys::errno::ENOENT;
-use crate::sys::leftovers::{SystemV, system_v_find};
+use crate::sys::sysv::objects::{SystemV, system_v_find};
 
 /// Longest name of an object that every system takes, with its leading slash (macOS: 31 with the final NUL).
 pub const LONGEST_NAME: usize = 30;

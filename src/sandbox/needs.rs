@@ -8,9 +8,9 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{Gid, Uid};
 
 use crate::case::Need;
-use crate::sys::fork::in_child;
-use crate::sys::identity::become_user;
-use crate::sys::procfs::shown_id;
+use crate::sys::process::fork::in_child;
+use crate::sys::process::identity::become_user;
+use crate::sys::process::procfs::shown_id;
 
 #[cfg_attr(target_os = "linux", path = "needs/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "needs/other.rs")]

@@ -19,7 +19,8 @@ use super::private::IdMap;
 use super::surroundings::{Marked, Surroundings};
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::die_with_parent;
-use crate::sys::fork::{self, Forked, PANICKED, exit_now};
+use crate::sys::process::fork::{self, Forked, PANICKED, exit_now};
+use crate::sys::process::wait::wait;
 
 #[derive(Serialize, Deserialize)]
 enum FromWorker {
@@ -43,7 +44,7 @@ pub fn fork_worker(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallib
 /// Starts a worker, and ends it as soon as it stands.
 pub(super) fn try_out(isolation: &Isolation) -> Result<Surroundings, SandboxError> {
     let (pid, surroundings) = start(isolation, |sandbox| sandbox.leave(0))?;
-    fork::wait(pid)?;
+    wait(pid)?;
     Ok(surroundings)
 }
 
@@ -67,7 +68,7 @@ fn start(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Res
             let result = accompany(isolation, pid, Receiver::new(from_worker), &to_worker);
             if result.is_err() {
                 let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-                let _ = fork::wait(pid);
+                let _ = wait(pid);
             }
             result.map(|surroundings| (pid, surroundings))
         }

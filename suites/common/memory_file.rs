@@ -1,8 +1,8 @@
 //! Fixture for cases about files in memory: anonymous files (`memfd_create`), and tmpfs mounts so small that they can be filled.
 
 use conformance::prelude::*;
-use conformance::sys::memfd::{MemoryFlags, Seals, memfd_create};
-use conformance::sys::tmpfs::{Space, Tmpfs, own_mounts};
+use conformance::sys::memory::memfd::{MemoryFlags, Seals, memfd_create};
+use conformance::sys::path::tmpfs::{Space, Tmpfs, own_mounts};
 
 /// An anonymous file to which seals can be added (`MFD_ALLOW_SEALING`).
 pub fn sealable() -> Result<OwnedFd, Failure> {

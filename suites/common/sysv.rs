@@ -3,9 +3,9 @@
 use std::process::{Command, Output};
 
 use conformance::prelude::*;
-use conformance::sys::sysv_msg::{MessageQueue, find_queue};
-use conformance::sys::sysv_sem::{SemaphoreSet, find_set};
-use conformance::sys::sysv_shm::{Segment, shmget};
+use conformance::sys::sysv::msg::{MessageQueue, find_queue};
+use conformance::sys::sysv::sem::{SemaphoreSet, find_set};
+use conformance::sys::sysv::shm::{Segment, shmget};
 
 /// One of the three mechanisms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! fault injection.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, lstat};
+use conformance::sys::path::status::{is_fifo, lstat};
 use rstest::rstest;
 
 const READING: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK);

@@ -2,10 +2,9 @@
 //! files that a FIFO does not support: `lseek`, `pread`, `pwrite`, `truncate`, `fsync`.
 
 use conformance::prelude::*;
-use conformance::sys::node::{
-    chmod, chown, data_times, fchmod, fchown, fsync, ftruncate, is_fifo, path_limit, permissions, set_times, set_times_through,
-    truncate,
-};
+use conformance::sys::fd::size::{fsync, ftruncate};
+use conformance::sys::path::attributes::{chmod, chown, fchmod, fchown, set_times, set_times_through, truncate};
+use conformance::sys::path::status::{data_times, is_fifo, path_limit, permissions};
 use nix::unistd::{PathconfVar, Whence};
 use rstest::rstest;
 

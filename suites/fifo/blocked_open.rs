@@ -2,7 +2,8 @@
 //! Most cases run for both ends.
 
 use conformance::prelude::*;
-use conformance::sys::node::{chmod, data_times, permissions, set_times};
+use conformance::sys::path::attributes::{chmod, set_times};
+use conformance::sys::path::status::{data_times, permissions};
 use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo, Opener};

@@ -2,7 +2,9 @@
 //! fails leaves the directory as it was.
 
 use conformance::prelude::*;
-use conformance::sys::node::{self, is_fifo, lstat, mkfifo_with_bad_path, mknod, path_limit, permissions};
+use conformance::sys::path::attributes::{chmod, chown};
+use conformance::sys::path::node::{mkfifo_with_bad_path, mknod};
+use conformance::sys::path::status::{is_fifo, lstat, path_limit, permissions};
 use nix::sys::stat::SFlag;
 use nix::unistd::PathconfVar;
 use rstest::rstest;
@@ -63,8 +65,8 @@ fn group_is_that_of_the_directory_or_process(#[values(Call::Mkfifo, Call::Mknod)
 fn inherits_the_group_of_a_set_group_id_directory(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
     let scratch = Scratch::new()?;
     let (_, group) = conformance::sandbox::second_user();
-    node::chown(scratch.path(), nix::unistd::geteuid(), group)?;
-    node::chmod(scratch.path(), 0o2755)?;
+    chown(scratch.path(), nix::unistd::geteuid(), group)?;
+    chmod(scratch.path(), 0o2755)?;
     let path = scratch.join("fifo");
     expect_eq!(call.create(&path, 0o640), Ok(()));
     let status = stat(&path)?;

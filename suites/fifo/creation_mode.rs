@@ -1,7 +1,8 @@
 //! The permission bits of a new FIFO: the mode argument of `mkfifo` or `mknod` without the bits of the umask.
 
 use conformance::prelude::*;
-use conformance::sys::node::{permissions, umask};
+use conformance::sys::path::node::umask;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::creation::Call;

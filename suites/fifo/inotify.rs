@@ -1,7 +1,7 @@
 //! `inotify` events of a FIFO and of its directory: `open`, `close`, data transfer, changes of attributes and names.
 
 use conformance::prelude::*;
-use conformance::sys::node::fchmod;
+use conformance::sys::path::attributes::fchmod;
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::inotify::{AddWatchFlags as Events, InitFlags, Inotify};
 

@@ -1,7 +1,7 @@
 //! Several names of one FIFO: hard links, symbolic links and different paths.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, lstat};
+use conformance::sys::path::status::{is_fifo, lstat};
 use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo, open_and_close};

@@ -1,7 +1,7 @@
 //! Advisory locks on a FIFO: `flock`, and record locks (`fcntl(F_SETLK)`), which a system may reject for a FIFO.
 
 use conformance::prelude::*;
-use conformance::sys::node::{flock_now, record_lock_now};
+use conformance::sys::fd::lock::{flock_now, record_lock_now};
 
 use super::fixture::Fifo;
 

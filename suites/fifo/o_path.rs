@@ -2,8 +2,9 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{chmod, fchmod, is_fifo};
+use conformance::sys::path::attributes::{chmod, fchmod};
+use conformance::sys::path::status::is_fifo;
+use conformance::sys::process::identity::become_user;
 
 use super::fixture::{AccessMode, Fifo};
 

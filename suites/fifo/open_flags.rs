@@ -2,7 +2,7 @@
 //! end open.
 
 use conformance::prelude::*;
-use conformance::sys::node::permissions;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo, names_in};
@@ -181,7 +181,7 @@ fn o_cloexec_sets_fd_cloexec() -> Outcome {
 fn o_creat_creates_no_fifo() -> Outcome {
     let fifo = Fifo::new()?;
     let made = create(&fifo.sibling("new"), OFlag::O_WRONLY | OFlag::O_NONBLOCK, 0o600)?;
-    expect!(!conformance::sys::node::is_fifo(&fstat(&made)?));
+    expect!(!conformance::sys::path::status::is_fifo(&fstat(&made)?));
     expect_eq!(write(&made, b"data"), Ok(4));
     expect_eq!(names_in(fifo.directory()), Ok(vec!["fifo".to_owned(), "new".to_owned()]));
     Ok(())

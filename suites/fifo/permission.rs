@@ -2,8 +2,9 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{chmod, chown, fchmod, mknod};
+use conformance::sys::path::attributes::{chmod, chown, fchmod};
+use conformance::sys::path::node::mknod;
+use conformance::sys::process::identity::become_user;
 use nix::sys::stat::SFlag;
 use nix::unistd::{getegid, geteuid};
 use proptest::sample::select;

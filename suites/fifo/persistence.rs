@@ -1,7 +1,7 @@
 //! Lifetime: the name of a FIFO lasts until it is removed, the unread bytes only while a descriptor of the FIFO is open.
 
 use conformance::prelude::*;
-use conformance::sys::node::is_fifo;
+use conformance::sys::path::status::is_fifo;
 use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo};

@@ -1,7 +1,9 @@
 //! FIFOs on a file system that is mounted read-only: no name can be created or removed, and existing FIFOs may transfer data.
 
 use conformance::prelude::*;
-use conformance::sys::node::{chmod, data_times, mknod, set_times};
+use conformance::sys::path::attributes::{chmod, set_times};
+use conformance::sys::path::node::mknod;
+use conformance::sys::path::status::data_times;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::SFlag;

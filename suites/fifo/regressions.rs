@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::node::{chmod, chown};
+use conformance::sys::path::attributes::{chmod, chown};
 use nix::fcntl::{SpliceFFlags, splice, vmsplice};
 
 use super::fixture::Fifo;

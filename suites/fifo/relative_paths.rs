@@ -1,7 +1,9 @@
 //! Paths relative to an open directory: `mkfifoat`, `mknodat` and `openat`.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, mkfifoat, mknodat_fifo, openat, permissions};
+use conformance::sys::path::node::{mkfifoat, mknodat_fifo};
+use conformance::sys::path::open::openat;
+use conformance::sys::path::status::{is_fifo, permissions};
 use nix::fcntl::AT_FDCWD;
 use rstest::rstest;
 

@@ -3,8 +3,8 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::chmod;
+use conformance::sys::path::attributes::chmod;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo};

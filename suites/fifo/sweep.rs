@@ -3,7 +3,7 @@
 
 use conformance::fault::sweep::Victim;
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, permissions};
+use conformance::sys::path::status::{is_fifo, permissions};
 
 use super::fixture::{AccessMode, Fifo};
 

@@ -2,7 +2,8 @@
 
 use conformance::prelude::*;
 use conformance::process::Pause;
-use conformance::sys::node::{data_times, set_times, times};
+use conformance::sys::path::attributes::set_times;
+use conformance::sys::path::status::{data_times, times};
 
 use super::fixture::Fifo;
 

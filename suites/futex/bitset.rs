@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::futex::{ANY, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_FUTURE, WaitingProcess, blocked_in, count, woken_indexes, words};
@@ -104,7 +105,7 @@ fn requeued_waiter_keeps_its_mask() -> Outcome {
 #[rstest]
 #[case::no_timeout(None)]
 #[case::monotonic_timeout(Some(Clock::Monotonic))]
-#[case::realtime_timeout(Some(Clock::Real))]
+#[case::realtime_timeout(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn stopped_waiter_keeps_its_mask(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;

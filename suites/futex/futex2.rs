@@ -6,9 +6,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Place, SIZE_32, Time, Waiter, is_missing, requeue2, wait, wait_bitset, wait2, wake, wake2,
-};
+use conformance::sys::futex::{ANY, Place, SIZE_32, Waiter, is_missing, requeue2, wait, wait_bitset, wait2, wake, wake2};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, blocked_in, waiters, woken_indexes, words};
@@ -125,7 +124,7 @@ fn futex_wake_at_an_invalid_address_fails() -> Outcome {
 /// otherwise not before the clock reaches it. With an invalid timespec `futex_wait(2)` fails with `EINVAL`.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
-fn futex_wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn futex_wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words_if_supported()?;
     let wait_until = |time| wait2(words.word(0), 0, EVERY_BIT, SIZE_32, Some((clock, time)));
     expect_eq!(wait_until(Time::now(clock)?.earlier()), Err(ETIMEDOUT));

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::futex::{ANY, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_FUTURE, blocked_in};
@@ -54,7 +55,7 @@ impl Operation {
             Operation::WaitBitset => wait_bitset(words.word(0), VALUE, ANY, None),
             Operation::WaitTimeout => wait_for(words.word(0), VALUE, Time::new(3600, 0)),
             Operation::WaitBitsetTimeout => {
-                wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Real, Time::now(Clock::Real)?.plus(FAR_FUTURE))))
+                wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?.plus(FAR_FUTURE))))
             }
         }
     }
@@ -182,7 +183,7 @@ fn stopped_waiter_notices_a_changed_word(
 #[rstest]
 #[case::wait_relative(None)]
 #[case::wait_bitset_monotonic(Some(Clock::Monotonic))]
-#[case::wait_bitset_realtime(Some(Clock::Real))]
+#[case::wait_bitset_realtime(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn stop_keeps_the_timeout(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;

@@ -208,7 +208,7 @@ fn private_copy_after_fork_is_another_lock() -> Outcome {
 fn trylock_and_unlock_ignore_other_arguments() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    for bad in [Fourth::BadTimeout(Place::outside()), Fourth::Timeout(conformance::sys::futex::Time::new(-1, -1))] {
+    for bad in [Fourth::BadTimeout(Place::outside()), Fourth::Timeout(conformance::sys::time::Time::new(-1, -1))] {
         let place = Place::unaligned(words.word(1), 1);
         expect_eq!((futex(word, op::TRYLOCK_PI, 9, bad, place, 9), word.load(SeqCst)), (Ok(0), own_id()));
         expect_eq!((futex(word, op::UNLOCK_PI, 9, bad, place, 9), word.load(SeqCst)), (Ok(0), 0));

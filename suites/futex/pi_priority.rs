@@ -5,15 +5,10 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{TID, lock_pi, unlock_pi};
-use conformance::sys::scheduling::{become_first_in_first_out, priority_in_effect};
+use conformance::sys::process::scheduling::{become_first_in_first_out, effective_priority};
 
 use super::fixture::{WaitingProcess, blocked_in, words};
 use super::pi_lock::{id, owner};
-
-/// A real-time priority as `/proc/PID/stat` shows it.
-fn shown(priority: i32) -> i64 {
-    -1 - i64::from(priority)
-}
 
 /// A participant of that real-time priority that is blocked in `FUTEX_LOCK_PI`, and calls `FUTEX_UNLOCK_PI` as soon as it owns
 /// the lock.
@@ -60,15 +55,15 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = owner("owner", word)?;
-    let own = priority_in_effect(owner.id())?;
+    let own = effective_priority(owner.id())?;
     let low = real_time_waiter(10, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
+    expect_eq!(effective_priority(owner.id()), Ok(10));
     let high = real_time_waiter(30, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
+    expect_eq!(effective_priority(owner.id()), Ok(30));
     high.kill()?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(10)));
+    expect_eq!(effective_priority(owner.id()), Ok(10));
     low.kill()?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(own));
+    expect_eq!(effective_priority(owner.id()), Ok(own));
     Ok(())
 }
 
@@ -86,7 +81,7 @@ fn lower_waiter_priority_keeps_the_owners() -> Outcome {
     })?;
     owner.until_reached("unlock")?;
     let _low = real_time_waiter(10, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(20)));
+    expect_eq!(effective_priority(owner.id()), Ok(20));
     Ok(())
 }
 
@@ -103,12 +98,12 @@ fn unlock_ends_the_inheritance() -> Outcome {
         unlocked
     })?;
     owner.until_reached("unlock")?;
-    let own = priority_in_effect(owner.id())?;
+    let own = effective_priority(owner.id())?;
     let waiter = real_time_waiter(30, word)?;
-    expect_eq!(priority_in_effect(owner.id()), Ok(shown(30)));
+    expect_eq!(effective_priority(owner.id()), Ok(30));
     owner.open("unlock")?;
     owner.until_reached("end")?;
-    expect_eq!((priority_in_effect(owner.id()), waiter.join()?), (Ok(own), Ok(())));
+    expect_eq!((effective_priority(owner.id()), waiter.join()?), (Ok(own), Ok(())));
     owner.open("end")?;
     expect_eq!(owner.join()?, Ok(()));
     Ok(())
@@ -121,14 +116,14 @@ fn inheritance_follows_a_chain_of_locks() -> Outcome {
     let words = words()?;
     let [first, second, third] = [0, 1, 2].map(|index| words.word(index));
     let last = owner("last", first)?;
-    let own = priority_in_effect(last.id())?;
+    let own = effective_priority(last.id())?;
     let middle = blocked_in("middle", || lock_pi(second).and_then(|()| lock_pi(first)))?;
     let upper = blocked_in("upper", || lock_pi(third).and_then(|()| lock_pi(second)))?;
     let waiter = real_time_waiter(25, third)?;
-    let along = [&last, &middle, &upper].map(|one| priority_in_effect(one.id()));
-    expect_eq!(along, [Ok(shown(25)); 3]);
+    let along = [&last, &middle, &upper].map(|one| effective_priority(one.id()));
+    expect_eq!(along, [Ok(25); 3]);
     waiter.kill()?;
-    expect_eq!(priority_in_effect(last.id()), Ok(own));
+    expect_eq!(effective_priority(last.id()), Ok(own));
     expect_eq!(third.load(SeqCst) & TID, id(&upper));
     Ok(())
 }
@@ -152,7 +147,7 @@ fn new_owner_inherits_from_the_remaining_waiter() -> Outcome {
     let waiter = real_time_waiter(15, word)?;
     expect_eq!(unlock_pi(word), Ok(()));
     next.until_reached("unlock")?;
-    expect_eq!(priority_in_effect(next.id()), Ok(shown(15)));
+    expect_eq!(effective_priority(next.id()), Ok(15));
     waiter.expect_still_blocked()?;
     next.open("unlock")?;
     expect_eq!((next.join()?, waiter.join()?), (Ok(()), Ok(())));

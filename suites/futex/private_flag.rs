@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::process::Value;
-use conformance::sys::futex::{Clock, Fourth, Place, TID, Time, WAITERS, futex, op, own_id, wait, wake};
+use conformance::sys::futex::{Fourth, Place, TID, WAITERS, futex, op, own_id, wait, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_FUTURE, blocked_in, words};
@@ -106,7 +107,7 @@ fn bit_mask_selects_a_thread() -> Outcome {
 #[rstest]
 #[case::wait_relative(op::WAIT, None)]
 #[case::wait_bitset_monotonic(op::WAIT_BITSET, Some(Clock::Monotonic))]
-#[case::wait_bitset_realtime(op::WAIT_BITSET | op::CLOCK_REALTIME, Some(Clock::Real))]
+#[case::wait_bitset_realtime(op::WAIT_BITSET | op::CLOCK_REALTIME, Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)", level = customary)]
 fn stopped_thread_stays_blocked(#[case] operation: u32, #[case] clock: Option<Clock>) -> Outcome {
     let seen = between_threads(

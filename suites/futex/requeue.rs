@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::process::Pause;
-use conformance::sys::futex::{Clock, Place, Time, cmp_requeue, requeue, wait, wait_bitset, wake};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::futex::{Place, cmp_requeue, requeue, wait, wait_bitset, wake};
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, blocked_in, waiters, woken_indexes, words};

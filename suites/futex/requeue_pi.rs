@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sys::futex::{
-    Clock, Place, TID, Time, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
+    Place, TID, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
 };
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, WaitingProcess, blocked_in, waiters, woken_indexes, words};
@@ -244,7 +245,7 @@ fn waiter_that_owns_the_lock_fails() -> Outcome {
 /// not before the given clock reaches it. A later `FUTEX_CMP_REQUEUE_PI` returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let past = Time::now(clock)?.earlier();
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, past)), words.word(LOCK)), Err(ETIMEDOUT));

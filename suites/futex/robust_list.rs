@@ -6,8 +6,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
 use conformance::sys::futex::{OWNER_DIED, TID, WAITERS, own_id, wait, wake};
-use conformance::sys::robust_list::{Link as Entry, RobustList};
 use rstest::rstest;
 
 use super::fixture::{ALL, blocked_in, exec_sleep, waiters, woken_indexes};

@@ -2,9 +2,10 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::fork::{Forked, exit_now, fork_into, wait};
-use conformance::sys::identity::become_user;
-use conformance::sys::robust_list::{HEAD_SIZE, Misplaced, RobustList, registered, registered_nowhere};
+use conformance::sys::futex::robust_list::{HEAD_SIZE, Misplaced, RobustList, registered, registered_nowhere};
+use conformance::sys::process::fork::{Forked, exit_now, fork_into};
+use conformance::sys::process::identity::become_user;
+use conformance::sys::process::wait::wait;
 use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use rstest::rstest;

@@ -4,8 +4,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
 use conformance::sys::futex::{OWNER_DIED, TID, WAITERS, lock_pi, own_id, unlock_pi, wake};
-use conformance::sys::robust_list::{Link as Entry, RobustList};
 use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, count, waiters, woken_indexes};

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList, register_nowhere};
 use conformance::sys::futex::{OWNER_DIED, ROBUST_LIST_LIMIT, WAITERS};
-use conformance::sys::robust_list::{Link as Entry, RobustList, register_nowhere};
 use rstest::rstest;
 
 use super::fixture::{waiters, woken_indexes};

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::process::Pause;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
 use conformance::sys::futex::{
-    Clock, Fourth, OWNER_DIED, Place, TID, Time, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id,
-    unlock_pi, wait, wait_requeue_pi, waitv, wake,
+    Fourth, OWNER_DIED, Place, TID, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id, unlock_pi, wait,
+    wait_requeue_pi, waitv, wake,
 };
-use conformance::sys::robust_list::{Link as Entry, RobustList};
+use conformance::sys::time::{Clock, Time};
 
 use super::fixture::{ALL, woken_indexes, words};
 
@@ -182,7 +183,7 @@ fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
         crowd.push(Participant::spawn(&format!("counter {number}"), (), |(), _| {
             let mut owned = 0;
             for turn in 0..60 {
-                let end = Time::now(Clock::Real)?.plus_microseconds(i64::from(turn % 7 * 20));
+                let end = Time::now(Clock::Realtime)?.plus_microseconds(i64::from(turn % 7 * 20));
                 match futex(lock, op::LOCK_PI, 0, Fourth::Timeout(end), Place::NULL, 0) {
                     Err(ETIMEDOUT) => continue,
                     other => other?,

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{OWNER_DIED, TID, Time, WAITERS, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_for, wake};
-use conformance::sys::robust_list::{Link as Entry, RobustList};
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
+use conformance::sys::futex::{OWNER_DIED, TID, WAITERS, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_for, wake};
+use conformance::sys::time::Time;
 
 use super::fixture::{ALL, count, waiters, woken_indexes, words};
 

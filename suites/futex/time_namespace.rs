@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, Place, Time, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv,
-};
+use conformance::sys::futex::{ANY, Fourth, Place, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv};
+use conformance::sys::time::{Clock, Time};
 use nix::sched::{CloneFlags, unshare};
 use rstest::rstest;
 
@@ -46,7 +45,7 @@ fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
             expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
             expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
             expect_eq!(wait_requeue_pi(words.word(0), 0, Some((Clock::Monotonic, end)), words.word(1)), Err(ETIMEDOUT));
-            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Real, Time::now(Clock::Real)?))), Err(ETIMEDOUT));
+            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?))), Err(ETIMEDOUT));
         }
         Ok(())
     })
@@ -88,9 +87,9 @@ fn relative_timeout_is_the_same_everywhere() -> Outcome {
 /// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` on an owned lock fail with
 /// `ETIMEDOUT`, and not before the operation's clock, as the namespace shows it, reaches the timeout.
 #[rstest]
-#[case::lock_pi(op::LOCK_PI, Clock::Real)]
+#[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
 fn lock_timeout_uses_its_clock(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
     check_supported(operation)?;

@@ -4,9 +4,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, OWNER_DIED, Place, Time, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake,
-};
+use conformance::sys::futex::{ANY, Fourth, OWNER_DIED, Place, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, FAR_FUTURE, NONE, blocked_in, check_supported, returned, woken_indexes, words};
@@ -30,7 +29,7 @@ fn wait_timeout_is_relative() -> Outcome {
 /// `FUTEX_WAKE` on the word returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, end))), Err(ETIMEDOUT));
@@ -43,7 +42,7 @@ fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Real)] cloc
 /// fails with `ETIMEDOUT`.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn past_timeout_expires_immediately(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn past_timeout_expires_immediately(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     for past in [Time::now(clock)?, Time::now(clock)?.earlier(), Time::new(0, 1), Time::new(0, 0)] {
         expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, past))), Err(ETIMEDOUT), "{past:?}");
@@ -58,7 +57,7 @@ fn zero_timeout_compares_the_word_first() -> Outcome {
     let words = words()?;
     expect_eq!(wait_for(words.word(0), 0, Time::new(0, 0)), Err(ETIMEDOUT));
     expect_eq!(wait_for(words.word(0), 1, Time::new(0, 0)), Err(EAGAIN));
-    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Real, Time::new(0, 0)))), Err(EAGAIN));
+    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Realtime, Time::new(0, 0)))), Err(EAGAIN));
     Ok(())
 }
 
@@ -76,7 +75,7 @@ fn distant_timeout_leaves_waiters_blocked(#[case] largest: bool) -> Outcome {
     let all = [
         blocked_in("interval", || wait_for(word, 0, interval))?,
         blocked_in("monotonic", || wait_bitset(word, 0, ANY, later(Clock::Monotonic)?))?,
-        blocked_in("real", || wait_bitset(word, 0, ANY, later(Clock::Real)?))?,
+        blocked_in("real", || wait_bitset(word, 0, ANY, later(Clock::Realtime)?))?,
     ];
     expect_eq!((woken_indexes(&all)?, wake(word, ALL)), (vec![], Ok(3)));
     expect_eq!(returned(all.into())?, vec![Ok(()); 3]);
@@ -156,9 +155,9 @@ fn clock_realtime_with_other_operations_fails(#[case] operation: u32) -> Outcome
 /// On a lock that another process owns, `FUTEX_LOCK_PI` fails with `ETIMEDOUT`, and not before `CLOCK_REALTIME` reaches its
 /// timeout. `FUTEX_LOCK_PI2` does the same with `CLOCK_MONOTONIC` or, with `FUTEX_CLOCK_REALTIME`, with `CLOCK_REALTIME`.
 #[rstest]
-#[case::lock_pi(op::LOCK_PI, Clock::Real)]
+#[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)")]
 fn lock_timeout_is_absolute(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
     check_supported(operation)?;

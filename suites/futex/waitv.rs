@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{
-    Clock, Place, SIZE_32, Time, WITHIN_PROCESS, Waiter, cmp_requeue, is_missing, waitv, waitv_nowhere, waitv_on, wake, wake_bitset,
+    Place, SIZE_32, WITHIN_PROCESS, Waiter, cmp_requeue, is_missing, waitv, waitv_nowhere, waitv_on, wake, wake_bitset,
 };
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::fixture::{ALL, count, words};
@@ -150,7 +151,7 @@ fn invalid_address_fails() -> Outcome {
 /// otherwise not before the clock reaches it. A later `FUTEX_WAKE` on each word returns 0.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
-fn fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words_if_supported()?;
     let past = Time::now(clock)?.earlier();
     expect_eq!(waitv(&list_of(&words, 2), 0, Some((clock, past))), Err(ETIMEDOUT));

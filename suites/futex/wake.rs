@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, futex, op, wait, wake};
-use conformance::sys::scheduling::become_first_in_first_out;
+use conformance::sys::process::scheduling::become_first_in_first_out;
 use rstest::rstest;
 
 use super::fixture::{ALL, blocked_in, returned, waiters, woken_indexes, words};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{lock_pi, wait, wake, wake_op};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{ALL, blocked_in};
@@ -125,7 +125,7 @@ fn private_copy_after_fork_is_another_futex() -> Outcome {
 #[conformance::test(man = "futex(2)", man = "mmap(2)", level = customary)]
 fn private_mapping_of_a_file_is_another_futex() -> Outcome {
     let object = Backing::File.create()?;
-    let (shared, private) = (object.map()?, Mapping::private_copy(&object.file, page_size())?);
+    let (shared, private) = (object.map()?, Mapping::copy_on_write(&object.file, page_size(), Access::ReadWrite)?);
     let child = blocked_in("child", || wait(private.word(3), 0))?;
     expect_eq!((wake(shared.word(3), ALL), shared.word(3).load(SeqCst)), (Ok(0), 0));
     child.expect_still_blocked()?;

@@ -2,10 +2,11 @@
 //! they bind.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::reopen;
-use conformance::sys::memfd::{MemoryFlags, NOEXEC_SEAL, SEAL_EXEC, Seals, add_seals, seals};
-use conformance::sys::node::{self, permissions};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::memfd::{MemoryFlags, NOEXEC_SEAL, SEAL_EXEC, Seals, add_seals, seals};
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::path::attributes::fchmod;
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::permissions;
 use conformance::sys::socket::{recvmsg, sendmsg, socketpair};
 use nix::sys::socket::{MsgFlags, SockType};
 use rstest::rstest;
@@ -180,11 +181,11 @@ fn killed_sealer_leaves_the_added_seals() -> Outcome {
 fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     let file = with_flags(NOEXEC_SEAL)?;
     let mode = |file: &OwnedFd| fstat(file).map(|status| permissions(&status));
-    expect_eq!(node::fchmod(&file, 0o640), Ok(()));
+    expect_eq!(fchmod(&file, 0o640), Ok(()));
     for executable in [0o740, 0o650, 0o641, 0o777] {
-        expect_eq!((node::fchmod(&file, executable), mode(&file)), (Err(EPERM), Ok(0o640)));
+        expect_eq!((fchmod(&file, executable), mode(&file)), (Err(EPERM), Ok(0o640)));
     }
-    expect_eq!((node::fchmod(&file, 0o444), mode(&file)), (Ok(()), Ok(0o444)));
+    expect_eq!((fchmod(&file, 0o444), mode(&file)), (Ok(()), Ok(0o444)));
     expect_eq!((pwrite(&file, b"data", 0), ftruncate(&file, 2), size(&file)), (Ok(4), Ok(()), Ok(2)));
     Ok(())
 }
@@ -193,12 +194,12 @@ fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
 /// stay as they were, and the seals of the file are recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
 fn f_seal_exec_on_an_executable_seals_its_bytes() -> Outcome {
-    use conformance::sys::memfd::EXEC;
+    use conformance::sys::memory::memfd::EXEC;
     let file = with_flags(EXEC | MemoryFlags::MFD_ALLOW_SEALING)?;
     pwrite(&file, b"program", 0)?;
     expect_eq!(add_seals(&file, SEAL_EXEC), Ok(()));
     observe!("memfd.seals-of-sealed-executable", format!("{:#x}", seals(&file)?.bits()));
-    expect_eq!((pwrite(&file, b"P", 0), node::fchmod(&file, 0o600)), (Err(EPERM), Err(EPERM)));
+    expect_eq!((pwrite(&file, b"P", 0), fchmod(&file, 0o600)), (Err(EPERM), Err(EPERM)));
     expect_eq!(content(&file), Ok(b"program".to_vec()));
     Ok(())
 }

@@ -2,10 +2,11 @@
 //! and extended attributes.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
-use conformance::sys::names::{attribute, remove_attribute, set_attribute};
-use conformance::sys::node::{set_times_through, times};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::path::attributes::set_times_through;
+use conformance::sys::path::status::times;
+use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size};
@@ -130,7 +131,7 @@ fn mtime_is_updated_by_changes(
         Step::Punch => fallocate(&file, PUNCH, 0, 10)?,
         Step::Read => pread(&file, &mut [0; 10], 0).map(drop)?,
         Step::Map => drop(Mapping::new(&file, 100, Access::ReadWrite)?),
-        Step::Chmod => conformance::sys::node::fchmod(&file, 0o640)?,
+        Step::Chmod => conformance::sys::path::attributes::fchmod(&file, 0o640)?,
     }
     let [_, modified, changed] = times(&fstat(&file)?);
     let is_updated = modified != (1000, 0);
@@ -179,8 +180,9 @@ fn changes_by_another_user_may_clear_set_id_bits(
     #[case] change: fn(&OwnedFd) -> Result<(), Errno>,
 ) -> Outcome {
     use conformance::sandbox::second_user;
-    use conformance::sys::identity::become_user;
-    use conformance::sys::node::{fchmod, permissions};
+    use conformance::sys::path::attributes::fchmod;
+    use conformance::sys::path::status::permissions;
+    use conformance::sys::process::identity::become_user;
     let file = holding(&pattern(100))?;
     fchmod(&file, 0o6777)?;
     let other = Participant::spawn("second user", dup(&file)?, move |file, _| {

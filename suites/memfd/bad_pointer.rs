@@ -2,9 +2,9 @@
 //! file, position and seals afterwards.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::memfd::{Seals, add_seals};
-use conformance::sys::memory::Guarded;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::guarded::Guarded;
+use conformance::sys::memory::memfd::{Seals, add_seals};
 use nix::unistd::Whence;
 use rstest::rstest;
 

@@ -2,9 +2,11 @@
 //! messages.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{pages_of, reopen};
-use conformance::sys::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
-use conformance::sys::node::permissions;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
+use conformance::sys::path::attributes::fchmod;
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::permissions;
 use conformance::sys::socket::{recvmsg, sendmsg, socketpair};
 use nix::sys::socket::{MsgFlags, SockType};
 use nix::sys::stat::SFlag;
@@ -84,7 +86,7 @@ fn rejects_names_of_250_bytes(#[case] length: usize) -> Outcome {
 fn rejects_inaccessible_names(#[case] good: usize, #[case] last: u8, #[case] expected: Result<(), Errno>) -> Outcome {
     sealable()?;
     let before = open_descriptors();
-    let mut memory = conformance::sys::memory::Guarded::new()?;
+    let mut memory = conformance::sys::memory::guarded::Guarded::new()?;
     expect_eq!(memfd_create_at_the_edge(&mut memory, good, last).map(drop), expected);
     expect_eq!(open_descriptors(), before);
     Ok(())
@@ -274,11 +276,10 @@ fn write_beyond_the_end_leaves_a_hole() -> Outcome {
 #[conformance::test(man = "memfd_create(2)", needs(procfs, second_user))]
 fn permission_bits_apply_to_proc_open() -> Outcome {
     use conformance::sandbox::second_user;
-    use conformance::sys::identity::become_user;
-    use conformance::sys::node;
+    use conformance::sys::process::identity::become_user;
     let file = holding(b"secret")?;
     let attempts = |mode| -> Result<_, Failure> {
-        node::fchmod(&file, mode)?;
+        fchmod(&file, mode)?;
         let other = Participant::spawn("second user", dup(&file)?, |file, _| {
             let (user, group) = second_user();
             become_user(user, group).expect("a second user");

@@ -2,7 +2,7 @@
 //! `holes`.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
@@ -133,7 +133,7 @@ fn rejects_unsupported_modes(#[case] mode: Allocate) -> Outcome {
 #[conformance::test(man = "fallocate(2)", needs(procfs))]
 fn requires_a_writable_file() -> Outcome {
     let file = holding(b"abc")?;
-    let reader = conformance::sys::fallocate::reopen(&file, OFlag::O_RDONLY)?;
+    let reader = conformance::sys::path::open::reopen(&file, OFlag::O_RDONLY)?;
     let (_reading, writing) = pipe()?;
     for mode in [GROWING, PUNCH] {
         expect_eq!(fallocate(&reader, mode, 0, 10), Err(EBADF));

@@ -4,7 +4,7 @@
 use std::io::IoSliceMut;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
@@ -111,7 +111,7 @@ fn madv_remove_requires_a_writable_shared_mapping() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(page))?;
     let private = Mapping::copy_on_write(&file, page, Access::ReadWrite)?;
-    let reading = Mapping::new(conformance::sys::fallocate::reopen(&file, OFlag::O_RDONLY)?, page, Access::Read)?;
+    let reading = Mapping::new(conformance::sys::path::open::reopen(&file, OFlag::O_RDONLY)?, page, Access::Read)?;
     let writing = Mapping::new(&file, page, Access::ReadWrite)?;
     let anonymous = Mapping::anonymous(page)?;
     anonymous.write(0, b"abc");

@@ -1,7 +1,7 @@
 //! `lseek` on memory files: negative offsets, and holes and data with `SEEK_DATA` and `SEEK_HOLE`.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
 use nix::unistd::Whence;
 
 use common::memory_file::{holding, offset, sealable, size, sparse};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use conformance::fault::model::{Subject, follows_its_model};
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;

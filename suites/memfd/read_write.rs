@@ -1,7 +1,8 @@
 //! `read`, `write` and `copy_file_range` on memory files: returned counts, file offsets, and the access mode of the descriptor.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{copy_range, reopen};
+use conformance::sys::fd::splice::copy_range;
+use conformance::sys::path::open::reopen;
 use nix::unistd::Whence;
 use rstest::rstest;
 

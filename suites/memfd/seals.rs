@@ -4,8 +4,10 @@
 use std::io::IoSlice;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pwritev, reopen};
-use conformance::sys::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::fd::io::pwritev;
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate};
+use conformance::sys::memory::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::path::open::reopen;
 use nix::unistd::Whence;
 use rstest::rstest;
 

@@ -2,8 +2,9 @@
 //! writable and shared.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{PUNCH, fallocate, reopen};
-use conformance::sys::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::fd::size::{PUNCH, fallocate};
+use conformance::sys::memory::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::path::open::reopen;
 use rstest::rstest;
 
 use common::memory_file::{UNSEALED, content, holding, size};
@@ -308,7 +309,7 @@ fn read_only_mapping_before_future_write_seal() -> Outcome {
 /// `pwrite` fails with `EPERM`. The result of `fcntl(F_ADD_SEALS)` during the mapping is recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary)]
 fn writable_mapping_of_an_executable() -> Outcome {
-    use conformance::sys::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
+    use conformance::sys::memory::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
     let file = common::memory_file::with_flags(EXEC | MemoryFlags::MFD_ALLOW_SEALING)?;
     ftruncate(&file, 10)?;
     let mapping = shared(&file, Access::ReadWrite)?;

@@ -2,7 +2,7 @@
 //! represent.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::sys::resource::{Resource, setrlimit};
 
 use common::memory_file::{content, holding, offset, sealable, size};

@@ -4,9 +4,9 @@
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
 use conformance::sandbox::second_user;
-use conformance::sys::async_io::{block_number, realtime_signal, set_io_owner, set_io_signal};
-use conformance::sys::fail_nth::{FailNth, keep_memory_present};
-use conformance::sys::identity::become_user;
+use conformance::sys::fd::async_io::{block_number, realtime_signal, set_io_owner, set_io_signal};
+use conformance::sys::process::fail_nth::{FailNth, keep_memory_present};
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid};
 use rstest::rstest;
 use serial_test::file_serial;

@@ -90,12 +90,12 @@ fn permissions_link_count_and_size() -> Outcome {
 #[conformance::test(posix = "fchmod", level = observed)]
 fn fchmod_shows_at_both_ends() -> Outcome {
     let (reader, writer) = pipe()?;
-    let changed = fchmod(&writer, Mode::empty());
+    let changed = fchmod(&writer, 0);
     observe!("pipe.fchmod", changed.map_or_else(|errno| format!("{errno:?}"), |()| "allowed".to_owned()));
     expect_matches!(changed, Ok(()) | Err(EINVAL));
     if changed.is_ok() {
         expect_eq!((permissions(&fstat(&reader)?), permissions(&fstat(&writer)?)), (Mode::empty(), Mode::empty()));
-        expect_eq!(fchmod(&reader, Mode::from_bits_truncate(0o640)), Ok(()));
+        expect_eq!(fchmod(&reader, 0o640), Ok(()));
         expect_eq!(permissions(&fstat(&writer)?).bits(), 0o640);
     }
     expect_eq!((write(&writer, b"x"), next(&reader)), (Ok(1), Ok(b"x".to_vec())));
@@ -150,7 +150,7 @@ const MODIFIED: Duration = Duration::from_secs(2_000_000);
 #[conformance::test(posix = "write")]
 fn write_updates_st_mtime() -> Outcome {
     let (_reader, writer) = pipe()?;
-    set_times(&writer, ACCESSED, MODIFIED)?;
+    set_times_through(&writer, 1_000_000, 2_000_000)?;
     expect_eq!(write(&writer, b"x"), Ok(1));
     let [accessed, modified, _] = times(&writer)?;
     expect_eq!((accessed == ACCESSED, modified == MODIFIED), (true, false));
@@ -162,7 +162,7 @@ fn write_updates_st_mtime() -> Outcome {
 fn read_updates_st_atime() -> Outcome {
     let (reader, writer) = pipe()?;
     write_all(&writer, b"x")?;
-    set_times(&reader, ACCESSED, MODIFIED)?;
+    set_times_through(&reader, 1_000_000, 2_000_000)?;
     expect_eq!(next(&reader), Ok(b"x".to_vec()));
     let [accessed, modified, _] = times(&reader)?;
     expect_eq!((accessed == ACCESSED, modified == MODIFIED), (false, true));
@@ -175,7 +175,7 @@ fn read_updates_st_atime() -> Outcome {
 fn calls_without_bytes_update_no_timestamp() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let guarded = Guarded::new()?;
-    set_times(&reader, ACCESSED, MODIFIED)?;
+    set_times_through(&reader, 1_000_000, 2_000_000)?;
     let before = times(&reader)?;
     expect_eq!((next(&reader), read(&reader, &mut [])), (Err(EAGAIN), Ok(0)));
     expect_eq!((write(&writer, b""), guarded.write_across(&writer, 0, 1)), (Ok(0), Err(EFAULT)));

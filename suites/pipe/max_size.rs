@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 
 /// The value of `/proc/sys/fs/pipe-max-size`.
 fn most() -> Result<i32, Failure> {

@@ -6,7 +6,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
 
 const SETTING: &str = "/proc/sys/fs/pipe-max-size";

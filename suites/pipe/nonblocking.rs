@@ -276,7 +276,7 @@ fn o_nonblock_keeps_a_blocked_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] ki
 #[cfg(linux)]
 #[conformance::test(man = "preadv2(2)")]
 fn rwf_nowait_applies_to_one_call() -> Outcome {
-    use conformance::sys::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
+    use conformance::sys::fd::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
     let (reader, writer) = pipe()?;
     let mut buffer = [0; 8];
     match read_flagged(&reader, &mut buffer, RWF_NOWAIT) {

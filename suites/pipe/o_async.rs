@@ -4,7 +4,9 @@
 //! counted.
 
 use conformance::prelude::*;
-use conformance::sys::async_io::{IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal};
+use conformance::sys::fd::async_io::{
+    IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal,
+};
 use rstest::rstest;
 
 use common::pipe::Kind;

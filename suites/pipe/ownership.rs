@@ -3,7 +3,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid, setegid, seteuid};
 
 /// User and group of both ends.
@@ -113,13 +113,12 @@ fn stays_when_another_user_holds_the_pipe() -> Outcome {
 #[cfg(linux)]
 #[conformance::test(posix = "fchmod", man = "chmod(2)", needs(second_user))]
 fn only_the_owner_may_call_fchmod() -> Outcome {
-    use nix::sys::stat::Mode;
     let ends = pipe()?;
     let holder = Participant::spawn("holder", ends, |ends, _| {
         let (user, group) = second_user();
         become_user(user, group)?;
         let theirs = pipe()?;
-        let mode = Mode::S_IRUSR;
+        let mode = 0o400;
         Ok::<_, Errno>((
             fchmod(&ends.0, mode),
             fchown(&ends.0, user, group),

@@ -4,7 +4,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
 
 use common::pipe::Kind;

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
-use conformance::sys::capability::become_user_with;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::capability::become_user_with;
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid};
 use rstest::rstest;
 use serde::{Serialize, de::DeserializeOwned};

@@ -3,7 +3,7 @@
 
 use conformance::prelude::*;
 use conformance::process::context::restart_deadline;
-use conformance::sys::capability::keep_capabilities;
+use conformance::sys::process::capability::keep_capabilities;
 use nix::unistd::Uid;
 use serial_test::file_serial;
 

@@ -2,8 +2,8 @@
 //! implementation.
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
-use conformance::sys::shm::SharedMemory;
 use nix::sys::stat::Mode;
 use rstest::rstest;
 

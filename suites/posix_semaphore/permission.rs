@@ -2,10 +2,10 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::path::node::umask;
 #[cfg(linux)]
-use conformance::sys::node::permissions;
-use conformance::sys::node::umask;
+use conformance::sys::path::status::permissions;
+use conformance::sys::process::identity::become_user;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
 

@@ -1,7 +1,7 @@
 //! Real-time priorities: which of several waiters a post wakes.
 
 use conformance::prelude::*;
-use conformance::sys::scheduling::become_first_in_first_out;
+use conformance::sys::process::scheduling::become_first_in_first_out;
 use rstest::rstest;
 
 use super::fixture::Kind;

@@ -6,9 +6,9 @@
 
 use conformance::fault::sweep::Victim;
 use conformance::prelude::*;
-use conformance::sys::semaphore::{Semaphore, sem_unlink};
 #[cfg(linux)]
-use conformance::sys::tmpfs::{Tmpfs, own_mounts};
+use conformance::sys::path::tmpfs::{Tmpfs, own_mounts};
+use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
 
 use super::fixture::{Kind, Name, Waiters, create_named, one_blocked};

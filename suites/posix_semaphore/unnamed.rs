@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 use conformance::sys::semaphore::{ROOM, Semaphore, largest_value};
-use conformance::sys::shm::{SharedMemory, shm_unlink};
 use conformance::sys::thread_id;
 use rstest::rstest;
 

@@ -3,8 +3,10 @@
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sandbox::second_user;
-use conformance::sys::node::{fchmod, fchown, ftruncate, permissions, set_times_through, times};
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
+use conformance::sys::path::attributes::{fchmod, fchown, set_times_through};
+use conformance::sys::path::status::{permissions, times};
 use nix::sys::stat::SFlag;
 
 use super::fixture::{CREATE_NEW, Name, pages};
@@ -72,7 +74,7 @@ fn may_show_a_regular_file() -> Outcome {
 fn link_count_drops_to_zero_on_unlink() -> Outcome {
     let object = pages(1)?;
     let before = fstat(&object)?;
-    conformance::sys::shm::shm_unlink(object.name())?;
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
     let after = fstat(&object)?;
     expect_eq!((before.st_nlink, after.st_nlink), (1, 0));
     expect_eq!((after.st_ino, after.st_size, permissions(&after)), (before.st_ino, before.st_size, 0o600));
@@ -177,7 +179,7 @@ fn shm_unlink_updates_ctime() -> Outcome {
     let object = old_object()?;
     let before = times(&fstat(&object)?)[2];
     let_the_clock_tick()?;
-    conformance::sys::shm::shm_unlink(object.name())?;
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
     expect_eq!(updated(&object, before), Ok([false, false, true]));
     Ok(())
 }
@@ -202,9 +204,10 @@ fn reading_leaves_mtime_and_ctime() -> Outcome {
 #[conformance::test(posix = "mmap", level = observed)]
 fn store_may_update_mtime() -> Outcome {
     let object = old_object()?;
-    let region = conformance::sys::region::Region::map(&object, page_size(), super::fixture::RW, super::fixture::SHARED, 0)?;
+    let region =
+        conformance::sys::memory::region::Region::map(&object, page_size(), super::fixture::RW, super::fixture::SHARED, 0)?;
     region.write(0, b"stored");
-    region.sync(0, page_size(), conformance::sys::region::MsFlags::MS_SYNC)?;
+    region.sync(0, page_size(), conformance::sys::memory::region::MsFlags::MS_SYNC)?;
     observe!("posix_shm.store-updates-mtime", times(&fstat(&object)?)[1] != LONG_AGO);
     Ok(())
 }

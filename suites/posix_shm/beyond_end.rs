@@ -2,9 +2,9 @@
 //! stores and system calls on this page result in.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, page_of, pages, sized};

@@ -2,9 +2,9 @@
 //! `shm_unlink`, appended records, and `ftruncate`.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::Mapping;
-use conformance::sys::region::Region;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::Mapping;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents};
 
@@ -98,7 +98,7 @@ fn appended_records_are_whole_and_ordered() -> Outcome {
     let object = SharedMemory::create(&unique_name("append"))?;
     let name = object.name();
     together("writer", |number| {
-        let own = conformance::sys::shm::shm_open(name, OFlag::O_RDWR, 0)?;
+        let own = conformance::sys::memory::shm::shm_open(name, OFlag::O_RDWR, 0)?;
         set_status_flags(&own, OFlag::O_APPEND)?;
         for record in 0..RECORDS {
             let mut bytes = [u8::try_from(number).unwrap_or(0); LENGTH];

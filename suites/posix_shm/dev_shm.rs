@@ -4,8 +4,8 @@
 use std::os::unix::fs::symlink;
 
 use conformance::prelude::*;
-use conformance::sys::node::permissions;
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
+use conformance::sys::path::status::permissions;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages};
 
@@ -23,7 +23,7 @@ fn contains_a_file_for_each_object() -> Outcome {
     let (status, through) = (stat(&path)?, fstat(&object)?);
     expect_eq!((status.st_ino, status.st_size, permissions(&status)), (through.st_ino, through.st_size, 0o600));
     expect_eq!(read_to_end(open(&path, OFlag::O_RDONLY)?), Ok(pattern(page_size())));
-    conformance::sys::shm::shm_unlink(object.name())?;
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
     expect_eq!(stat(&path).map(drop), Err(ENOENT));
     Ok(())
 }
@@ -61,7 +61,7 @@ fn hard_link_is_a_second_name() -> Outcome {
     let (object, second) = (pages(1)?, Name::new("second"));
     std::fs::hard_link(file_of(object.name()), file_of(second.text()))?;
     expect_eq!(fstat(&object)?.st_nlink, 2);
-    conformance::sys::shm::shm_unlink(object.name())?;
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
     expect_eq!(fstat(&object)?.st_nlink, 1);
     let name = object.name().to_owned();
     drop(object);

@@ -2,7 +2,7 @@
 //! checks that the object is in one of the states between two calls, and that other processes can use and remove it.
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
@@ -17,8 +17,8 @@ fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
         let size = page_size() + 50;
         let victim = run.victim("creator", (), |(), _| {
             let object = name.open(CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&object, offset(size))?;
-            let mapping = conformance::sys::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
+            conformance::sys::fd::size::ftruncate(&object, offset(size))?;
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
             mapping.write(0, &[b'a'; 10]);
             mark();
             mapping.write(page_size(), &[b'b'; 10]);
@@ -51,7 +51,7 @@ fn killed_replacer_leaves_old_none_or_new() -> Outcome {
         let victim = run.victim("replacer", (), |(), _| {
             shm_unlink(old.name())?;
             let new = shm_open(old.name(), CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&new, 3)
+            conformance::sys::fd::size::ftruncate(&new, 3)
         })?;
         let found = shm_open(old.name(), OFlag::O_RDONLY, 0).and_then(size_of_object);
         let states = [Ok(page_size()), Err(ENOENT), Ok(0), Ok(3)];
@@ -68,7 +68,7 @@ fn killed_replacer_leaves_old_none_or_new() -> Outcome {
 #[conformance::test(man = "write(2)", man = "shm_overview(7)", level = customary)]
 fn killed_writer_leaves_whole_writes() -> Outcome {
     sweep(|run| {
-        let object = conformance::sys::shm::SharedMemory::create(&unique_name("written"))?;
+        let object = conformance::sys::memory::shm::SharedMemory::create(&unique_name("written"))?;
         let victim = run.victim("writer", dup(&object)?, |object, _| {
             write(&object, &pattern(page_size() + 10))?;
             write(&object, b"second")?;
@@ -96,7 +96,8 @@ fn killed_ftruncate_leaves_old_or_new_size(#[case] count: usize) -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
         let new = count * page_size();
-        let victim = run.victim("resizer", dup(&object)?, |object, _| conformance::sys::node::ftruncate(&object, offset(new)))?;
+        let victim =
+            run.victim("resizer", dup(&object)?, |object, _| conformance::sys::fd::size::ftruncate(&object, offset(new)))?;
         let size = size_of_object(&object)?;
         expect!(size == new || size == 2 * page_size() && victim.value.is_none(), "the size is {size}");
         let common = size.min(2 * page_size());
@@ -112,7 +113,7 @@ fn killed_mapper_leaves_no_mapping() -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
         run.victim("owner of the mapping", dup(&object)?, |object, _| {
-            let mapping = conformance::sys::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
             mapping.write(0, b"first");
             mark();
             mapping.write(page_size(), b"second");

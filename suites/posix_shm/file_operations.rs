@@ -5,9 +5,10 @@
 use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
-use conformance::sys::node::{flock_now, fsync, ftruncate};
-use conformance::sys::region::Region;
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::fd::lock::flock_now;
+use conformance::sys::fd::size::{fsync, ftruncate};
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 use nix::sys::resource::Resource;
 use nix::unistd::Whence;
 use rstest::rstest;

@@ -1,8 +1,8 @@
 //! Fixtures of this suite: names that are unlinked with their case, and shared memory objects that contain the pattern.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// `O_CREAT | O_RDWR`.

@@ -3,9 +3,10 @@
 
 use common::memory_file::{Small, offset};
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::shm::{SharedMemory, shm_unlink};
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::mapping;
+use conformance::sys::memory::mapping::Faults;
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 
 /// `ftruncate` of a shared memory object to more than the free space returns 0, and `posix_fallocate` of this size fails with
 /// `ENOSPC`. On a full `/dev/shm`, a store into an unallocated page raises `SIGBUS`, and stores into allocated pages succeed.

@@ -1,7 +1,7 @@
 //! `fork` and `exec`: shared mappings of a shared memory object in child processes, and in a new program.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{SharedMemory, shm_unlink};
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 
 /// Creates an object of one page that contains the pattern.
 fn create_page(name: &str) -> Result<SharedMemory, Errno> {

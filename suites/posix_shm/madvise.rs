@@ -2,8 +2,8 @@
 //! pages.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults, SEGV_MAPERR};
-use conformance::sys::region::{MapFlags, MmapAdvise, Region};
+use conformance::sys::memory::mapping::{self, Faults, SEGV_MAPERR};
+use conformance::sys::memory::region::{MapFlags, MmapAdvise, Region};
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, RW, SHARED, contents, pages};

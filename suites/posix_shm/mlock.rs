@@ -3,8 +3,8 @@
 
 use conformance::prelude::*;
 #[cfg(linux)]
-use conformance::sys::region::MsFlags;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::MsFlags;
+use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 

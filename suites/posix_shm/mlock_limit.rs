@@ -3,8 +3,8 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::region::{MapFlags, Region};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::process::identity::become_user;
 use nix::sys::resource::Resource;
 
 use super::fixture::{RW, SHARED, pages};
@@ -85,9 +85,9 @@ fn map_locked_is_bounded_by_the_limit() -> Outcome {
     let page = page_size();
     let again = object.name().to_owned();
     let (user, group) = second_user();
-    conformance::sys::node::fchown(&object, user, group)?;
+    conformance::sys::path::attributes::fchown(&object, user, group)?;
     let seen = with_limit(3, |_| {
-        let opened = conformance::sys::shm::shm_open(&again, OFlag::O_RDWR, 0)?;
+        let opened = conformance::sys::memory::shm::shm_open(&again, OFlag::O_RDWR, 0)?;
         let map = |count: usize| Region::map(&opened, count * page, RW, SHARED | MapFlags::MAP_LOCKED, 0);
         let refused = map(4).map(drop);
         let locked = map(3)?;

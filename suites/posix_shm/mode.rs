@@ -3,9 +3,12 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{fchmod, ftruncate, permissions, umask};
-use conformance::sys::region::Region;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::region::Region;
+use conformance::sys::path::attributes::fchmod;
+use conformance::sys::path::node::umask;
+use conformance::sys::path::status::permissions;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents, size_of_object};
@@ -99,7 +102,7 @@ fn fchmod_requires_the_owner() -> Outcome {
     let unrelated = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
         let object = name.open(OFlag::O_RDWR, 0)?;
-        Ok::<_, Errno>((fchmod(&object, 0o777), conformance::sys::node::fchown(&object, user, group)))
+        Ok::<_, Errno>((fchmod(&object, 0o777), conformance::sys::path::attributes::fchown(&object, user, group)))
     })?;
     expect_eq!(unrelated.join()?, Ok((Err(EPERM), Err(EPERM))));
     let status = fstat(&object)?;

@@ -3,7 +3,7 @@
 
 use conformance::fault::model::{Subject, follows_its_model};
 use conformance::prelude::*;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::Region;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
@@ -234,7 +234,7 @@ impl Subject for Real {
         let (descriptors, mappings) = (self.descriptors.len(), self.mappings.len());
         match step {
             Step::Resize { descriptor, size } => {
-                let resized = conformance::sys::node::ftruncate(&self.descriptors[descriptor % descriptors], offset(size));
+                let resized = conformance::sys::fd::size::ftruncate(&self.descriptors[descriptor % descriptors], offset(size));
                 expect_eq!(resized, Ok(()));
             }
             Step::Store { mapping, place, length, byte } => {

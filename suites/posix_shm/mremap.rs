@@ -1,7 +1,7 @@
 //! `mremap` on mappings of shared memory objects: a longer, shorter or moved mapping still shows the same object.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
+use conformance::sys::memory::region::{MapFlags, Region};
 
 use super::fixture::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
 
@@ -64,7 +64,7 @@ fn shrinking_keeps_the_address() -> Outcome {
     let (_reader, writer) = pipe()?;
     let child = Participant::spawn("owner of the mapping", (dup(&object)?, writer), |(object, writer), _| {
         let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
-        let watch = region.alias();
+        let watch = region.whereabouts();
         let shrunk = region.resize(page, false).map_err(|(_, errno)| errno)?;
         let at = watch.offset_of(&shrunk);
         // Directly after `mremap`: later allocations may be placed into the unmapped range.

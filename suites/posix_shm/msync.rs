@@ -1,7 +1,7 @@
 //! `msync` on shared mappings of shared memory objects: accepted flags and ranges, errors, and the bytes afterwards.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MsFlags, Region};
+use conformance::sys::memory::region::{MsFlags, Region};
 use rstest::rstest;
 
 use super::fixture::{R, RW, SHARED, contents, pages};
@@ -63,7 +63,7 @@ fn rejects_ranges_with_an_unmapped_page(#[case] hole: usize) -> Outcome {
 #[conformance::test(posix = "msync")]
 fn accepts_read_only_mappings() -> Outcome {
     let object = pages(1)?;
-    let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
+    let reader = conformance::sys::memory::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&reader, page_size(), R, SHARED, 0)?;
     expect_eq!((region.sync(0, page_size(), MsFlags::MS_SYNC), region.read(0, 9)), (Ok(()), pattern(9)));
     Ok(())

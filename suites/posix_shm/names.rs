@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, size_of_object};
@@ -43,7 +43,7 @@ fn accepts_255_characters() -> Outcome {
 }
 
 fn ftruncate_to(object: &OwnedFd, size: i64) -> Result<(), Errno> {
-    conformance::sys::node::ftruncate(object, size)
+    conformance::sys::fd::size::ftruncate(object, size)
 }
 
 /// `shm_open` and `shm_unlink` fail with `ENAMETOOLONG` for a name of 256 characters after the slash. An object whose name is the
@@ -189,8 +189,7 @@ fn may_accept_other_leading_slashes(#[case] what: &str, #[case] beginning: &str)
 fn may_be_shared_with_named_semaphores() -> Outcome {
     let name = Name::new("semaphore");
     let _object = name.open(CREATE_NEW, 0o600)?;
-    let semaphore = std::ffi::CString::new(name.text()).map_err(|_| EINVAL)?;
-    let removed = conformance::sys::leftovers::unlink_semaphore(&semaphore);
+    let removed = conformance::sys::semaphore::sem_unlink(name.text());
     observe!("posix_shm.removed-by-sem_unlink", removed.is_ok());
     expect_eq!(name.visit(OFlag::O_RDONLY).is_err(), removed.is_ok());
     Ok(())

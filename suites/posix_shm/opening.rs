@@ -1,8 +1,9 @@
 //! `shm_open` flags: which create, open, truncate or reject a shared memory object, and the flags of the new descriptor.
 
 use conformance::prelude::*;
-use conformance::sys::node::{ftruncate, permissions};
-use conformance::sys::shm::shm_open;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages, size_of_object};

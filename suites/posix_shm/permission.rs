@@ -3,9 +3,9 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{fchmod, fchown};
-use conformance::sys::shm::shm_open;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::attributes::{fchmod, fchown};
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{getegid, geteuid, seteuid};
 use proptest::sample::select;
 use rstest::rstest;
@@ -194,9 +194,9 @@ fn open_descriptors_are_not_checked_again() -> Outcome {
         let open = shm_open(object.name(), OFlag::O_RDWR, 0)?;
         link.meet("open");
         let later = shm_open(object.name(), OFlag::O_RDONLY, 0).map(drop);
-        let mapping = conformance::sys::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"after");
-        Ok::<_, Errno>((later, conformance::sys::node::ftruncate(&open, 5)))
+        Ok::<_, Errno>((later, conformance::sys::fd::size::ftruncate(&open, 5)))
     })?;
     owner.until_reached("open")?;
     fchmod(&object, 0)?;
@@ -215,7 +215,7 @@ fn unlink_requires_the_owner() -> Outcome {
     let (user, group) = second_user();
     let unrelated = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
-        Ok::<_, Errno>(conformance::sys::shm::shm_unlink(object.name()))
+        Ok::<_, Errno>(conformance::sys::memory::shm::shm_unlink(object.name()))
     })?;
     expect_eq!(unrelated.join()?, Ok(Err(EACCES)));
     let found = shm_open(object.name(), OFlag::O_RDONLY, 0);

@@ -2,8 +2,8 @@
 //! replaced or removed, and that the neighbouring pages stay.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages};
 
@@ -105,7 +105,7 @@ fn map_fixed_rejects_unaligned_address() -> Outcome {
 fn failed_map_fixed_keeps_the_neighbours() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
-    let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
+    let reader = conformance::sys::memory::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
     expect_eq!(region.place(page, &reader, page, RW, SHARED | FIXED, 0), Err(EACCES));
     region.write(0, b"<");

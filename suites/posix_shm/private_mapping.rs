@@ -1,8 +1,8 @@
 //! `mmap` with `MAP_PRIVATE` on shared memory objects: stores go to a private copy of the page, which no other mapping shows.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{PRIVATE, RW, contents, pages};
 

@@ -2,9 +2,9 @@
 //! access.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::memory::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};

@@ -2,8 +2,8 @@
 //! again.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::shm::SharedMemory;
 
 /// An object of two pages that contain the pattern.
 fn two_pages() -> Result<SharedMemory, Errno> {

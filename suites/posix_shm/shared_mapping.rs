@@ -2,8 +2,8 @@
 //! descriptor is closed and the name is unlinked.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use proptest::collection::vec;
 use rstest::rstest;
 
@@ -188,7 +188,7 @@ fn allows_a_hundred_mappings_of_one_page() -> Outcome {
 #[conformance::test(posix = "mmap", level = observed)]
 fn may_allow_execution() -> Outcome {
     let object = pages(1)?;
-    let seen = Region::map(&object, page_size(), R | conformance::sys::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
+    let seen = Region::map(&object, page_size(), R | conformance::sys::memory::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
     expect_matches!(seen, Ok(()) | Err(EPERM | EACCES | EINVAL | EOPNOTSUPP));
     observe!("posix_shm.executable", format!("{seen:?}"));
     Ok(())

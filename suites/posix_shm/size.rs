@@ -2,9 +2,9 @@
 //! zeros.
 
 use conformance::prelude::*;
-use conformance::sys::node::ftruncate;
-use conformance::sys::region::Region;
-use conformance::sys::shm::shm_open;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::shm_open;
 use nix::sys::resource::Resource;
 use proptest::collection::vec;
 use rstest::rstest;

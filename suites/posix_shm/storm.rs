@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::process::Pause;
-use conformance::sys::mapping::Mapping;
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::memory::mapping::Mapping;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 
 use super::fixture::{CREATE, Name, contents};
 
@@ -94,13 +94,13 @@ fn name_stays_usable_across_kills() -> Outcome {
             loop {
                 match shm_open(text, CREATE | OFlag::O_EXCL, 0o600) {
                     Ok(object) => {
-                        conformance::sys::node::ftruncate(&object, 16)?;
+                        conformance::sys::fd::size::ftruncate(&object, 16)?;
                         Mapping::new(&object, 16, Access::ReadWrite)?.write(0, &[b'm'; 16]);
                     }
                     Err(EEXIST) => {}
                     Err(other) => return Err(other),
                 }
-                match conformance::sys::shm::shm_unlink(text) {
+                match conformance::sys::memory::shm::shm_unlink(text) {
                     Ok(()) | Err(ENOENT) => {}
                     Err(other) => return Err(other),
                 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use conformance::prelude::*;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
 use proptest::collection::vec;
 
 use super::fixture::{contents, pages};
@@ -57,7 +57,7 @@ fn counts_every_atomic_addition() -> Outcome {
     let processes = (0..4)
         .map(|number| {
             Participant::spawn(&format!("process {number}"), dup(&object)?, |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 for _ in 0..EACH {
                     mapping.word(3).fetch_add(1, Relaxed);
@@ -87,7 +87,7 @@ fn compare_exchange_succeeds_once_per_word() -> Outcome {
     let processes = (1..=4_u32)
         .map(|number| {
             Participant::spawn(&format!("process {number}"), dup(&object)?, move |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 let words = u32::try_from(page_size() / 4).unwrap_or(0);
                 Ok::<_, Errno>(
@@ -122,7 +122,7 @@ fn release_store_orders_earlier_stores() -> Outcome {
     const LAST: u32 = 3000;
     let object = zeros(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |own, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
         for number in 1..=LAST {
             mapping.word(page_size() / 4).store(number, Relaxed);
             mapping.word(0).store(number, Release);
@@ -160,7 +160,8 @@ fn stores_stay_after_the_writer_is_killed() -> Outcome {
             expected[*at..at + bytes.len()].copy_from_slice(bytes);
         }
         let writer = Participant::spawn("writer", dup(&object)?, |own, link| -> () {
-            let mapping = conformance::sys::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
+            let mapping =
+                conformance::sys::memory::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
             for (at, bytes) in &stores {
                 mapping.write(*at, bytes);
             }
@@ -180,11 +181,11 @@ fn stores_stay_after_the_writer_is_killed() -> Outcome {
 fn stores_reach_the_unlinked_object() -> Outcome {
     let old = pages(1)?;
     let mapping = old.map(page_size(), Access::Read)?;
-    conformance::sys::shm::shm_unlink(old.name())?;
+    conformance::sys::memory::shm::shm_unlink(old.name())?;
     let new = SharedMemory::create(old.name())?;
     new.set_size(page_size())?;
     let writer = Participant::spawn("writer", dup(&old)?, |old, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"old");
         Ok::<_, Errno>(())
     })?;

@@ -2,15 +2,15 @@
 
 use conformance::prelude::*;
 #[cfg(has_barriers)]
-use conformance::sys::pthread_attributes::BarrierAttributes;
-use conformance::sys::pthread_attributes::{ConditionAttributes, LockAttributes, MutexAttributes};
-use conformance::sys::pthread_attributes::{ERRORCHECK, NORMAL, PRIO_INHERIT, PRIO_NONE, PRIVATE, RECURSIVE, SHARED};
+use conformance::sys::pthread::attributes::BarrierAttributes;
+use conformance::sys::pthread::attributes::{ConditionAttributes, LockAttributes, MutexAttributes};
+use conformance::sys::pthread::attributes::{ERRORCHECK, NORMAL, PRIO_INHERIT, PRIO_NONE, PRIVATE, RECURSIVE, SHARED};
 #[cfg(has_lock_preference)]
-use conformance::sys::pthread_attributes::{PREFER_READERS, PREFER_WRITERS};
+use conformance::sys::pthread::attributes::{PREFER_READERS, PREFER_WRITERS};
 #[cfg(has_robust_mutexes)]
-use conformance::sys::pthread_attributes::{ROBUST, STALLED};
+use conformance::sys::pthread::attributes::{ROBUST, STALLED};
 #[cfg(has_timed_locks)]
-use conformance::sys::pthread_time::{Clock, PROCESSOR_TIME};
+use conformance::sys::time::{Clock, PROCESSOR_TIME};
 use rstest::rstest;
 
 /// Values that no attribute has.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_meeting::{Passed, SharedBarrier};
+use conformance::sys::pthread::barrier::{Passed, SharedBarrier};
 use rstest::rstest;
 
 use super::fixture::{disturb, map_elsewhere, named_memory};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
 
 use super::condition_fixture::{ALL_OK, PERMITS, RETURNED, Scene, WAITING};

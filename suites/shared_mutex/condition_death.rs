@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 #[cfg(has_robust_mutexes)]
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
 
 #[cfg(has_robust_mutexes)]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 
 use super::fixture::{Kind, LockUnlock};
 

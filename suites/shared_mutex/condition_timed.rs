@@ -7,8 +7,8 @@ use std::time::Duration;
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::pthread::condition::SharedCondition;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 use super::condition_fixture::Scene;
@@ -63,7 +63,7 @@ fn expires_on_the_clock_attribute(#[values(Clock::Realtime, Clock::Monotonic)] c
     while waited.is_ok() {
         waited = condition.timed_wait(&mutex, until);
     }
-    let now = clock.now()?;
+    let now = Time::now(clock)?;
     expect_eq!((waited, mutex.unlock()), (Err(ETIMEDOUT), Ok(())));
     expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
     Ok(())
@@ -87,7 +87,7 @@ fn clockwait_expires_on_the_given_clock(
     while waited.is_ok() {
         waited = condition.clock_wait(&mutex, argument.id(), until);
     }
-    let now = argument.now()?;
+    let now = Time::now(argument)?;
     expect_eq!(waited, Err(ETIMEDOUT));
     expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
     expect_eq!([mutex.unlock(), mutex.unlock()], [Ok(()), Err(EPERM)]);
@@ -102,7 +102,7 @@ fn clockwait_rejects_cpu_time_and_unknown_clocks() -> Outcome {
     let Scene { mutex, condition } = Scene::new(Kind::Errorcheck)?;
     let until = far_deadline()?;
     expect_eq!(mutex.lock(), Ok(()));
-    let clocks = [conformance::sys::pthread_time::PROCESSOR_TIME, 4711];
+    let clocks = [conformance::sys::time::PROCESSOR_TIME, 4711];
     expect_eq!(clocks.map(|clock| condition.clock_wait(&mutex, clock, until)), [Err(EINVAL); 2]);
     expect_eq!([mutex.unlock(), mutex.unlock()], [Ok(()), Err(EPERM)]);
     Ok(())
@@ -155,12 +155,12 @@ fn relocks_the_mutex_before_it_reports_etimedout(#[values(Kind::Normal, Kind::Pr
         let until = Clock::Realtime.after(Duration::from_millis(milliseconds))?;
         let waiter = waiter(&mutex, &condition, until)?;
         expect_eq!(mutex.lock(), Ok(()));
-        if Clock::Realtime.now()? >= until {
+        if Time::now(Clock::Realtime)? >= until {
             // This process was too slow to lock the mutex before the deadline.
             continue;
         }
         let mut pause = Pause::default();
-        while Clock::Realtime.now()? <= until {
+        while Time::now(Clock::Realtime)? <= until {
             pause.sleep();
         }
         expect_eq!(waiter.until_settled()?, Settled::Blocked);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -64,7 +64,7 @@ fn loses_no_increment(
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setpshared(3)")]
 fn loses_no_increment_under_timed_locks(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;
     let count = |(), _: &Link| {

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
-use conformance::sys::pthread_time::{Clock, Time};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 
 /// The type of a mutex, or its protocol where that decides how it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
 #[cfg(has_robust_mutexes)]
@@ -34,7 +34,7 @@ impl Backing {
                 let memory = SharedMemory::create(&unique_name("backing"))?;
                 memory.set_size(page)?;
                 if matches!(self, Backing::UnlinkedPosixShm) {
-                    conformance::sys::shm::shm_unlink(memory.name())?;
+                    conformance::sys::memory::shm::shm_unlink(memory.name())?;
                 }
                 map(&|| memory.map(page, Access::ReadWrite))
             }

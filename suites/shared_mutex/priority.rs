@@ -3,11 +3,11 @@
 
 use conformance::prelude::*;
 #[cfg(has_priority_ceilings)]
+use conformance::sys::process::scheduling::fifo_priorities;
+use conformance::sys::process::scheduling::{effective_priority, run_fifo};
+#[cfg(has_priority_ceilings)]
 use conformance::sys::pthread::MutexAttributes;
 use conformance::sys::pthread::{SharedMutex, attributes};
-#[cfg(has_priority_ceilings)]
-use conformance::sys::pthread_priority::fifo_priorities;
-use conformance::sys::pthread_priority::{effective_priority, run_fifo};
 use rstest::rstest;
 
 use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
@@ -130,7 +130,7 @@ fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
 /// `ETIMEDOUT`, the owner runs at the highest priority of the remaining waiters, or at its own if there are none.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_ends_with_the_waiter() -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     let mutex = Kind::PrioInherit.mutex()?;
     let owner = owner(&mutex)?;
     let (_numbers, order) = pipe()?;

@@ -196,7 +196,7 @@ fn waiter_gets_enotrecoverable(
 fn failed_lock_attempts_forget_no_waiter(
     #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
 ) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+    use conformance::sys::time::Clock;
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;
     let wait = |name: &str| {

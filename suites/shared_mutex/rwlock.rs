@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 #[cfg(has_lock_preference)]
 use conformance::process::Pause;
-use conformance::sys::pthread_rwlock::{SharedLock, Wish};
+use conformance::sys::pthread::rwlock::{SharedLock, Wish};
 use proptest::prelude::*;
 use rstest::rstest;
 

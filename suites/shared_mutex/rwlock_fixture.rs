@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::process::Pause;
-use conformance::sys::pthread_rwlock::{SharedLock, Wish};
+use conformance::sys::pthread::rwlock::{SharedLock, Wish};
 
 /// A lock in memory that is shared with all participants.
 pub fn rwlock() -> Result<SharedLock, Errno> {
@@ -14,7 +14,7 @@ pub fn rwlock() -> Result<SharedLock, Errno> {
 /// A lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`.
 #[cfg(has_lock_preference)]
 pub fn rwlock_that_prefers_writers() -> Result<SharedLock, Errno> {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
+    use conformance::sys::pthread::attributes::PREFER_WRITERS;
     SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_rwlock::Wish;
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::pthread::rwlock::Wish;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
 #[cfg(has_clock_locks)]
@@ -59,7 +59,7 @@ fn expires_at_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> Outcome {
     let holder = holder(&lock, held)?;
     let until = Clock::Realtime.after(Duration::from_millis(2))?;
     let returned = lock.timed_lock(mode, until);
-    let now = Clock::Realtime.now()?;
+    let now = Time::now(Clock::Realtime)?;
     expect_eq!(returned, Err(ETIMEDOUT));
     expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
     // The writer whose deadline has passed no longer holds back readers.
@@ -117,7 +117,7 @@ fn clocklock_expires_on_the_given_clock(
     let holder = holder(&lock, Wish::Write)?;
     let until = clock.after(Duration::from_millis(2))?;
     let returned = lock.clock_lock(mode, clock.id(), until);
-    let now = clock.now()?;
+    let now = Time::now(clock)?;
     expect_eq!(returned, Err(ETIMEDOUT));
     expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
     let later = clock.after(FAR_AHEAD)?;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::process::Pause;
-use conformance::sys::pthread_meeting::SharedSpinLock;
+use conformance::sys::pthread::spin_lock::SharedSpinLock;
 
 use super::fixture::{map_elsewhere, named_memory};
 

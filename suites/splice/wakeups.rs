@@ -2,7 +2,7 @@
 //! `inotify`.
 
 use conformance::prelude::*;
-use conformance::sys::inotify::Watch;
+use conformance::sys::path::inotify::Watch;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use rstest::rstest;
 

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MessageQueue, find_queue};
+use conformance::sys::sysv::msg::{MessageQueue, find_queue};
 
 /// `msgctl` with `IPC_RMID` makes `msgsnd` blocked on the full queue and `msgrcv` blocked for a message of any type, one type or
 /// several types fail with `EIDRM`. Processes blocked on another queue stay blocked.

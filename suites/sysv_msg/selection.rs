@@ -4,7 +4,7 @@
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MSG_NOERROR, Message, MessageQueue};
+use conformance::sys::sysv::msg::{MSG_NOERROR, Message, MessageQueue};
 use proptest::prelude::{Strategy, any, prop_oneof};
 
 /// A message of type 4 leaves `msgrcv` for type 2 and `msgrcv` for type -3 blocked and stays in the queue. A message of type 3

@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_sem::{Operation, SemaphoreSet, find_set};
+use conformance::sys::sysv::sem::{Operation, SemaphoreSet, find_set};
 
 /// `semctl` with `IPC_RMID` makes every blocked `semop` on the set fail with `EIDRM`, whether the call waits for a larger value,
 /// for zero, or for two semaphores.

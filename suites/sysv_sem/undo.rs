@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_sem::{Operation, SemaphoreSet};
+use conformance::sys::sysv::sem::{Operation, SemaphoreSet};
 use proptest::prelude::any;
 
 /// If a process is killed that has decremented a semaphore from 1 to 0 with `SEM_UNDO`, one `semop` that is blocked to decrement

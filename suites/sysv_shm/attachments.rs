@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::Segment;
+use conformance::sys::sysv::shm::Segment;
 use rstest::rstest;
 
 /// Every `shmat` increases `shm_nattch` by 1, also a second one by the same process, and every `shmdt` decreases it by 1. Both

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::{Segment, shmget};
+use conformance::sys::sysv::shm::{Segment, shmget};
 
 /// After `shmctl` with `IPC_RMID` on an attached segment, a byte that one attached process stores in the memory is read by
 /// another attached process.
@@ -63,7 +63,7 @@ fn ipc_rmid_invalidates_an_unattached_id() -> Outcome {
 #[cfg(has_doomed_segments)]
 #[conformance::test(man = "shmctl(2)")]
 fn last_detach_destroys_a_removed_segment() -> Outcome {
-    use conformance::sys::sysv_shm::SHM_DEST;
+    use conformance::sys::sysv::shm::SHM_DEST;
 
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;

@@ -2,7 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_msg::MessageQueue;
+use conformance::sys::sysv::msg::MessageQueue;
 use rstest::rstest;
 
 use common::sysv::{Kind, run};

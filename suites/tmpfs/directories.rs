@@ -3,8 +3,9 @@
 //! The cases use the temporary directory of the case, which is a tmpfs wherever the sandbox can mount one.
 
 use conformance::prelude::*;
-use conformance::sys::names::{EXCHANGE, link, mkdir, names_in, rename_with, rmdir, some_names, symlink};
-use conformance::sys::node::{set_times, times};
+use conformance::sys::path::attributes::set_times;
+use conformance::sys::path::names::{EXCHANGE, link, mkdir, names_in, rename_with, rmdir, some_names, symlink};
+use conformance::sys::path::status::times;
 use nix::unistd::Whence;
 
 use common::memory_file::{content, named, under};

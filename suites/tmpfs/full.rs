@@ -4,11 +4,13 @@
 use std::io::IoSlice;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, fallocate, pages_of, pwritev};
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::names::names_in;
+use conformance::sys::fd::io::pwritev;
+use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
+use conformance::sys::memory::mapping;
+use conformance::sys::memory::mapping::Faults;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::path::names::names_in;
 use conformance::sys::semaphore::Semaphore;
-use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, offset, size};

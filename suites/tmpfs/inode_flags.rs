@@ -7,12 +7,15 @@
 use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sandbox::second_user;
-use conformance::sys::fallocate::{Allocate, fallocate, reopen};
-use conformance::sys::identity::become_user;
-use conformance::sys::inode_flags::{APPEND, COMPRESSED, IMMUTABLE, NO_ATIME, NO_DUMP, flags, set_flags, status};
-use conformance::sys::names::{link, mkdir, set_attribute};
-use conformance::sys::node::{chmod, fchmod, fchown, set_times, set_times_through, times, truncate};
-use conformance::sys::region::Region;
+use conformance::sys::fd::size::{Allocate, fallocate};
+use conformance::sys::memory::region::Region;
+use conformance::sys::path::attributes::{chmod, fchmod, fchown, set_times, set_times_through, truncate};
+use conformance::sys::path::inode_flags::{APPEND, COMPRESSED, IMMUTABLE, NO_ATIME, NO_DUMP, flags, set_flags, status};
+use conformance::sys::path::names::{link, mkdir};
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::times;
+use conformance::sys::path::xattr::set_attribute;
+use conformance::sys::process::identity::become_user;
 use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::unistd::{Gid, Uid};
 use rstest::rstest;
@@ -145,7 +148,7 @@ fn append_only_allows_only_appending() -> Outcome {
         open(&path, OFlag::O_RDWR).map(drop),
         open(&path, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_TRUNC).map(drop),
         truncate(&path, 1),
-        conformance::sys::node::ftruncate(&file, 1),
+        conformance::sys::fd::size::ftruncate(&file, 1),
         fallocate(&file, Allocate::FALLOC_FL_PUNCH_HOLE | Allocate::FALLOC_FL_KEEP_SIZE, 0, 1),
         fchmod(&file, 0o640),
         set_times(&path, 1, 1),

@@ -2,10 +2,9 @@
 //! become free, and inode numbers.
 
 use conformance::prelude::*;
-use conformance::sys::names::{
-    WHITEOUT, attribute, link, link_open, mkdir, names_in, readlink, remove_attribute, rename_with, rmdir, set_attribute, symlink,
-};
-use conformance::sys::node::lstat;
+use conformance::sys::path::names::{WHITEOUT, link, link_open, mkdir, names_in, readlink, rename_with, rmdir, symlink};
+use conformance::sys::path::status::lstat;
+use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use nix::sys::stat::SFlag;
 
 use common::memory_file::{Small, offset};

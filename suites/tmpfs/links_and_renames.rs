@@ -3,10 +3,10 @@
 //! The cases use the temporary directory of the case, which is a tmpfs wherever the sandbox can mount one.
 
 use conformance::prelude::*;
-use conformance::sys::names::{
+use conformance::sys::path::names::{
     EXCHANGE, NO_REPLACE, link, link_open, mkdir, names_in, readlink, readlink_into, rename_with, rmdir, symlink,
 };
-use conformance::sys::node::lstat;
+use conformance::sys::path::status::lstat;
 use rstest::rstest;
 
 use common::memory_file::{content, named, offset, under};

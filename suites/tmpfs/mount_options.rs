@@ -2,8 +2,8 @@
 //! `statfs` and `/proc/self/mountinfo` show.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::tmpfs::{Space, Tmpfs};
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::path::tmpfs::{Space, Tmpfs};
 use rstest::rstest;
 
 use common::memory_file::{FILLING, Small, content, offset};
@@ -95,7 +95,7 @@ fn rejects_invalid_options(#[case] options: &str) -> Outcome {
 /// these options the mode is 1777.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
-    use conformance::sys::node::permissions;
+    use conformance::sys::path::status::permissions;
     let plain = Small::with("size=1m")?;
     let chosen = Small::with("size=1m,mode=2750,uid=12,gid=34")?;
     let root = |small: &Small| stat(small.mount().path()).map(|status| (permissions(&status), status.st_uid, status.st_gid));

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use rstest::rstest;
 
 use common::memory_file::{Small, offset};

@@ -4,7 +4,8 @@ use std::io::{Read, Write, pipe};
 use std::time::Duration;
 
 use conformance::sandbox::{Isolation, IsolationChoice, Leak, Sandbox, choose, fork_worker};
-use conformance::sys::fork::{Forked, exit_now, fork, in_child, wait};
+use conformance::sys::process::fork::{Forked, exit_now, fork, in_child};
+use conformance::sys::process::wait::wait;
 
 /// A check panics where it fails, and returns why it cannot be made here.
 pub type Check = fn() -> Result<(), String>;

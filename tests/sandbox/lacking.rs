@@ -4,8 +4,8 @@ use std::path::Path;
 
 use conformance::case::Need;
 use conformance::sandbox::{Isolation, IsolationChoice, Probes, choose};
-use conformance::sys::fork::in_child;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::fork::in_child;
+use conformance::sys::process::identity::become_user;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};

@@ -20,6 +20,6 @@ const NAMESPACES: [&[(&str, harness::Check)]; 3] = [private::CHECKS, kill::CHECK
 const NAMESPACES: [&[(&str, harness::Check)]; 0] = [];
 
 fn main() {
-    conformance::sys::fork::count_foreign_threads();
+    conformance::sys::process::threads::count_foreign_threads();
     harness::run(&[leftovers::CHECKS, &NAMESPACES.concat()].concat())
 }

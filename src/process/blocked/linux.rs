@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use super::look::{CallNumber, Look, SystemCall};
 use crate::process::context::weak_evidence;
-use crate::sys::procfs::{self, Stat};
+use crate::sys::process::procfs::{self, Stat};
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
     if !shown() {

@@ -6,7 +6,7 @@ use std::mem::{MaybeUninit, size_of};
 use nix::unistd::Pid;
 
 use super::look::{CallNumber, Look, SystemCall};
-use crate::sys::fork::has_ended;
+use crate::sys::process::fork::has_ended;
 
 pub(super) fn look(process: Pid, _thread: Pid) -> Look {
     if has_ended(process).unwrap_or(false) {

@@ -11,7 +11,7 @@ use crate::process::context::{happened, scaled, weak_evidence};
 use crate::process::link::FromParticipant;
 use crate::process::pause::Pause;
 use crate::sys::Errno;
-use crate::sys::fork::has_ended;
+use crate::sys::process::wait::has_ended;
 
 /// Where a participant has come to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

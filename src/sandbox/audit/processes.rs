@@ -14,8 +14,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::sandbox::leak::{Leak, LeakKind};
-use crate::sys::fork::{Forked, exit_now, fork, in_child};
-use crate::sys::procfs::{self, Stat, Status};
+use crate::sys::process::fork::{Forked, exit_now, fork, in_child};
+use crate::sys::process::procfs::{self, Stat, Status};
 
 /// Which processes are the worker's, and how they can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

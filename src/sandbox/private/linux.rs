@@ -18,8 +18,8 @@ use crate::process::die_with_parent;
 use crate::sandbox::needs::SECOND_USER;
 use crate::sandbox::surroundings::{Marked, Surroundings};
 use crate::sys::Errno;
-use crate::sys::fork::{self, Forked};
-use crate::sys::procfs::shown_id;
+use crate::sys::process::fork::{self, Forked};
+use crate::sys::process::procfs::shown_id;
 
 /// Unused here: each refusal has its own reason.
 pub const NOT_HERE: &str = "no attempt was made";
