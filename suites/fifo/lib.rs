@@ -5,7 +5,7 @@
 //! over both.
 
 #[cfg(linux)]
-mod allocation;
+mod allocation_failure;
 mod attributes;
 mod blocked_open;
 mod broken_pipe;

@@ -5,7 +5,7 @@
 
 #![cfg(linux)]
 
-mod allocation;
+mod allocation_failure;
 mod blocking;
 mod files_and_devices;
 mod invalid_arguments;
