@@ -1,6 +1,7 @@
 //! Fixture: the kinds of object that behave as a pipe, each opened as a read end and a write end.
 
 use conformance::prelude::*;
+use rstest_reuse::template;
 
 /// A kind of object with a read end and a write end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,18 @@ pub enum Kind {
     /// description, so that there is neither end-of-file nor `EPIPE`.
     FifoReadWrite,
 }
+
+/// A case for a pipe and for a FIFO, each with two ends.
+#[template]
+#[export]
+#[rstest]
+fn pipe_and_fifo(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) {}
+
+/// A case for each kind of pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_pipe(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) {}
 
 impl Kind {
     /// Read end and write end, both blocking and without close-on-exec.

@@ -5,6 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use nix::unistd::Whence;
+use rstest_reuse::template;
 
 /// No flag.
 pub const NO_FLAGS: SpliceFlags = SpliceFlags::empty();
@@ -28,6 +29,15 @@ pub enum Supply {
     Vmsplice,
     /// `sendfile` from a file.
     Sendfile,
+}
+
+/// A case for each call that puts bytes into a pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_supply(
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
+) {
 }
 
 impl Supply {
@@ -85,6 +95,12 @@ pub enum Drain {
     Vmsplice,
 }
 
+/// A case for each call that takes bytes out of a pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_drain(#[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain) {}
+
 impl Drain {
     /// Descriptors of a new target; none for `vmsplice`. A target pipe comes with its read end, so that the target has a reader.
     pub fn sink(self) -> Result<Vec<OwnedFd>, Errno> {
@@ -116,6 +132,12 @@ pub enum Backing {
     /// An anonymous file (`memfd_create`).
     Memfd,
 }
+
+/// A case for each kind of file.
+#[template]
+#[export]
+#[rstest]
+fn every_backing(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) {}
 
 impl Backing {
     /// A file with this content, open for reading and writing; its offset is 0.

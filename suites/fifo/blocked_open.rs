@@ -5,8 +5,9 @@ use conformance::prelude::*;
 use conformance::sys::path::attributes::{chmod, set_times};
 use conformance::sys::path::status::{data_times, permissions};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo, Opener};
+use super::fixture::{AccessMode, Fifo, Opener, every_access_mode};
 
 /// How the peer opens the FIFO before it closes it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +20,9 @@ enum Peer {
 
 /// A blocked `open` of one end of a FIFO returns a descriptor when a process opens the opposite end with `O_NONBLOCK`, and the
 /// second `open` returns a descriptor too.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn is_woken_by_a_nonblocking_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_woken_by_a_nonblocking_open(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     let peer = open(fifo.path(), access.opposite().flag() | OFlag::O_NONBLOCK);
@@ -31,9 +32,9 @@ fn is_woken_by_a_nonblocking_open(#[values(AccessMode::ReadOnly, AccessMode::Wri
 }
 
 /// A blocked `open` of a FIFO for reading or writing returns a descriptor when a process opens the FIFO with `O_RDWR`.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)")]
-fn is_woken_by_an_open_read_write(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_woken_by_an_open_read_write(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     let both = open(fifo.path(), OFlag::O_RDWR)?;
@@ -45,12 +46,9 @@ fn is_woken_by_an_open_read_write(#[values(AccessMode::ReadOnly, AccessMode::Wri
 
 /// A blocked `open` of one end of a FIFO returns a descriptor, even if the process that opened the opposite end, or the FIFO with
 /// `O_RDWR`, closes its descriptor at once.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn is_woken_by_a_peer_that_closes_at_once(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-    #[values(Peer::OppositeEnd, Peer::ReadWrite)] peer: Peer,
-) -> Outcome {
+fn is_woken_by_a_peer_that_closes_at_once(access: AccessMode, #[values(Peer::OppositeEnd, Peer::ReadWrite)] peer: Peer) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     let flags = match peer {
@@ -97,9 +95,9 @@ fn writer_finds_epipe_after_a_brief_reader() -> Outcome {
 
 /// Four processes blocked in `open` for the same end of a FIFO stay blocked together, and all four calls return when one process
 /// opens the opposite end.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "fifo(7)")]
-fn all_are_woken_by_one_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn all_are_woken_by_one_open(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let openers = ["first", "second", "third", "fourth"].map(|name| fifo.blocked_open(access, name));
     let openers = openers.into_iter().collect::<Result<Vec<Opener>, _>>()?;
@@ -166,9 +164,9 @@ fn blocked_reader_is_no_writer() -> Outcome {
 
 /// After a process blocked in `open` for reading is killed, `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`. After a
 /// process blocked in `open` for writing is killed, `read` by a new reader returns 0.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn killed_while_blocked_leaves_no_end(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn killed_while_blocked_leaves_no_end(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     fifo.blocked_open(access, "victim")?.kill()?;
     expect_eq!(fifo.is_closed(access), Ok(true));
@@ -177,9 +175,9 @@ fn killed_while_blocked_leaves_no_end(#[values(AccessMode::ReadOnly, AccessMode:
 
 /// After a process blocked in `open` of one end of a FIFO is killed, `open` of the opposite end blocks until another process
 /// opens the first end.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn killed_while_blocked_wakes_no_later_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn killed_while_blocked_wakes_no_later_open(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     fifo.blocked_open(access, "victim")?.kill()?;
     let survivor = fifo.blocked_open(access.opposite(), "survivor")?;
@@ -190,9 +188,9 @@ fn killed_while_blocked_wakes_no_later_open(#[values(AccessMode::ReadOnly, Acces
 
 /// If one of two processes blocked in `open` of the same end of a FIFO is killed, the other stays blocked until the opposite end
 /// is opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn stays_blocked_when_another_is_killed(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn stays_blocked_when_another_is_killed(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let (victim, survivor) = (fifo.blocked_open(access, "victim")?, fifo.blocked_open(access, "survivor")?);
     victim.kill()?;
@@ -205,9 +203,9 @@ fn stays_blocked_when_another_is_killed(#[values(AccessMode::ReadOnly, AccessMod
 
 /// While an `open` of a FIFO is blocked, `chmod`, `utimensat` and `link` of its name and `mkfifo` in its directory return 0, and
 /// `stat` reports the changes.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "chmod", posix = "link")]
-fn does_not_lock_the_name(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn does_not_lock_the_name(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     expect_eq!([chmod(fifo.path(), 0o640), set_times(fifo.path(), 1000, 2000)], [Ok(()); 2]);

@@ -2,8 +2,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
 /// `fcntl(F_GETPIPE_SZ)` of both ends of a FIFO returns the capacity of a new pipe, and an empty FIFO takes exactly that many
 /// bytes.
@@ -20,9 +21,9 @@ fn equals_that_of_a_pipe() -> Outcome {
 
 /// The capacity set by `fcntl(F_SETPIPE_SZ)` through one end of a FIFO is returned by `F_GETPIPE_SZ` for both ends, and for a
 /// descriptor opened later by another hard link.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(man = "F_GETPIPE_SZ(2const)")]
-fn is_shared_by_all_descriptors(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_shared_by_all_descriptors(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     std::fs::hard_link(fifo.path(), fifo.sibling("second"))?;
     let (reader, writer) = fifo.ends()?;

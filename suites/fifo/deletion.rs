@@ -2,8 +2,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo, names_in, open_and_close};
+use super::fixture::{AccessMode, Fifo, every_access_mode, names_in, open_and_close};
 
 /// After `unlink` of the only name of a FIFO, `write` to and `read` from its open ends still transfer data, and `fstat` reports
 /// `st_nlink` 0. `open` of the removed name fails with `ENOENT`.
@@ -54,9 +55,9 @@ fn recreated_name_is_a_new_fifo() -> Outcome {
 
 /// `open` blocked on a FIFO stays blocked when its name is removed and given to a new FIFO that is then opened. `open` of the
 /// opposite end of the old FIFO by another hard link makes the blocked `open` return.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "unlink")]
-fn blocked_open_stays_with_the_unlinked_fifo(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn blocked_open_stays_with_the_unlinked_fifo(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     std::fs::hard_link(fifo.path(), fifo.sibling("kept"))?;
     let opener = fifo.blocked_open(access, "opener")?;
@@ -71,11 +72,9 @@ fn blocked_open_stays_with_the_unlinked_fifo(#[values(AccessMode::ReadOnly, Acce
 
 /// `open` blocked on a FIFO stays blocked when the only name of the FIFO is removed by `unlink`. `SIGTERM` then kills the blocked
 /// process.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "unlink")]
-fn blocked_open_of_an_unlinked_fifo_can_be_killed(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-) -> Outcome {
+fn blocked_open_of_an_unlinked_fifo_can_be_killed(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     expect_eq!(unlink(fifo.path()), Ok(()));
@@ -103,9 +102,9 @@ fn rename_keeps_ends_and_bytes() -> Outcome {
 
 /// `open` blocked on a FIFO stays blocked when the FIFO is renamed by `rename`, and returns a descriptor when the opposite end is
 /// opened by the new name.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "rename")]
-fn rename_keeps_an_open_blocked(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn rename_keeps_an_open_blocked(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     expect_eq!(rename(fifo.path(), &fifo.sibling("new")), Ok(()));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use conformance::prelude::*;
+use rstest_reuse::template;
 
 /// An access mode of `open` for one end of a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,11 @@ pub enum AccessMode {
     /// `O_WRONLY`.
     WriteOnly,
 }
+
+/// A case for each end of a FIFO.
+#[template]
+#[rstest]
+fn every_access_mode(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) {}
 
 impl AccessMode {
     /// The flag of `open`.

@@ -2,14 +2,15 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
 /// A signal handler without `SA_RESTART` makes a blocked `open` of a FIFO fail with `EINTR`, and leaves no reader or writer
 /// behind.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "signal(7)")]
-fn open_is_interrupted_by_a_handler(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn open_is_interrupted_by_a_handler(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = Participant::spawn("opener", (), |(), link| {
         let caught = signal::catch(Signal::SIGUSR1, Restart::No);
@@ -28,11 +29,9 @@ fn open_is_interrupted_by_a_handler(#[values(AccessMode::ReadOnly, AccessMode::W
 
 /// After a signal handler with `SA_RESTART`, a blocked `open` of a FIFO stays blocked, and returns a descriptor when the opposite
 /// end is opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "sigaction", man = "signal(7)")]
-fn open_restarts_after_a_handler_with_sa_restart(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-) -> Outcome {
+fn open_restarts_after_a_handler_with_sa_restart(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = Participant::spawn("opener", (), |(), _| {
         let caught = signal::catch(Signal::SIGUSR1, Restart::Yes);
@@ -48,11 +47,9 @@ fn open_restarts_after_a_handler_with_sa_restart(
 
 /// After a signal that is ignored, by `SIG_IGN` or by default, a blocked `open` of a FIFO stays blocked, and returns a descriptor
 /// when the opposite end is opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn open_stays_blocked_after_an_ignored_signal(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-) -> Outcome {
+fn open_stays_blocked_after_an_ignored_signal(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = Participant::spawn("opener", (), |(), _| {
         signal::ignore(Signal::SIGUSR1)?;
@@ -69,9 +66,9 @@ fn open_stays_blocked_after_an_ignored_signal(
 
 /// After `SIGSTOP` and `SIGCONT`, a blocked `open` of a FIFO stays blocked, and returns a descriptor when the opposite end is
 /// opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn open_stays_blocked_after_a_stop(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn open_stays_blocked_after_a_stop(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     opener.stop()?;
@@ -84,9 +81,9 @@ fn open_stays_blocked_after_a_stop(#[values(AccessMode::ReadOnly, AccessMode::Wr
 
 /// If the opposite end is opened while a process blocked in `open` is stopped, both `open` calls return a descriptor after
 /// `SIGCONT`.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn stopped_open_returns_after_sigcont(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn stopped_open_returns_after_sigcont(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = fifo.blocked_open(access, "opener")?;
     opener.stop()?;

@@ -4,8 +4,9 @@
 use conformance::prelude::*;
 use conformance::sys::path::status::permissions;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo, names_in};
+use super::fixture::{AccessMode, Fifo, every_access_mode, names_in};
 
 /// `open` of a FIFO with `O_TRUNC` leaves the unread bytes in the FIFO.
 #[conformance::test(posix = "open")]
@@ -46,11 +47,9 @@ fn o_creat_opens_an_existing_fifo() -> Outcome {
 }
 
 /// `open` with `O_CREAT` of an existing FIFO for reading or writing blocks until the opposite end is opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn o_creat_blocks_until_the_opposite_end_opens(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-) -> Outcome {
+fn o_creat_blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let opener = Participant::spawn("opener", (), |(), _| create(fifo.path(), access.flag(), 0o600).map(drop))?;
     opener.until_blocked()?;
@@ -61,9 +60,9 @@ fn o_creat_blocks_until_the_opposite_end_opens(
 
 /// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking, and leaves no reader or writer
 /// behind.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn o_excl_fails_without_blocking(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn o_excl_fails_without_blocking(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     expect_eq!(create(fifo.path(), access.flag() | OFlag::O_EXCL, 0o600).map(drop), Err(EEXIST));
     expect_eq!(fifo.is_closed(access), Ok(true));

@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
 /// `open` of a FIFO with `O_RDONLY` blocks until a writer opens. The returned descriptor has no `O_NONBLOCK` set and reads the
 /// bytes of the writer.
@@ -91,11 +92,9 @@ fn nonblocking_for_writing_succeeds_with_reader(#[case] reading: OFlag) -> Outco
 }
 
 /// Two `open` calls for the same end of a FIFO both return a descriptor without blocking while the opposite end is open.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn does_not_block_while_the_opposite_end_is_open(
-    #[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode,
-) -> Outcome {
+fn does_not_block_while_the_opposite_end_is_open(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let _ends = fifo.ends()?;
     let first = open(fifo.path(), access.flag());
@@ -107,9 +106,9 @@ fn does_not_block_while_the_opposite_end_is_open(
 
 /// `open` of a FIFO for reading or writing returns a descriptor without blocking while another descriptor of the FIFO is open
 /// with `O_RDWR`.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)")]
-fn does_not_block_while_open_read_write(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn does_not_block_while_open_read_write(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let both = open(fifo.path(), OFlag::O_RDWR);
     expect_eq!(both.as_ref().map(|_| ()), Ok(()));
@@ -121,9 +120,9 @@ fn does_not_block_while_open_read_write(#[values(AccessMode::ReadOnly, AccessMod
 
 /// After all descriptors of a FIFO are closed, the next `open` for reading or writing blocks until the opposite end is opened
 /// again.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn blocks_again_after_the_last_close(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn blocks_again_after_the_last_close(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     drop(fifo.ends()?);
     drop(fifo.read_write()?);
@@ -135,9 +134,9 @@ fn blocks_again_after_the_last_close(#[values(AccessMode::ReadOnly, AccessMode::
 
 /// `open` of a FIFO for reading blocks while only readers have the FIFO open, and `open` for writing blocks while only writers
 /// do. Each returns when the opposite end is opened.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn blocks_while_only_the_same_end_is_open(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn blocks_while_only_the_same_end_is_open(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let (_stays, goes) = if access == AccessMode::ReadOnly { (reader, writer) } else { (writer, reader) };
@@ -149,9 +148,9 @@ fn blocks_while_only_the_same_end_is_open(#[values(AccessMode::ReadOnly, AccessM
 }
 
 /// `open` blocked on one FIFO stays blocked when another FIFO in the same directory is opened with `O_RDWR`.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn is_not_woken_by_another_fifo(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_not_woken_by_another_fifo(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     mkfifo(&fifo.sibling("other"), 0o600)?;
     let opener = fifo.blocked_open(access, "opener")?;
@@ -164,9 +163,9 @@ fn is_not_woken_by_another_fifo(#[values(AccessMode::ReadOnly, AccessMode::Write
 
 /// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking, and leaves no reader
 /// or writer behind.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn fails_at_the_descriptor_limit(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn fails_at_the_descriptor_limit(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let file: OwnedFd = std::fs::File::open(fifo.directory())?.into();
     let opener = Participant::spawn("opener", file, |file, _| {

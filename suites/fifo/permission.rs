@@ -9,9 +9,10 @@ use nix::sys::stat::SFlag;
 use nix::unistd::{getegid, geteuid};
 use proptest::sample::select;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::creation::Call;
-use super::fixture::{AccessMode, Fifo, names_in, open_and_close};
+use super::fixture::{AccessMode, Fifo, every_access_mode, names_in, open_and_close};
 
 /// The class of the second user for a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +92,9 @@ fn is_that_of_the_callers_class_for_every_mode() -> Outcome {
 
 /// `open` of a FIFO for reading or writing by a user without permission fails with `EACCES` without blocking. An `open` of the
 /// opposite end by another process stays blocked.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_checked_before_blocking(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_checked_before_blocking(access: AccessMode) -> Outcome {
     let fifo = fifo_for(Class::Other, 0o770)?;
     let (user, group) = second_user();
     let peer = fifo.blocked_open(access.opposite(), "peer")?;
@@ -196,9 +197,9 @@ fn fchmod_applies_to_the_next_open() -> Outcome {
 
 /// `open` blocked on a FIFO returns a descriptor when the opposite end is opened, even if `chmod` removed the permission of the
 /// caller after the call blocked.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_not_checked_again_after_blocking(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn is_not_checked_again_after_blocking(access: AccessMode) -> Outcome {
     let fifo = fifo_for(Class::Other, 0o606)?;
     let (user, group) = second_user();
     let opener = Participant::spawn("opener", (), |(), _| {

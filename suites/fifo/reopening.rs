@@ -6,8 +6,9 @@ use conformance::sandbox::second_user;
 use conformance::sys::path::attributes::chmod;
 use conformance::sys::process::identity::become_user;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{AccessMode, Fifo};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
 /// The link in `/proc` to a descriptor of the calling process.
 fn link_to(end: &OwnedFd) -> PathBuf {
@@ -56,9 +57,9 @@ fn creates_a_new_description() -> Outcome {
 
 /// `open` of `/proc/self/fd/N` for an end of a FIFO blocks until the opposite end is opened. With `O_WRONLY | O_NONBLOCK` and no
 /// reader, the call fails with `ENXIO`.
-#[rstest]
+#[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)", needs(procfs))]
-fn blocks_until_the_opposite_end_opens(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
+fn blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let (own, opposite) = if access == AccessMode::ReadOnly { (reader, writer) } else { (writer, reader) };

@@ -142,7 +142,7 @@ fn mtime_is_updated_by_changes(
     match (is_updated, step) {
         // Another file system may read the clock once for each timestamp.
         (true, _) if kind == Kind::UnlinkedFile => {
-            expect!(changed >= modified, "st_ctime is {changed:?}, and st_mtime {modified:?}")
+            expect!(changed >= modified, "st_ctime is {changed:?}, and st_mtime {modified:?}");
         }
         (true, _) => expect_eq!(modified, changed),
         // The clock may not have advanced.

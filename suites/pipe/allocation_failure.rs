@@ -9,11 +9,13 @@ use conformance::sys::process::fail_nth::{FailNth, keep_memory_present};
 use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid};
 use rstest::rstest;
+use rstest_reuse::apply;
+
 use serial_test::file_serial;
 
 use super::o_async::{input, queued_signals};
 use common::ends::open_nonblocking;
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// The two descriptor numbers that the next pipe gets.
 fn next_numbers() -> Result<[i32; 2], Errno> {
@@ -83,11 +85,11 @@ fn failed_calls_charge_no_pages() -> Outcome {
 
 /// If `fcntl(F_SETPIPE_SZ)` fails with `ENOMEM` because a memory allocation fails, the size of the pipe and its unread bytes stay
 /// as they were. The same call succeeds when memory is available again.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::growing(32)]
 #[case::shrinking(4)]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
-fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, kind: Kind) -> Outcome {
     let bytes = pattern(3 * page_size());
     failing_allocations(|faults| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -106,18 +108,14 @@ fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, #[values(Kind::Pipe
 
 /// If a memory allocation inside `write` fails, `write` returns the count of the bytes that it has added, or fails with `ENOMEM`
 /// and has added none. `read` returns exactly the added bytes, and the capacity stays as it was.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte(0, |_| 1)]
 #[case::one_page(0, |page| page)]
 #[case::several_pages(0, |page| 5 * page + 17)]
 #[case::fits_into_the_last_page(10, |_| 20)]
 #[case::fills_the_last_page_and_two_more(10, |page| 2 * page)]
 #[conformance::test(man = "write(2)", needs(fault_injection))]
-fn write_returns_the_count_it_added(
-    #[case] held: usize,
-    #[case] size: fn(usize) -> usize,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn write_returns_the_count_it_added(#[case] held: usize, #[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     let bytes = pattern(held + size(page_size()));
     failing_allocations(|faults| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -164,11 +162,11 @@ fn failed_write_wakes_no_reader() -> Outcome {
 
 /// `read` of unread bytes returns its whole count, and `ioctl(FIONREAD)` gives the number of the remaining bytes, even if a
 /// memory allocation fails during these calls.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::part_of_the_bytes(|page| page + 5)]
 #[case::all_bytes(|page| 3 * page)]
 #[conformance::test(posix = "read", level = customary, needs(fault_injection))]
-fn read_needs_no_memory(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_needs_no_memory(#[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     let (bytes, size) = (pattern(3 * page_size()), size(page_size()));
     failing_allocations(|faults| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -183,9 +181,9 @@ fn read_needs_no_memory(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, K
 
 /// `close` of the last write end returns 0 even if a memory allocation fails during the call. `read` then returns 0, and `poll`
 /// on the read end reports `POLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", level = customary, needs(fault_injection))]
-fn last_close_needs_no_memory(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_needs_no_memory(kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     failing_allocations(|faults| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -200,9 +198,9 @@ fn last_close_needs_no_memory(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
 
 /// If `fcntl(F_SETFL)` with `O_ASYNC` fails with `ENOMEM` because a memory allocation fails, `O_ASYNC` stays clear and a later
 /// `write` to the pipe sends no signal. The same call succeeds when memory is available, and `write` then sends the signal.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
-fn failed_o_async_sends_no_signal(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_o_async_sends_no_signal(kind: Kind) -> Outcome {
     block_number(realtime_signal())?;
     failing_allocations(|faults| {
         let (reader, writer) = kind.open()?;
@@ -267,9 +265,9 @@ fn select_fails_or_reports_the_ready_pipe() -> Outcome {
 
 /// If `epoll_ctl(EPOLL_CTL_ADD)` for a pipe fails with `ENOMEM` because a memory allocation fails, `epoll_wait` reports no event
 /// and `EPOLL_CTL_DEL` fails with `ENOENT`. The same `EPOLL_CTL_ADD` succeeds when memory is available.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)", needs(fault_injection))]
-fn failed_epoll_ctl_adds_no_entry(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_epoll_ctl_adds_no_entry(kind: Kind) -> Outcome {
     failing_allocations(|faults| {
         let (reader, writer) = kind.open()?;
         write(&writer, b"x")?;

@@ -7,26 +7,23 @@ use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::record_fixture::{Record, Seen};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// Records that each writer writes.
 const RECORDS: u32 = 40;
 
 /// If four processes `write` records of at most `PIPE_BUF` bytes to one pipe at the same time, the reader gets every record in
 /// one piece, and the records of each writer in the order of its calls.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::records_of_12_bytes(&[12], 4096)]
 #[case::records_across_pages(&[700, 1, 4000], 65_536)]
 #[case::records_of_pipe_buf_bytes(&[4096], 10_000)]
 #[case::mixed_sizes_read_777_bytes_at_a_time(&[12, 511, 4095, 4096, 100], 777)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn small_writes_of_four_writers(
-    #[case] sizes: &'static [usize],
-    #[case] piece: usize,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn small_writes_of_four_writers(#[case] sizes: &'static [usize], #[case] piece: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = pipe_buf(&writer_end)?;
     let mut writers = Vec::new();
@@ -141,9 +138,9 @@ fn small_write_is_whole_at_a_page_end(#[case] first: usize, #[case] second: usiz
 
 /// If three processes `write` more than `PIPE_BUF` bytes each to one pipe at the same time, the reader gets every byte once, and
 /// the bytes of each writer in the order in which they were written.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn long_writes_keep_order_per_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn long_writes_keep_order_per_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (sizes, mut writers) = ([100_000_usize, 65_537, 5000], Vec::new());
     for (id, size) in sizes.into_iter().enumerate() {

@@ -8,9 +8,10 @@ use conformance::prelude::*;
 use nix::sys::stat::{FileStat, Mode, SFlag};
 use nix::unistd::{Gid, Uid, Whence};
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// Device and inode number.
 fn file(end: impl AsFd) -> Result<(u64, u64), Errno> {
@@ -186,13 +187,13 @@ fn calls_without_bytes_update_no_timestamp() -> Outcome {
 }
 
 /// `lseek` on either end of a pipe or FIFO fails with `ESPIPE`, and the unread bytes stay as they were.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::seek_set_0(0, Whence::SeekSet)]
 #[case::seek_cur_0(0, Whence::SeekCur)]
 #[case::seek_cur_1(1, Whence::SeekCur)]
 #[case::seek_end_0(0, Whence::SeekEnd)]
 #[conformance::test(posix = "lseek")]
-fn lseek_fails_with_espipe(#[case] offset: i64, #[case] whence: Whence, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn lseek_fails_with_espipe(#[case] offset: i64, #[case] whence: Whence, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     expect_eq!((lseek(&reader, offset, whence), lseek(&writer, offset, whence)), (Err(ESPIPE), Err(ESPIPE)));
@@ -202,11 +203,11 @@ fn lseek_fails_with_espipe(#[case] offset: i64, #[case] whence: Whence, #[values
 
 /// `pread` on the read end and `pwrite` on the write end of a pipe or FIFO fail with `ESPIPE`. The buffer and the unread bytes
 /// stay as they were.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::offset_0(0)]
 #[case::offset_1(1)]
 #[conformance::test(posix = "pread", posix = "pwrite")]
-fn pread_and_pwrite_fail_with_espipe(#[case] offset: i64, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn pread_and_pwrite_fail_with_espipe(#[case] offset: i64, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     let mut buffer = [7; 2];
@@ -232,9 +233,9 @@ fn ftruncate_fails_with_einval(#[case] length: i64) -> Outcome {
 
 /// `posix_fallocate` on the write end of a pipe or FIFO returns the error `ESPIPE`.
 #[cfg(not(apple))]
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "posix_fallocate")]
-fn posix_fallocate_fails_with_espipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn posix_fallocate_fails_with_espipe(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(posix_fallocate(&writer, 0, 4096), Err(ESPIPE));
     expect_eq!((unread(&reader), next(&reader)), (Ok(0), Err(EAGAIN)));
@@ -242,9 +243,9 @@ fn posix_fallocate_fails_with_espipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
 }
 
 /// `mmap` of the read end of a pipe or FIFO fails with `ENODEV`, and the unread bytes stay as they were.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "mmap")]
-fn mmap_fails_with_enodev(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn mmap_fails_with_enodev(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     expect_eq!((map_page(&reader), next(&reader)), (Err(ENODEV), Ok(b"data".to_vec())));
@@ -252,9 +253,9 @@ fn mmap_fails_with_enodev(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outco
 }
 
 /// `fsync` and `fdatasync` on either end of a pipe or FIFO fail with `EINVAL`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fsync")]
-fn fsync_fails_with_einval(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fsync_fails_with_einval(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((fsync(&reader), fsync(&writer)), (Err(EINVAL), Err(EINVAL)));
     #[cfg(not(apple))]
@@ -263,9 +264,9 @@ fn fsync_fails_with_einval(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
 }
 
 /// On either end of a pipe or FIFO `isatty` returns 0, `shutdown` fails with `ENOTSOCK` and `fchdir` fails with `ENOTDIR`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "isatty", posix = "shutdown", posix = "fchdir")]
-fn isatty_shutdown_and_fchdir_fail(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn isatty_shutdown_and_fchdir_fail(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     for end in [&reader, &writer] {
         expect_eq!(nix::unistd::isatty(end), Ok(false));

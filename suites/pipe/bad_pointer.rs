@@ -3,9 +3,10 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{capacity, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A size, given that of a page.
 type Size = fn(usize) -> usize;
@@ -21,12 +22,12 @@ fn in_words(result: Result<usize, Errno>) -> String {
 
 /// `write` and `writev` from an invalid pointer fail with `EFAULT` and add no byte to the pipe. `read` returns only the bytes
 /// written before and after the failed calls.
-#[rstest]
+#[apply(every_pipe)]
 #[case::one_byte(|_| 1)]
 #[case::half_a_page(|page| page / 2)]
 #[case::a_page(|page| page)]
 #[conformance::test(man = "write(2)")]
-fn failed_write_adds_no_byte(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_write_adds_no_byte(#[case] size: Size, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
@@ -46,9 +47,9 @@ fn failed_write_adds_no_byte(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo
 
 /// After 20 calls of `write` from an invalid pointer have failed with `EFAULT` on an empty pipe, `poll` reports no event at the
 /// read end and `POLLOUT` at the write end. `write` can then fill the pipe to its whole capacity.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "write(2)", fixed_in = "Linux 6.15")]
-fn failed_write_uses_no_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_write_uses_no_capacity(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     for _ in 0..20 {
@@ -65,9 +66,9 @@ fn failed_write_uses_no_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRead
 
 /// After a `write` from an invalid pointer has failed with `EFAULT` on an empty pipe, a non-blocking `read` fails with `EAGAIN`
 /// while there is a writer. After the last writer closes, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)")]
-fn failed_write_gives_no_end_of_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_gives_no_end_of_file(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     expect_eq!((guarded.write_across(&writer, 0, 1), next(&reader)), (Err(EFAULT), Err(EAGAIN)));
@@ -80,9 +81,9 @@ fn failed_write_gives_no_end_of_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
 
 /// If `write` from an invalid pointer fails with `EFAULT`, a process blocked in `read` on the empty pipe stays blocked until the
 /// next successful `write`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)")]
-fn failed_write_keeps_reader_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_keeps_reader_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let guarded = Guarded::new()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -148,9 +149,9 @@ fn writev_from_partly_valid_buffers(#[case] good: Size, #[case] key: &str, #[val
 
 /// If a `write` that would go into a page with unread bytes fails with `EFAULT`, `read` returns these unread bytes and the bytes
 /// of the next `write` unchanged.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
-fn failed_write_keeps_bytes_of_the_same_page(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_keeps_bytes_of_the_same_page(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     guarded.bytes().fill(b'!');
@@ -165,9 +166,9 @@ fn failed_write_keeps_bytes_of_the_same_page(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// `read` and `readv` into an invalid pointer fail with `EFAULT` and remove no byte: `ioctl(FIONREAD)` gives the same number. The
 /// next `read` returns all unread bytes.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
-fn failed_read_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_read_removes_no_byte(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
@@ -266,9 +267,9 @@ fn unreadable_iovec_array_transfers_no_byte(#[case] readable: usize) -> Outcome 
 
 /// With an invalid pointer, a non-blocking `read` on an empty pipe and a non-blocking `write` on a full pipe fail with `EAGAIN`
 /// or `EFAULT`, and `read` at end-of-file returns 0 or fails with `EFAULT`. Which result is returned is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "write(2)", level = observed)]
-fn read_on_empty_and_write_on_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_on_empty_and_write_on_full_pipe(kind: Kind) -> Outcome {
     let mut guarded = Guarded::new()?;
     let (reader, writer) = open_nonblocking(kind)?;
     let empty = guarded.read_across(&reader, 0, 1);
@@ -303,9 +304,9 @@ fn write_without_reader_signals_only_with_epipe() -> Outcome {
 
 /// If 3 bytes are written while a process is blocked in `read` into an invalid pointer, that `read` fails with `EFAULT`. The next
 /// `read` returns the 3 bytes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)")]
-fn woken_read_fails_and_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn woken_read_fails_and_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| {
         let first = Guarded::new().map(|mut guarded| guarded.read_across(&end, 0, 16));
@@ -318,9 +319,9 @@ fn woken_read_fails_and_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: 
 
 /// If a page of a full pipe is read while two processes are blocked in `write`, the first from an invalid pointer, the first
 /// fails with `EFAULT`. The second `write` then adds its bytes and returns their count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
-fn woken_write_fails_and_next_writer_continues(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn woken_write_fails_and_next_writer_continues(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let full = fill(&writer_end)?;
     let first = Participant::spawn("writer with an invalid pointer", dup(&writer_end)?, |end, _| {

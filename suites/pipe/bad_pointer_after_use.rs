@@ -3,9 +3,10 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// Writes the chunk and reads it back, `times` times.
 fn write_and_read_back(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: usize) -> Outcome {
@@ -18,9 +19,9 @@ fn write_and_read_back(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: 
 
 /// If `write` from an invalid pointer fails with `EFAULT` on an empty pipe that has been used before, `ioctl(FIONREAD)` gives 0
 /// at both ends and a non-blocking `read` fails with `EAGAIN`.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn failed_write_brings_back_no_old_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn failed_write_brings_back_no_old_byte(kind: Kind) -> Outcome {
     let page = page_size();
     property(&(1..3 * page, 0..40_usize, 1..page), |(chunk, times, size)| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -36,9 +37,9 @@ fn failed_write_brings_back_no_old_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::F
 
 /// If `write` from an invalid pointer fails with `EFAULT` at each buffer of a used, empty pipe in turn, `ioctl(FIONREAD)` gives 0
 /// each time. A `write` of 4 bytes between the failures is read back unchanged.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn failed_write_at_each_buffer_in_turn(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_at_each_buffer_in_turn(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     for length in [1, 100, page_size()] {
@@ -58,9 +59,9 @@ fn failed_write_at_each_buffer_in_turn(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 
 /// If `write` from an invalid pointer fails with `EFAULT` between two successful writes to a used pipe, `read` returns the bytes
 /// of both writes with no byte between them.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
-fn failed_write_between_two_writes_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_between_two_writes_adds_no_byte(kind: Kind) -> Outcome {
     let page = page_size();
     property(&(0..20_usize, 1..2 * page, 1..2 * page), |(times, before, after)| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -79,9 +80,9 @@ fn failed_write_between_two_writes_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)
 
 /// If the last writer closes after its `write` from an invalid pointer failed with `EFAULT` on an empty pipe, `ioctl(FIONREAD)`
 /// gives 0 and every `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "write(2)")]
-fn failed_write_keeps_end_of_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_keeps_end_of_file(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_and_read_back(&reader, &writer, &pattern(page_size()), 20)?;
     expect_eq!(Guarded::new()?.write_across(&writer, 0, 10), Err(EFAULT));

@@ -2,14 +2,15 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{spawn_reader, spawn_writer};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A `read` of 1000 bytes that is blocked on an empty pipe returns 1 as soon as a `write` adds 1 byte.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "read")]
-fn read_returns_at_the_first_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_returns_at_the_first_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = spawn_reader("reader", reader_end, 1000)?;
     reader.until_blocked()?;
@@ -19,9 +20,9 @@ fn read_returns_at_the_first_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRea
 }
 
 /// A `write` of 0 bytes returns 0, and a process blocked in `read` on the empty pipe stays blocked until a `write` adds 1 byte.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", level = customary)]
-fn read_stays_blocked_after_a_write_of_0_bytes(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_stays_blocked_after_a_write_of_0_bytes(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = spawn_reader("reader", reader_end, 1000)?;
     reader.until_blocked()?;
@@ -60,9 +61,9 @@ fn small_write_waits_for_space_for_all_bytes(#[case] size: usize) -> Outcome {
 
 /// A `write` of 1 byte that is blocked on a full pipe returns 1 after 1 byte, part of a page, a page, or at the latest all bytes
 /// have been read. Which of these suffices is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
-fn one_byte_write_waits_for_a_byte_or_a_page(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_byte_write_waits_for_a_byte_or_a_page(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = spawn_writer("writer", writer_end, 0xee, 1)?;
@@ -85,9 +86,9 @@ fn one_byte_write_waits_for_a_byte_or_a_page(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// A blocking `write` of more than the capacity fills the pipe again each time that a reader has emptied it. After adding its
 /// last byte, `write` returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn large_write_fills_freed_space_and_returns_total(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn large_write_fills_freed_space_and_returns_total(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -140,9 +141,9 @@ fn large_write_arrives_whole_for_all_read_sizes(#[case] first: usize, #[case] th
 
 /// If a process is killed while it is blocked in a `write` of more than the capacity, `read` returns all bytes that the call had
 /// added, in order, and then 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read")]
-fn large_write_of_a_killed_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn large_write_of_a_killed_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;

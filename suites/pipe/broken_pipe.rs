@@ -5,14 +5,15 @@ use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{capacity, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// After the last process that holds the read end is killed, `write` fails with `EPIPE` and raises `SIGPIPE` once.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn when_the_last_reader_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_the_last_reader_is_killed(kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| (next(&end), next(&end)))?;
@@ -26,9 +27,9 @@ fn when_the_last_reader_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
 
 /// While the last reader is stopped by `SIGSTOP`, `write` returns 1 and raises no signal. After this stopped reader is killed,
 /// `write` fails with `EPIPE` and raises `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn when_a_stopped_reader_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_a_stopped_reader_is_killed(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |_end, link| -> () { link.park() })?;
@@ -41,9 +42,9 @@ fn when_a_stopped_reader_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind)
 
 /// If the process with the last read end exits, a process blocked in `write` on the full pipe is killed by `SIGPIPE`, even before
 /// the exited process has been waited for.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "_Exit")]
-fn when_the_last_reader_exits(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_the_last_reader_exits(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let reader = Participant::spawn("reader", reader_end, |end, link| {
@@ -60,9 +61,9 @@ fn when_the_last_reader_exits(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
 
 /// After one of two descriptors of the read end is closed, `write` returns 1 and raises no signal. After the second is closed,
 /// `write` fails with `EPIPE` and raises `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "dup")]
-fn only_when_the_last_reader_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_when_the_last_reader_closes(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (first, writer) = kind.open()?;
     let second = dup(&first)?;
@@ -76,9 +77,9 @@ fn only_when_the_last_reader_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
 
 /// While the writing process holds the only read end of a pipe, `write` returns 1. After `dup2` has replaced that read end,
 /// `write` fails with `EPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "close")]
-fn not_while_the_writer_holds_a_read_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn not_while_the_writer_holds_a_read_end(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     let (reader, mut replaced) = kind.open()?;
     let writer = dup(&replaced)?;
@@ -92,12 +93,12 @@ fn not_while_the_writer_holds_a_read_end(#[values(Kind::Pipe, Kind::Fifo)] kind:
 
 /// A non-blocking `write` to a full pipe fails with `EAGAIN` while there is a reader. After the last reader closes, the same
 /// `write` fails with `EPIPE` and raises `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte(|_| 1)]
 #[case::one_page(|page| page)]
 #[case::two_pages(|page| 2 * page)]
 #[conformance::test(posix = "write")]
-fn takes_precedence_over_eagain(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn takes_precedence_over_eagain(#[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = open_nonblocking(kind)?;
     let bytes = pattern(size(page_size()));
@@ -110,12 +111,12 @@ fn takes_precedence_over_eagain(#[case] size: fn(usize) -> usize, #[values(Kind:
 
 /// If the last reader closes, a process blocked in `write` and one blocked in `writev` on the full pipe are woken. Both calls
 /// fail with `EPIPE`, and each process gets one `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte(|_| 1)]
 #[case::one_page(|page| page)]
 #[case::more_than_two_pages(|page| 2 * page + 1)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn wakes_blocked_write_and_writev(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_blocked_write_and_writev(#[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let size = size(page_size());
@@ -136,9 +137,9 @@ fn wakes_blocked_write_and_writev(#[case] size: fn(usize) -> usize, #[values(Kin
 
 /// A process blocked in `write` on a full pipe stays blocked when one of two readers closes. When the other reader is killed,
 /// `write` fails with `EPIPE` and raises `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn wakes_blocked_write_when_the_last_reader_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_blocked_write_when_the_last_reader_is_killed(kind: Kind) -> Outcome {
     let (first, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let second = Participant::spawn("second reader", dup(&first)?, |_end, link| -> () { link.park() })?;
@@ -155,9 +156,9 @@ fn wakes_blocked_write_when_the_last_reader_is_killed(#[values(Kind::Pipe, Kind:
 }
 
 /// If the last reader closes, each of four processes blocked in `write` on the full pipe is killed by `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wakes_all_blocked_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_all_blocked_writers(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let mut writers = Vec::new();
@@ -175,11 +176,11 @@ fn wakes_all_blocked_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
 
 /// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
 /// of that part or fails with `EPIPE`. Which of the two happens, and with how many `SIGPIPE` signals, is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::nothing_read(|_| 0)]
 #[case::two_pages_read(|page| 2 * page)]
 #[conformance::test(posix = "write", level = observed)]
-fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, kind: Kind) -> Outcome {
     let capacity = capacity(kind)?;
     let taken = taken(page_size());
     let (reader, writer_end) = kind.open()?;

@@ -3,13 +3,14 @@
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe};
 
 /// A non-blocking `write` of `PIPE_BUF` bytes to an empty pipe returns `PIPE_BUF`, and `read` returns these bytes.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn is_at_least_pipe_buf(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_at_least_pipe_buf(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let size = pipe_buf(&writer)?;
@@ -20,9 +21,9 @@ fn is_at_least_pipe_buf(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] k
 
 /// The number of bytes that a new pipe takes is recorded; it is at least `PIPE_BUF`. A non-blocking `write` to the full pipe
 /// fails with `EAGAIN`.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)", level = observed)]
-fn of_a_new_pipe(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn of_a_new_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let capacity = fill(&writer)?;
@@ -36,9 +37,9 @@ fn of_a_new_pipe(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Ki
 /// `fcntl(F_GETPIPE_SZ)` on either end of a new pipe or FIFO returns the size of 16 pages. Exactly that many bytes can be written
 /// before the pipe is full.
 #[cfg(has_pipe_size)]
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "pipe(7)", man = "fcntl(2)")]
-fn is_sixteen_pages_by_default(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_sixteen_pages_by_default(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let sixteen = 16 * page_size();
     expect_eq!((pipe_size(&reader), pipe_size(&writer)), (Ok(sixteen), Ok(sixteen)));
@@ -110,9 +111,9 @@ fn small_write_uses_the_rest_of_the_last_page(#[case] second: usize, #[case] pag
 }
 
 /// After `read` has removed all bytes of a full pipe, `write` can again add exactly as many bytes as before, five times in turn.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn is_the_same_after_each_drain(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_the_same_after_each_drain(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     // A system whose buffers grow has reached the full size after the first fill.
     let capacity = fill(&writer)?;

@@ -4,14 +4,15 @@ use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// `read` and `readv` on the write end fail with `EBADF`. The buffers and the unread bytes stay as they were.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn read_on_the_write_end_fails(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_on_the_write_end_fails(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     let (mut one, mut other) = ([7; 2], [7; 2]);
@@ -23,9 +24,9 @@ fn read_on_the_write_end_fails(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 }
 
 /// `write` and `writev` on the read end fail with `EBADF` and add no byte to the pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn write_on_the_read_end_fails(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_on_the_read_end_fails(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&reader, b"data"), Err(EBADF));
     expect_eq!(writev(&reader, &[IoSlice::new(b"da"), IoSlice::new(b"ta")]), Err(EBADF));
@@ -36,9 +37,9 @@ fn write_on_the_read_end_fails(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 
 /// `write` on the read end fails with `EBADF` after the last writer closed, and `read` on the write end fails with `EBADF` after
 /// the last reader closed. No `SIGPIPE` is raised.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn ebadf_without_a_peer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn ebadf_without_a_peer(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader, writer) = kind.open()?;
     drop(writer);

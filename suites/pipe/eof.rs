@@ -4,18 +4,19 @@ use std::io::IoSliceMut;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// After the last writer closes, `read` returns the bytes that are still buffered, and then 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::nothing_buffered(|_| 0)]
 #[case::one_byte(|_| 1)]
 #[case::one_page(|page| page)]
 #[case::over_a_page(|page| page + 1)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let bytes = pattern(buffered(page_size()));
     write_all(writer, &bytes)?;
@@ -25,9 +26,9 @@ fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, #[values(Kin
 }
 
 /// After the last writer of a full pipe closes, `read` returns every byte of the pipe and then 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_all_bytes_of_a_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_all_bytes_of_a_full_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let full = fill(&writer)?;
     drop(writer);
@@ -36,9 +37,9 @@ fn follows_all_bytes_of_a_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
 }
 
 /// After the last writer closes with 10 bytes unread, `read` calls of 4 bytes return 4, 4, 2, 0 and 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_several_small_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_several_small_reads(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write_all(writer, b"0123456789")?;
     let counts = [(); 5].map(|()| read(&reader, &mut [0; 4]));
@@ -48,9 +49,9 @@ fn follows_several_small_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 
 /// After the last writer closes, every `read` and `readv` returns 0, blocking or non-blocking and through every duplicate of the
 /// read end.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "readv")]
-fn is_persistent(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn is_persistent(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     drop(writer);
     let copy = dup(&reader)?;
@@ -66,9 +67,9 @@ fn is_persistent(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
 
 /// A process blocked in `read` on an empty pipe stays blocked when one of two write descriptors is closed. When the second is
 /// closed, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn only_when_the_last_writer_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_when_the_last_writer_closes(kind: Kind) -> Outcome {
     let (reader_end, first) = kind.open()?;
     let second = dup(&first)?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read(&end, &mut [0; 1]))?;
@@ -82,9 +83,9 @@ fn only_when_the_last_writer_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
 
 /// A non-blocking `read` on the empty pipe fails with `EAGAIN` while any duplicate of the write end is open. After the last
 /// duplicate is closed, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "dup")]
-fn only_when_every_duplicate_is_closed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_when_every_duplicate_is_closed(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let mut copies = vec![dup(&writer)?, dup_close_on_exec(&writer)?, writer, dup(&reader)?];
     let (last, mut replaced) = (dup(&copies[0])?, dup(&reader)?);
@@ -102,9 +103,9 @@ fn only_when_every_duplicate_is_closed(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 
 /// If `dup2` replaces the last descriptor of the write end, a process blocked in `read` on the empty pipe is woken and `read`
 /// returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "dup", posix = "read")]
-fn when_dup2_replaces_the_last_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_dup2_replaces_the_last_writer(kind: Kind) -> Outcome {
     let (reader_end, mut writer) = kind.open()?;
     let (_other_reader, other_writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -116,9 +117,9 @@ fn when_dup2_replaces_the_last_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
 
 /// If the process with the last write end exits, a process blocked in `read` on the empty pipe is woken and `read` returns 0,
 /// even before the exited process has been waited for.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "_Exit")]
-fn wakes_a_blocked_reader_when_the_last_writer_exits(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_a_blocked_reader_when_the_last_writer_exits(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, link| {
         link.wait("exit");
@@ -134,9 +135,9 @@ fn wakes_a_blocked_reader_when_the_last_writer_exits(#[values(Kind::Pipe, Kind::
 }
 
 /// If the process with the last write end is killed, a process blocked in `read` on the empty pipe is woken and `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn wakes_a_blocked_reader_when_the_last_writer_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_a_blocked_reader_when_the_last_writer_is_killed(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |_held, link| -> () { link.park() })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read(&end, &mut [0; 1]))?;
@@ -148,9 +149,9 @@ fn wakes_a_blocked_reader_when_the_last_writer_is_killed(#[values(Kind::Pipe, Ki
 
 /// A process blocked in `read` on an empty pipe stays blocked while the last writer is stopped by `SIGSTOP`. When the stopped
 /// writer is killed, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn when_a_stopped_writer_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_a_stopped_writer_is_killed(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |_held, link| -> () { link.park() })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -164,9 +165,9 @@ fn when_a_stopped_writer_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind)
 
 /// If the last writer is killed while it is blocked in a `write` of twice the capacity, `read` returns all bytes that the call
 /// has added and then 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn follows_the_bytes_of_a_writer_killed_in_write(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_the_bytes_of_a_writer_killed_in_write(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = common::ends::capacity(kind)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(2 * capacity)))?;
@@ -180,9 +181,9 @@ fn follows_the_bytes_of_a_writer_killed_in_write(#[values(Kind::Pipe, Kind::Fifo
 
 /// If the last writer writes 10 bytes and exits while a process is blocked in `read`, the blocked `read` returns the 10 bytes.
 /// The next `read` calls return 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_a_write_just_before_the_exit(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_a_write_just_before_the_exit(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, link| {
         link.wait("write");
@@ -196,9 +197,9 @@ fn follows_a_write_just_before_the_exit(#[values(Kind::Pipe, Kind::Fifo)] kind: 
 }
 
 /// If two processes close the last two write ends of an empty pipe at the same time, a blocked `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", man = "pipe(7)")]
-fn when_two_writers_close_at_the_same_time(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_two_writers_close_at_the_same_time(kind: Kind) -> Outcome {
     for _ in 0..6 {
         let (reader, writer) = kind.open()?;
         let (start, starter) = pipe()?;
@@ -223,9 +224,9 @@ fn when_two_writers_close_at_the_same_time(#[values(Kind::Pipe, Kind::Fifo)] kin
 
 /// In a pipeline of three processes that copy from one pipe to the next and then exit, the last `read` returns all bytes and then
 /// 0 after the first writer was killed.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn passes_through_a_pipeline(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn passes_through_a_pipeline(kind: Kind) -> Outcome {
     let (mut reader, source) = kind.open()?;
     let mut relays = Vec::new();
     for name in ["first relay", "second relay", "third relay"] {

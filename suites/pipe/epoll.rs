@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 pub(super) const IN: EpollFlags = EpollFlags::EPOLLIN;
 
@@ -44,9 +45,9 @@ pub(super) fn watching(end: &OwnedFd, events: EpollFlags) -> Result<OwnedFd, Err
 
 /// `epoll_wait` reports `EPOLLIN` for the read end as long as bytes are unread, and `EPOLLOUT` for the write end as long as there
 /// is free space.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_the_state_of_each_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_the_state_of_each_end(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let (to_read, to_write) = (watching(&reader, IN | OUT)?, watching(&writer, IN | OUT)?);
     expect_eq!((now(&to_read), now(&to_write)), (none(), one(OUT)));
@@ -63,9 +64,9 @@ fn reports_the_state_of_each_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
 
 /// `epoll_wait` reports `EPOLLHUP` at the read end without writers and `EPOLLERR` at the write end without readers, even if the
 /// entry does not request them. `EPOLLRDHUP` is not reported.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]
-fn reports_hang_up_and_error_unrequested(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, EpollFlags::EPOLLRDHUP)?;
     write(&writer, b"x")?;
@@ -113,9 +114,9 @@ fn removed_entry_reports_no_event() -> Outcome {
 
 /// `epoll_wait` reports an end as long as any descriptor of its open file description is open, and no longer. The entry itself
 /// does not keep the end open.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn entry_ends_with_the_last_descriptor(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn entry_ends_with_the_last_descriptor(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN)?;
     write(&writer, b"x")?;
@@ -131,9 +132,9 @@ fn entry_ends_with_the_last_descriptor(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 
 /// A process blocked in `epoll_wait` is woken by a `write` with `EPOLLIN`, by a `read` from the full pipe with `EPOLLOUT`, and by
 /// the close of the last writer with `EPOLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_wait(2)")]
-fn wakes_blocked_epoll_wait(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_blocked_epoll_wait(kind: Kind) -> Outcome {
     let spawn_waiter = |list: OwnedFd, end: OwnedFd| {
         Participant::spawn("waiter", (list, end), |(list, _end), _| {
             epoll_wait(&list, None).map(|seen| seen.iter().map(|(_, events)| events.bits()).collect::<Vec<_>>())

@@ -3,15 +3,16 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::epoll::{EDGE, ERR, HUP, IN, OUT, none, now, one, watching};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLIN` exactly once for each `write`, even if earlier bytes are
 /// unread.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)", fixed_in = "Linux 5.14 (3a34b13a88ca)")]
-fn reports_each_write_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_each_write_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN | EDGE)?;
     expect_eq!(now(&list), none());
@@ -41,9 +42,9 @@ fn reports_an_end_ready_when_added_once() -> Outcome {
 }
 
 /// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` exactly once after a page has been read.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_free_space_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_free_space_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&writer, OUT | EDGE)?;
     expect_eq!(now(&list), one(OUT));
@@ -79,11 +80,11 @@ fn agrees_with_poll_about_free_space() -> Outcome {
 
 /// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLHUP` exactly once when the last writer closes, together with
 /// `EPOLLIN` if bytes are unread.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::empty(0, false)]
 #[case::bytes_unread(3, true)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN | EDGE)?;
     write(&writer, &pattern(left))?;
@@ -99,9 +100,9 @@ fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, #[values(Ki
 }
 
 /// With `EPOLLET` on the write end, `epoll_wait` reports `EPOLLOUT` and `EPOLLERR` exactly once when the last reader closes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_a_broken_pipe_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_a_broken_pipe_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&writer, OUT | EDGE)?;
     expect_eq!(now(&list), one(OUT));

@@ -7,13 +7,14 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// `ioctl(FIONREAD)` on either end of an empty pipe or FIFO gives 0, and after a `write` of 300 bytes it gives 300.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "pipe(7)")]
-fn counts_at_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn counts_at_both_ends(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((unread(&reader), unread(&writer)), (Ok(0), Ok(0)));
     write(&writer, &pattern(300))?;
@@ -69,9 +70,9 @@ fn stays_after_calls_that_transfer_no_byte() -> Outcome {
 
 /// `ioctl(FIONREAD)` on the read end gives the number of unread bytes after the last writer has closed, and so does
 /// `ioctl(FIONREAD)` on the write end after the last reader has closed.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "pipe(7)")]
-fn stays_after_the_other_end_closes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stays_after_the_other_end_closes(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write(&writer, &pattern(5000))?;
     drop(writer);

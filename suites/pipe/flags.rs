@@ -3,15 +3,16 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{flags, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one of two duplicates is set or clear on the other too, and `read`
 /// through the other obeys it.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
-fn status_flags_are_shared_by_duplicates(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn status_flags_are_shared_by_duplicates(kind: Kind) -> Outcome {
     let (reader, _writer) = kind.open()?;
     let copy = dup(&reader)?;
     set_nonblocking(&copy, true)?;
@@ -22,9 +23,9 @@ fn status_flags_are_shared_by_duplicates(#[values(Kind::Pipe, Kind::Fifo)] kind:
 }
 
 /// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one end of a pipe stays as it was on the other end.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
-fn status_flags_are_separate_for_each_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn status_flags_are_separate_for_each_end(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     expect_eq!(flags(&writer)? - OFlag::O_ACCMODE, OFlag::empty());
@@ -50,9 +51,9 @@ fn o_nonblock_affects_only_its_own_end() -> Outcome {
 
 /// `fcntl(F_SETFL)` ignores the access mode and `O_CREAT`, `O_EXCL`, `O_TRUNC` and `O_NOCTTY`: `F_GETFL` shows the access mode as
 /// before, and `O_NONBLOCK` given in the same call is set.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
-fn f_setfl_ignores_access_mode_and_creation_flags(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn f_setfl_ignores_access_mode_and_creation_flags(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let ignored = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_TRUNC | OFlag::O_NOCTTY;
     let mode = |end: &OwnedFd| flags(end).map(|flags| flags & OFlag::O_ACCMODE);
@@ -92,9 +93,9 @@ fn f_setfl_clears_flags_not_given() -> Outcome {
 
 /// With `O_APPEND` on the write end, `write` returns its count and `read` returns the bytes in the order of the `write` calls, as
 /// without that flag.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn o_append_has_no_effect(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn o_append_has_no_effect(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&writer, b"ab"), Ok(2));
     set_status_flags(&writer, OFlag::O_APPEND | OFlag::O_NONBLOCK)?;

@@ -5,15 +5,16 @@ use std::os::fd::AsRawFd;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{flags, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// After `fork`, status flags that parent or child sets with `fcntl(F_SETFL)` are set for both. The flags stay set after the
 /// child has exited.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "fcntl")]
-fn fork_shares_status_flags(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fork_shares_status_flags(kind: Kind) -> Outcome {
     let (reader, _writer) = kind.open()?;
     let child = Participant::spawn_inheriting("child", |link| {
         let set = set_nonblocking(&reader, true);
@@ -39,9 +40,9 @@ fn fork_copies_close_on_exec() -> Outcome {
 }
 
 /// Bytes written to a pipe before `fork` are returned exactly once, by the `read` calls of the parent and its children together.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "fork", posix = "read")]
-fn bytes_written_before_fork_are_read_once(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn bytes_written_before_fork_are_read_once(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"abcdef")?;
     let child = Participant::spawn_inheriting("child", |_| (read_some(&reader, 2), unread(&reader)))?;
@@ -52,9 +53,9 @@ fn bytes_written_before_fork_are_read_once(#[values(Kind::Pipe, Kind::Fifo, Kind
 }
 
 /// If parent and child call `write` in turn through copies of one descriptor, `read` returns the bytes in the order of the calls.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "write")]
-fn parent_and_child_write_in_order_of_calls(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn parent_and_child_write_in_order_of_calls(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&writer, b"parent "), Ok(7));
     let child = Participant::spawn_inheriting("child", |_| write(&writer, b"child "))?;
@@ -65,9 +66,9 @@ fn parent_and_child_write_in_order_of_calls(#[values(Kind::Pipe, Kind::Fifo)] ki
 
 /// After the parent closes the write end, a non-blocking `read` fails with `EAGAIN` while a child that inherited the write end is
 /// alive. After one child has exited and the other was killed, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "read")]
-fn end_of_file_waits_for_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn end_of_file_waits_for_every_child(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let exits = Participant::spawn_inheriting("exiting child", |link| link.wait("exit"))?;
     let killed = Participant::spawn_inheriting("killed child", |link| -> () { link.park() })?;
@@ -83,9 +84,9 @@ fn end_of_file_waits_for_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
 
 /// After the parent closes the read end, `write` returns 1 while a child that inherited the read end is alive. After one child
 /// was killed and the other has exited, `write` fails with `EPIPE` and raises `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "write")]
-fn epipe_waits_for_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn epipe_waits_for_every_child(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader, writer) = open_nonblocking(kind)?;
     let exits = Participant::spawn_inheriting("exiting child", |link| link.wait("exit"))?;

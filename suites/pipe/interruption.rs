@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 const SIGNAL: Signal = Signal::SIGUSR1;
 
@@ -17,9 +18,9 @@ fn caught_in<T>(restart: Restart, call: impl FnOnce() -> T) -> Result<(T, u32), 
 
 /// A `read` blocked on an empty pipe fails with `EINTR` when a signal handler without `SA_RESTART` has run. Bytes written later
 /// are returned by the next `read`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn read_fails_with_eintr(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_fails_with_eintr(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let kept = reader_end.try_clone()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| caught_in(Restart::No, || read(&end, &mut [0; 8])))?;
@@ -33,12 +34,12 @@ fn read_fails_with_eintr(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
 
 /// A `read` blocked on an empty pipe stays blocked after a signal handler with `SA_RESTART` has run. When bytes are written,
 /// `read` returns them.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::once(1)]
 #[case::twice(2)]
 #[case::five_times(5)]
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn sa_restart_keeps_read_blocked(#[case] times: u32, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn sa_restart_keeps_read_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| caught_in(Restart::Yes, || read_some(&end, 8)))?;
     reader.until_blocked()?;
@@ -66,12 +67,12 @@ fn sa_restart_read_returns_0_at_end_of_file() -> Outcome {
 
 /// A `write` that is blocked on a full pipe and has added no byte fails with `EINTR` when a signal handler without `SA_RESTART`
 /// has run. No byte of that `write` is in the pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte(1)]
 #[case::pipe_buf_bytes(4096)]
 #[case::more_than_pipe_buf_bytes(5000)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn write_fails_with_eintr(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_fails_with_eintr(#[case] size: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, move |end, _| caught_in(Restart::No, || write(&end, &vec![1; size])))?;
@@ -84,11 +85,11 @@ fn write_fails_with_eintr(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)]
 
 /// A `write` blocked on a full pipe stays blocked after a signal handler with `SA_RESTART` has run. When the pipe has been read,
 /// `write` adds each byte once and returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::once(1)]
 #[case::twice(2)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn sa_restart_keeps_write_blocked(#[case] times: u32, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn sa_restart_keeps_write_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| caught_in(Restart::Yes, || write(&end, b"once")))?;
@@ -106,12 +107,9 @@ fn sa_restart_keeps_write_blocked(#[case] times: u32, #[values(Kind::Pipe, Kind:
 
 /// A blocked `write` that has added part of its bytes returns the count of that part when a signal handler has run, with or
 /// without `SA_RESTART`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn partly_done_write_returns_its_count(
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-    #[values(Restart::No, Restart::Yes)] restart: Restart,
-) -> Outcome {
+fn partly_done_write_returns_its_count(kind: Kind, #[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -160,9 +158,9 @@ fn signal_without_handler_keeps_read_blocked(#[case] signal: Signal, #[case] how
 }
 
 /// If `SIGTERM` kills a process that is blocked in `write` on a full pipe, no byte of that `write` is in the pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", posix = "sigaction")]
-fn fatal_signal_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fatal_signal_adds_no_byte(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"never"))?;

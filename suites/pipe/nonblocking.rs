@@ -4,14 +4,15 @@ use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A non-blocking `read` of an empty pipe fails with `EAGAIN` while there is a writer, and returns 0 when there is none. Unread
 /// bytes are returned first.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn read_of_an_empty_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_of_an_empty_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     let mut buffer = [0; 8];
@@ -38,9 +39,9 @@ fn readv_of_an_empty_pipe_changes_no_buffer() -> Outcome {
 
 /// A non-blocking `read` of 100000 bytes from a pipe with 5010 unread bytes returns these 5010 bytes. The next `read` fails with
 /// `EAGAIN`.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "read")]
-fn read_returns_fewer_bytes_than_requested(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_returns_fewer_bytes_than_requested(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     write(&writer, &pattern(10))?;
@@ -51,9 +52,9 @@ fn read_returns_fewer_bytes_than_requested(#[values(Kind::Pipe, Kind::Fifo, Kind
 }
 
 /// A non-blocking `write` of any size and a non-blocking `writev` to a full pipe fail with `EAGAIN` and add no byte.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", posix = "writev")]
-fn write_to_a_full_pipe_fails(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn write_to_a_full_pipe_fails(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let capacity = fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -160,9 +161,9 @@ fn large_write_returns_the_capacity(#[case] more: usize) -> Outcome {
 
 /// A non-blocking `write` of 200 × `PIPE_BUF` bytes to an empty pipe returns at least `PIPE_BUF`. `ioctl(FIONREAD)` then gives
 /// the returned count.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write")]
-fn large_write_adds_at_least_pipe_buf(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn large_write_adds_at_least_pipe_buf(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let limit = pipe_buf(&writer)?;
@@ -219,9 +220,9 @@ fn writev_is_all_or_nothing(#[case] pieces: usize) -> Outcome {
 
 /// After `fcntl(F_SETFL)` sets `O_NONBLOCK` on the read end, `read` of the empty pipe fails with `EAGAIN`, and the flag stays
 /// clear on the write end. After the flag is cleared through a duplicate of the read end, `read` blocks.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "read", posix = "write")]
-fn o_nonblock_applies_to_one_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn o_nonblock_applies_to_one_end(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     expect_eq!(read(&reader, &mut [0; 1]), Err(EAGAIN));
@@ -238,9 +239,9 @@ fn o_nonblock_applies_to_one_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
 
 /// A process blocked in `read` stays blocked when `O_NONBLOCK` is set on its open file description. After the next `write` that
 /// `read` returns the bytes, and the following `read` fails with `EAGAIN`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "read", level = customary)]
-fn o_nonblock_keeps_a_blocked_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn o_nonblock_keeps_a_blocked_read_blocked(kind: Kind) -> Outcome {
     let (end, writer) = kind.open()?;
     let same = dup(&end)?;
     let reader = Participant::spawn("reader", end, |end, _| (read_some(&end, 8), read(&end, &mut [0; 8])))?;
@@ -255,9 +256,9 @@ fn o_nonblock_keeps_a_blocked_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kin
 
 /// A process blocked in `write` stays blocked when `O_NONBLOCK` is set on its open file description. After the pipe has been
 /// read, that `write` returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "write", level = customary)]
-fn o_nonblock_keeps_a_blocked_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn o_nonblock_keeps_a_blocked_write_blocked(kind: Kind) -> Outcome {
     let (reader, end) = kind.open()?;
     let same = dup(&end)?;
     let capacity = fill(&end)?;

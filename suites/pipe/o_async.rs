@@ -8,8 +8,9 @@ use conformance::sys::fd::async_io::{
     IoSignal, block_number, io_owner, realtime_signal, set_io_owner, set_io_signal, take_io_signal,
 };
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// Sets `O_ASYNC` on the end, with this process as the owner and queued signals.
 pub(super) fn signal_me(end: &OwnedFd) -> Result<(), Errno> {
@@ -40,9 +41,9 @@ pub(super) fn output() -> (i32, i64) {
 
 /// With `O_ASYNC` and `F_SETSIG` on the read end, each `write` queues one signal, even if earlier bytes are unread. The signal
 /// has `si_code` `POLL_IN`, `si_band` `POLLIN | POLLRDNORM` and the descriptor in `si_fd`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", fixed_in = "Linux 5.15 (fe67f4dd8daa)")]
-fn each_write_signals_the_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn each_write_signals_the_reader(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     signal_me(&reader)?;
     write(&writer, b"ab")?;
@@ -69,9 +70,9 @@ fn read_sends_the_reader_no_signal() -> Outcome {
 }
 
 /// With `O_ASYNC` on the read end, the close of the last writer queues one signal with `POLL_IN`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)")]
-fn close_of_the_last_writer_signals_the_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn close_of_the_last_writer_signals_the_reader(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     signal_me(&reader)?;
     drop(writer);
@@ -81,9 +82,9 @@ fn close_of_the_last_writer_signals_the_reader(#[values(Kind::Pipe, Kind::Fifo)]
 
 /// With `O_ASYNC` on the write end of a full pipe, a `read` of a page queues one signal with `POLL_OUT`. Filling the pipe again
 /// queues none.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)")]
-fn read_from_a_full_pipe_signals_the_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_from_a_full_pipe_signals_the_writer(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
     signal_me(&writer)?;
@@ -96,9 +97,9 @@ fn read_from_a_full_pipe_signals_the_writer(#[values(Kind::Pipe, Kind::Fifo)] ki
 }
 
 /// With `O_ASYNC` on the write end of a full pipe, the close of the last reader queues one signal with `POLL_OUT`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)")]
-fn close_of_the_last_reader_signals_the_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn close_of_the_last_reader_signals_the_writer(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
     signal_me(&writer)?;
@@ -207,9 +208,9 @@ fn read_without_freeing_a_page_may_signal_the_writer() -> Outcome {
 
 /// With `O_ASYNC` on the write end, a `read` of 0 bytes causes no signal. Whether a non-blocking `read` that fails with `EAGAIN`
 /// causes one is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn failed_read_may_signal_the_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_read_may_signal_the_writer(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     signal_me(&writer)?;

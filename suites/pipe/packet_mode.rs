@@ -5,8 +5,9 @@ use std::io::{IoSlice, IoSliceMut};
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, pages};
 
 /// A non-blocking pipe in packet mode.
@@ -206,9 +207,9 @@ fn f_getfl_shows_o_direct() -> Outcome {
 
 /// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, `read` returns the bytes of each `write` alone. After the flag is
 /// cleared, one `read` returns the bytes of several later `write` calls together.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
-fn f_setfl_switches_o_direct(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn f_setfl_switches_o_direct(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     let plain = status_flags(&writer)?;

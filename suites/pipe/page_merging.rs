@@ -3,10 +3,11 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::open_nonblocking;
-use common::pipe::Kind;
-use common::transfer::{Supply, content, drain};
+use common::pipe::{Kind, pipe_and_fifo};
+use common::transfer::{Supply, content, drain, every_supply};
 
 /// Writes until only `free` bytes of the last page are free: how many bytes were written.
 fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {
@@ -20,12 +21,12 @@ fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {
 
 /// A non-blocking `write` of exactly as many bytes as are free in the last page of a pipe returns that count. The next `write` of
 /// 1 byte fails with `EAGAIN`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte_free(1)]
 #[case::ten_bytes_free(10)]
 #[case::most_of_the_page_free(4000)]
 #[conformance::test(man = "pipe(7)", man = "write(2)", level = customary)]
-fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let held = all_but(&writer, free)?;
     let rest = vec![b'r'; free];
@@ -37,11 +38,11 @@ fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, #[values(Kind::Pi
 }
 
 /// A non-blocking `write` of at most `PIPE_BUF` bytes and at least 1 byte more than is free fails with `EAGAIN` and adds no byte.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte_free(1)]
 #[case::ten_bytes_free(10)]
 #[conformance::test(posix = "write")]
-fn small_write_is_not_split(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn small_write_is_not_split(#[case] free: usize, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let held = all_but(&writer, free)?;
     for size in [free + 1, pipe_buf(&writer)?] {
@@ -55,9 +56,9 @@ fn small_write_is_not_split(#[case] free: usize, #[values(Kind::Pipe, Kind::Fifo
 
 /// A `write` of up to 3 pages to a pipe with part of a page unread returns its whole count. `read` returns the earlier bytes
 /// first and then the new ones in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn second_write_keeps_the_order(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn second_write_keeps_the_order(kind: Kind) -> Outcome {
     let page = page_size();
     property(&(1..page, 1..page, 0..3_usize), |(held, more, pages)| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -72,9 +73,9 @@ fn second_write_keeps_the_order(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
 }
 
 /// After all bytes of a full pipe have been read, a blocked `read` returns exactly the bytes of the next `write`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn page_read_empty_gets_no_bytes_back(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn page_read_empty_gets_no_bytes_back(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let held = all_but(&writer, 10)?;
     expect_eq!(write(&writer, &[b'r'; 10]), Ok(10));
@@ -88,12 +89,9 @@ fn page_read_empty_gets_no_bytes_back(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
 
 /// A `write` after `splice`, `tee`, `vmsplice` or `sendfile` into a pipe adds its bytes behind the transferred ones. The source
 /// of the transfer (file, pipe or memory) stays as it was.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn write_after_a_transfer_keeps_the_source(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-    #[values(false, true)] buffers_used_before: bool,
-) -> Outcome {
+fn write_after_a_transfer_keeps_the_source(call: Supply, #[values(false, true)] buffers_used_before: bool) -> Outcome {
     let (reader, writer) = pipe()?;
     if buffers_used_before {
         // Each buffer of the pipe has held bytes to which a `write` could be appended.
@@ -118,11 +116,9 @@ fn write_after_a_transfer_keeps_the_source(
 
 /// If the last page of a full pipe holds 6 bytes from `splice`, `tee`, `vmsplice` or `sendfile`, a non-blocking `write` of 8
 /// bytes returns 8 or fails with `EAGAIN`. `read` returns exactly the bytes that were added, in order.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
-fn small_write_after_a_transfer_is_all_or_nothing(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn small_write_after_a_transfer_is_all_or_nothing(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     set_nonblocking(&writer, true)?;
     let held = all_but(&writer, page_size())?;

@@ -3,10 +3,11 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 #[cfg(has_splice)]
-use common::transfer::{Drain, Supply};
+use common::transfer::{Drain, Supply, every_drain, every_supply};
 
 const READ: PollFlags = PollFlags::POLLRDNORM;
 const WRITE: PollFlags = PollFlags::POLLWRNORM;
@@ -32,9 +33,9 @@ fn events_of(poller: Poller) -> Result<PollFlags, Failure> {
 }
 
 /// A process blocked in `poll` for `POLLRDNORM` on the read end is woken by a `write`, and `poll` reports exactly `POLLRDNORM`.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "poll")]
-fn write_wakes_pollrdnorm(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn write_wakes_pollrdnorm(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let poller = poller(&reader, READ)?;
     write(&writer, b"x")?;
@@ -46,9 +47,9 @@ fn write_wakes_pollrdnorm(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)]
 
 /// A process blocked in `poll` for `POLLRDNORM` on the read end is woken when the last writer closes, and `poll` reports
 /// `POLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn close_of_the_last_writer_wakes_pollrdnorm(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn close_of_the_last_writer_wakes_pollrdnorm(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let poller = poller(&reader, READ)?;
     drop(writer);
@@ -60,9 +61,9 @@ fn close_of_the_last_writer_wakes_pollrdnorm(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when a page is read, and `poll` reports
 /// exactly `POLLWRNORM`.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "poll")]
-fn read_wakes_pollwrnorm(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_wakes_pollwrnorm(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
     expect_eq!(ready(&writer, WRITE), Ok(PollFlags::empty()));
@@ -75,9 +76,9 @@ fn read_wakes_pollwrnorm(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] 
 
 /// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when the last reader closes, and `poll`
 /// reports `POLLERR`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
-fn close_of_the_last_reader_wakes_pollwrnorm(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn close_of_the_last_reader_wakes_pollwrnorm(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
     let poller = poller(&writer, WRITE)?;
@@ -88,9 +89,9 @@ fn close_of_the_last_reader_wakes_pollwrnorm(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// A process blocked in `poll` for `POLLPRI` on the read end stays blocked when bytes are written. When the last writer closes,
 /// `poll` reports `POLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn write_keeps_pollpri_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_keeps_pollpri_blocked(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let poller = poller(&reader, PollFlags::POLLPRI)?;
     write(&writer, b"x")?;
@@ -104,11 +105,9 @@ fn write_keeps_pollpri_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 /// A process blocked in `poll` for `POLLRDNORM` on the read end is woken by `splice`, `tee`, `vmsplice` or `sendfile` into the
 /// pipe, and `poll` reports exactly `POLLRDNORM`.
 #[cfg(has_splice)]
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]
-fn transfer_into_the_pipe_wakes_pollrdnorm(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn transfer_into_the_pipe_wakes_pollrdnorm(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     let source = call.source(b"abc")?;
     let poller = poller(&reader, READ)?;
@@ -120,11 +119,9 @@ fn transfer_into_the_pipe_wakes_pollrdnorm(
 /// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when `splice` or `vmsplice` takes a page
 /// out, and `poll` reports exactly `POLLWRNORM`.
 #[cfg(has_splice)]
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]
-fn transfer_out_of_the_pipe_wakes_pollwrnorm(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn transfer_out_of_the_pipe_wakes_pollwrnorm(call: Drain) -> Outcome {
     let (reader, writer) = pipe()?;
     fill(&writer)?;
     let sink = call.sink()?;
@@ -187,10 +184,10 @@ fn data_or_close_wakes_epollrdnorm(
 /// A process blocked in `epoll_wait` with an entry for `EPOLLWRNORM` on a full pipe is woken by a `read` of a page with
 /// `EPOLLWRNORM`, and by the close of the last reader with `EPOLLERR`.
 #[cfg(has_epoll)]
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]
 fn read_or_close_wakes_epollwrnorm(
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
+    kind: Kind,
     #[values(LEVEL_TRIGGERED, EpollFlags::EPOLLET, EpollFlags::EPOLLONESHOT)] mode: EpollFlags,
 ) -> Outcome {
     let (reader, writer) = kind.open()?;

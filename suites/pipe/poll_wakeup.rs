@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 const IN: PollFlags = PollFlags::POLLIN;
 const OUT: PollFlags = PollFlags::POLLOUT;
@@ -22,12 +23,9 @@ enum Cause {
 
 /// A process blocked in `poll` for `POLLIN` on the read end is woken by a `write` with exactly `POLLIN`, and with `POLLHUP` when
 /// the last writer closes or is killed.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn writer_wakes_pollin(
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-    #[values(Cause::Write, Cause::Close, Cause::Kill)] cause: Cause,
-) -> Outcome {
+fn writer_wakes_pollin(kind: Kind, #[values(Cause::Write, Cause::Close, Cause::Kill)] cause: Cause) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, move |end, link| {
         link.meet("act");
@@ -55,9 +53,9 @@ fn writer_wakes_pollin(
 
 /// A process blocked in `poll` on the read end without any requested event stays blocked when bytes are written. When the last
 /// writer closes, `poll` reports `POLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn only_pollhup_wakes_an_empty_request(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_pollhup_wakes_an_empty_request(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let poller =
         Participant::spawn("poller", reader_end, |end, _| poll(&[(end.as_fd(), NOTHING)], None).map(|seen| seen[0].bits()))?;
@@ -71,9 +69,9 @@ fn only_pollhup_wakes_an_empty_request(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 
 /// A process blocked in `poll` for `POLLOUT` on the write end of a full pipe is woken when a page is read, and `poll` reports
 /// exactly `POLLOUT`. A non-blocking `write` of `PIPE_BUF` bytes then returns `PIPE_BUF`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll", posix = "write")]
-fn read_wakes_pollout(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_wakes_pollout(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (capacity, size) = (fill(&writer_end)?, pipe_buf(&writer_end)?);
     let poller = Participant::spawn("poller", writer_end, move |end, _| {
@@ -90,12 +88,9 @@ fn read_wakes_pollout(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
 
 /// A process blocked in `poll` for `POLLOUT` on the write end of a full pipe is woken when the last reader closes or is killed,
 /// and `poll` reports exactly `POLLERR`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
-fn last_reader_wakes_pollout_with_pollerr(
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-    #[values(Cause::Close, Cause::Kill)] cause: Cause,
-) -> Outcome {
+fn last_reader_wakes_pollout_with_pollerr(kind: Kind, #[values(Cause::Close, Cause::Kill)] cause: Cause) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let reader = Participant::spawn("reader", reader_end, |end, link| {
@@ -116,9 +111,9 @@ fn last_reader_wakes_pollout_with_pollerr(
 
 /// One `write` wakes three processes blocked in `poll` for `POLLIN` and one blocked in `select` on the same read end. Each `poll`
 /// reports `POLLIN`, and `select` returns 1.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn one_write_wakes_all_waiters(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_write_wakes_all_waiters(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut pollers = Vec::new();
     for _ in 0..3 {
@@ -182,9 +177,9 @@ fn reports_the_ready_one_of_three_pipes(#[case] which: usize) -> Outcome {
 
 /// A process blocked in `select` is woken, and `select` returns 1, when bytes are written (for reading), when a page of a full
 /// pipe is read (for writing), and when the last reader closes (for writing).
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "select")]
-fn data_space_and_close_wake_select(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn data_space_and_close_wake_select(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let selector = Participant::spawn("select for reading", reader_end.try_clone()?, |end, _| select_to_read(&end))?;
     selector.until_blocked()?;

@@ -2,15 +2,16 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::next;
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// If two processes `read` records of 4 bytes from one pipe at the same time, each record is returned whole to exactly one of
 /// them, and each reader gets its records in the order in which they were written.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
-fn two_readers_share_the_records(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn two_readers_share_the_records(kind: Kind) -> Outcome {
     const RECORDS: u32 = 3000;
     let (reader_end, writer) = kind.open()?;
     let collect = |end: OwnedFd, _: &Link| {
@@ -38,9 +39,9 @@ fn two_readers_share_the_records(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
 }
 
 /// When the last writer closes, `read` returns 0 in each of four processes that are blocked in `read` on the empty pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn last_close_wakes_all_blocked_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_wakes_all_blocked_readers(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let names = ["first reader", "second reader", "third reader", "fourth reader"];
     let readers = names.map(|name| Participant::spawn(name, dup(&reader_end)?, |end, _| read(&end, &mut [0; 1])));
@@ -60,9 +61,9 @@ fn last_close_wakes_all_blocked_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: 
 
 /// If three processes are blocked in `read` of 2 bytes, and 3 bytes are written before the last writer closes, the three calls
 /// return 2, 1 and 0 bytes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn write_and_close_wake_all_blocked_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_and_close_wake_all_blocked_readers(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let names = ["first reader", "second reader", "third reader"];
     let mut readers = Vec::new();
@@ -80,9 +81,9 @@ fn write_and_close_wake_all_blocked_readers(#[values(Kind::Pipe, Kind::Fifo)] ki
 
 /// When the last writer closes, `read` returns 0 in each of three threads of one process that are blocked in `read` on the empty
 /// pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn last_close_wakes_all_blocked_threads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_wakes_all_blocked_threads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let (ids, id_of) = pipe()?;
     let reader = Participant::spawn("reader", (reader_end, id_of), |(end, id_of), _| {
@@ -107,9 +108,9 @@ fn last_close_wakes_all_blocked_threads(#[values(Kind::Pipe, Kind::Fifo)] kind: 
 
 /// A process blocked in `read` stays blocked when a duplicate of its read end is closed. A later `write` of 1 byte returns 1, and
 /// the blocked `read` returns that byte.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", posix = "read")]
-fn closing_a_duplicate_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn closing_a_duplicate_keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", dup(&reader_end)?, |end, _| next(&end))?;
     reader.until_blocked()?;
@@ -122,9 +123,9 @@ fn closing_a_duplicate_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind
 
 /// If one of two processes blocked in `read` is killed, the `read` of the other returns the byte of the next `write`, and its
 /// following `read` returns 0 after the last writer closes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn killed_reader_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_reader_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let victim = Participant::spawn("victim", dup(&reader_end)?, |end, _| next(&end))?;
     victim.until_blocked()?;
@@ -138,9 +139,9 @@ fn killed_reader_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
 
 /// If two processes are blocked in `read`, the first with an invalid pointer, the bytes of a `write` are returned by the `read`
 /// of the second. The `read` of the first fails with `EFAULT` or returns 0 at end-of-file.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "pipe(7)")]
-fn failed_read_leaves_the_bytes_to_another_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_read_leaves_the_bytes_to_another_reader(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let failing =
         Participant::spawn("reader with an invalid pointer", dup(&reader_end)?, |end, _| Guarded::new()?.read_across(&end, 0, 16))?;

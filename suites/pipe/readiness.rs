@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 const IN: PollFlags = PollFlags::POLLIN;
 
@@ -23,9 +24,9 @@ fn all() -> PollFlags {
 
 /// `poll` on the read end reports `POLLIN` and `POLLRDNORM`, as far as requested, exactly while bytes are unread. `POLLOUT` and
 /// `POLLPRI` are never reported there.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn read_end_reports_pollin_for_unread_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_end_reports_pollin_for_unread_bytes(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let readable = IN | PollFlags::POLLRDNORM;
     expect_eq!((ready(&reader, all()), ready(&reader, NOTHING)), (Ok(NOTHING), Ok(NOTHING)));
@@ -43,9 +44,9 @@ fn read_end_reports_pollin_for_unread_bytes(#[values(Kind::Pipe, Kind::Fifo)] ki
 
 /// `poll` on the write end reports `POLLOUT` and `POLLWRNORM`, as far as requested, exactly while there is free space. `POLLIN`
 /// is never reported there.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn write_end_reports_pollout_for_free_space(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_end_reports_pollout_for_free_space(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let writable = OUT | PollFlags::POLLWRNORM;
     expect_eq!((ready(&writer, all()), ready(&writer, NOTHING)), (Ok(writable), Ok(NOTHING)));
@@ -73,9 +74,9 @@ fn fifo_opened_read_write_reports_both() -> Outcome {
 
 /// After the last writer closes, `poll` on the read end reports `POLLHUP`, requested or not, and `POLLIN` too while bytes are
 /// unread. Whether `POLLIN` is reported at end-of-file is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn read_end_reports_pollhup_without_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_end_reports_pollhup_without_writers(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let other = dup(&writer)?;
     write(&writer, b"x")?;
@@ -94,9 +95,9 @@ fn read_end_reports_pollhup_without_writers(#[values(Kind::Pipe, Kind::Fifo)] ki
 }
 
 /// After the last reader closes, `poll` on the write end reports `POLLERR`, requested or not, whether there is free space or not.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
-fn write_end_reports_pollerr_without_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_end_reports_pollerr_without_readers(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let other = dup(&reader)?;
     drop(reader);
@@ -112,9 +113,9 @@ fn write_end_reports_pollerr_without_readers(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// `select` reports the read end as readable if bytes are unread or no writer is left, and the write end as writable if there is
 /// free space or no reader is left. No end has an exceptional condition.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "select")]
-fn select_reports_calls_that_do_not_block(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn select_reports_calls_that_do_not_block(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((selected(&reader), selected(&writer)), (Ok((false, false, false)), Ok((false, true, false))));
     fill(&writer)?;

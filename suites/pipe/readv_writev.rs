@@ -6,15 +6,16 @@ use conformance::prelude::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// `writev` adds the bytes of its segments in order, and `readv` stores the oldest unread bytes in its segments in order,
 /// whatever the sizes of the segments are. Bytes beyond the returned count stay as they were.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv", posix = "writev")]
-fn transfer_the_concatenated_segments(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn transfer_the_concatenated_segments(kind: Kind) -> Outcome {
     let page = page_size();
     let segments = || vec(prop_oneof![Just(0), 1..=9_usize, 1..=page + 2], 1..12);
     property(&(segments(), segments()), |(put, got)| {
@@ -37,9 +38,9 @@ fn transfer_the_concatenated_segments(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
 }
 
 /// `readv` of the 10 bytes from five `write` calls fills each segment completely before the next one and returns 10.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv")]
-fn readv_fills_each_segment_before_the_next(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn readv_fills_each_segment_before_the_next(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     for part in [b"ab", b"cd", b"ef", b"gh", b"ij"] {
         write_all(&writer, part)?;
@@ -54,9 +55,9 @@ fn readv_fills_each_segment_before_the_next(#[values(Kind::Pipe, Kind::Fifo)] ki
 
 /// `writev` and `readv` with `IOV_MAX` segments of different sizes, some of them empty, transfer all bytes in order from one
 /// process to another.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv", posix = "writev")]
-fn iov_max_segments_succeed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn iov_max_segments_succeed(kind: Kind) -> Outcome {
     let segments: Vec<usize> = (0..iov_max()).map(|index| index % 5 * 41).collect();
     let bytes = pattern(segments.iter().sum());
     let (reader, writer_end) = kind.open()?;

@@ -6,8 +6,9 @@ use conformance::prelude::*;
 use conformance::sandbox::second_user;
 use conformance::sys::process::identity::become_user;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// `fcntl(F_SETPIPE_SZ)` rounds the size up to a power of two pages and returns that size. `F_GETPIPE_SZ` returns the same at
 /// both ends, and exactly that many bytes can be written.
@@ -76,9 +77,9 @@ fn rejects_huge_sizes_for_unprivileged_users(#[case] asked: i32, #[case] expecte
 
 /// `fcntl(F_SETPIPE_SZ)` on either end of a pipe or FIFO changes the size that `F_GETPIPE_SZ` returns on the other end. Exactly
 /// that many bytes can be written.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)")]
-fn applies_to_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn applies_to_both_ends(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let page = page_size();
     expect_eq!(set_pipe_size(&reader, i32::try_from(2 * page).unwrap_or(1)), Ok(2 * page));
@@ -223,9 +224,9 @@ fn keeps_the_rest_of_a_partly_read_page() -> Outcome {
 
 /// A process blocked in `write` on a full pipe is woken when `fcntl(F_SETPIPE_SZ)` doubles the size, and `write` returns its
 /// whole count without any `read`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
-fn growing_wakes_a_blocked_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn growing_wakes_a_blocked_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let size = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"0123456789"))?;

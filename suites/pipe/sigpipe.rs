@@ -5,23 +5,24 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use conformance::sys::thread_id;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::writer_without_reader;
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// If `SIGPIPE` has its default action, a process that calls `write` on a pipe without readers is killed by `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "signal.h")]
-fn kills_the_writer_by_default(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn kills_the_writer_by_default(kind: Kind) -> Outcome {
     let writer = Participant::spawn("writer", writer_without_reader(kind)?, |end, _| write(&end, b"x"))?;
     expect_eq!(writer.end()?, End::Killed(Signal::SIGPIPE));
     Ok(())
 }
 
 /// If `SIGPIPE` is ignored, each `write` to a pipe without readers fails with `EPIPE`, and no `SIGPIPE` is pending afterwards.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn ignored_signal_leaves_epipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn ignored_signal_leaves_epipe(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     let writer = writer_without_reader(kind)?;
     expect_eq!((write(&writer, b"x"), write(&writer, b"x")), (Err(EPIPE), Err(EPIPE)));
@@ -32,12 +33,9 @@ fn ignored_signal_leaves_epipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 
 /// A handler for `SIGPIPE`, with or without `SA_RESTART`, runs exactly once for each `write` to a pipe without readers, and
 /// `write` fails with `EPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn handler_runs_once_for_each_write(
-    #[values(Restart::No, Restart::Yes)] restart: Restart,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn handler_runs_once_for_each_write(#[values(Restart::No, Restart::Yes)] restart: Restart, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, restart)?;
     let writer = writer_without_reader(kind)?;
     for times in 1..=3 {
@@ -48,11 +46,11 @@ fn handler_runs_once_for_each_write(
 
 /// `writev` of any number of segments to a pipe without readers fails with `EPIPE`, and the handler for `SIGPIPE` runs exactly
 /// once.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_segment(1)]
 #[case::many_segments(100)]
 #[conformance::test(posix = "writev")]
-fn handler_runs_once_for_writev(#[case] segments: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn handler_runs_once_for_writev(#[case] segments: usize, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let writer = writer_without_reader(kind)?;
     let result = writev(&writer, &vec![IoSlice::new(b"abc"); segments]);
@@ -62,9 +60,9 @@ fn handler_runs_once_for_writev(#[case] segments: usize, #[values(Kind::Pipe, Ki
 
 /// If `SIGPIPE` is blocked, two calls of `write` to a pipe without readers fail with `EPIPE` and leave one `SIGPIPE` pending.
 /// After `sigwait` has taken that signal, none is pending.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigpending")]
-fn blocked_signal_is_pending_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocked_signal_is_pending_once(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let writer = writer_without_reader(kind)?;
     for _ in 0..2 {
@@ -90,9 +88,9 @@ fn unblocked_signal_is_delivered() -> Outcome {
 
 /// If the thread that calls `write` on a pipe without readers blocks `SIGPIPE`, the signal stays pending for that thread,
 /// although another thread of the process has not blocked it.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn signal_is_for_the_writing_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn signal_is_for_the_writing_thread(kind: Kind) -> Outcome {
     let writer = Participant::spawn("writer", writer_without_reader(kind)?, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         std::thread::scope(|scope| {
@@ -142,9 +140,9 @@ fn si_code_and_sender() -> Outcome {
 
 /// If two threads of a process are blocked in `write` on a full pipe when the last reader closes, both calls fail with `EPIPE`
 /// and each thread gets its own `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn each_blocked_thread_gets_a_signal(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn each_blocked_thread_gets_a_signal(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let (ids, id_of) = pipe()?;
@@ -171,9 +169,9 @@ fn each_blocked_thread_gets_a_signal(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
 
 /// If parent and child each call `write` on a pipe without readers, both calls fail with `EPIPE` and each process gets one
 /// `SIGPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "fork")]
-fn each_writing_process_gets_a_signal(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn each_writing_process_gets_a_signal(kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = kind.open()?;
     let child = Participant::spawn_inheriting("child", |link| {

@@ -3,11 +3,12 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::writer_without_reader;
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 #[cfg(has_splice)]
-use common::transfer::{Supply, full};
+use common::transfer::{Supply, every_supply, full};
 
 /// `si_code`, `si_pid` and thread of the last signal, and the number of signals.
 type Signals = ((i32, i32, i32), u32);
@@ -22,11 +23,11 @@ fn signals_of(call: impl FnOnce() -> Result<usize, Errno>) -> (Result<usize, Err
 
 /// If the last reader closes or is killed while a process is blocked in `write`, the call fails with `EPIPE`. `SIGPIPE` then has
 /// the same `si_code`, sender and thread as for a `write` to a pipe without readers.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::reader_closes(false)]
 #[case::reader_is_killed(true)]
 #[conformance::test(posix = "write", posix = "signal.h", level = customary)]
-fn write_gets_the_same_siginfo(#[case] killed: bool, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_gets_the_same_siginfo(#[case] killed: bool, kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let writer = Participant::spawn("writer", (writer_end, writer_without_reader(kind)?), |(end, broken), _| {
@@ -55,9 +56,9 @@ fn write_gets_the_same_siginfo(#[case] killed: bool, #[values(Kind::Pipe, Kind::
 
 /// If the last reader closes while a process is blocked in `writev`, the call fails with `EPIPE`. `SIGPIPE` then has the same
 /// `si_code`, sender and thread as for a `writev` to a pipe without readers.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "writev", posix = "signal.h", level = customary)]
-fn writev_gets_the_same_siginfo(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn writev_gets_the_same_siginfo(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let writer = Participant::spawn("writer", (writer_end, writer_without_reader(kind)?), |(end, broken), _| {
@@ -76,11 +77,9 @@ fn writev_gets_the_same_siginfo(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
 /// If the last reader closes while a process is blocked in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call fails
 /// with `EPIPE`. `SIGPIPE` then has the same `si_code`, sender and thread as for a `write` to a pipe without readers.
 #[cfg(has_splice)]
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", man = "signal(7)", level = customary)]
-fn transfer_gets_the_same_siginfo(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn transfer_gets_the_same_siginfo(call: Supply) -> Outcome {
     let ((reader, writer_end), _) = full()?;
     let source = call.source(b"abc")?;
     let writer =
@@ -100,9 +99,9 @@ fn transfer_gets_the_same_siginfo(
 
 /// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, a `SIGPIPE` raised by that
 /// call has the same `si_code`, sender and thread as for a `write` to a pipe without readers.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "signal.h", level = customary)]
-fn partly_done_write_gets_the_same_siginfo(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn partly_done_write_gets_the_same_siginfo(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = common::ends::capacity(kind)?;
     let writer = Participant::spawn("writer", (writer_end, writer_without_reader(kind)?), move |(end, broken), _| {

@@ -2,14 +2,15 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// A process blocked in `read` on an empty pipe stays blocked after `SIGSTOP` and `SIGCONT`. When bytes are written, `read`
 /// returns them.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 8))?;
     reader.until_blocked()?;
@@ -25,9 +26,9 @@ fn keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
 
 /// A process blocked in `write` on a full pipe stays blocked after `SIGSTOP` and `SIGCONT`. When the pipe has been read, `write`
 /// adds each byte once and returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn keeps_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_write_blocked(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"once"))?;
@@ -43,9 +44,9 @@ fn keeps_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome 
 }
 
 /// A blocked `write` that has added part of its bytes continues after `SIGSTOP` and `SIGCONT` and returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn partly_done_write_returns_the_whole_count(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn partly_done_write_returns_the_whole_count(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -96,9 +97,9 @@ fn partly_done_write_loses_no_byte() -> Outcome {
 
 /// A process that was stopped by `SIGSTOP` while blocked in `read` removes none of the bytes written meanwhile. After `SIGCONT`,
 /// `read` returns all of them.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn stopped_reader_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stopped_reader_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 100))?;
     reader.until_blocked()?;
@@ -113,9 +114,9 @@ fn stopped_reader_removes_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
 
 /// A process that was stopped by `SIGSTOP` while blocked in `write` adds no byte when the pipe is read meanwhile. After
 /// `SIGCONT`, `write` returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn stopped_writer_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stopped_writer_adds_no_byte(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"late"))?;
@@ -132,9 +133,9 @@ fn stopped_writer_adds_no_byte(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
 /// While a process with the only write end of one pipe and the only read end of another is stopped by `SIGSTOP`, non-blocking
 /// `read` of the first fails with `EAGAIN` and `write` to the second returns 1. After that process is killed, `read` returns 0
 /// and `write` fails with `EPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write")]
-fn keeps_the_ends_open(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_the_ends_open(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (broken_reader, broken_writer) = kind.open()?;
     let holder = Participant::spawn("holder", (writer_end, broken_reader), |_held, link| -> () { link.park() })?;

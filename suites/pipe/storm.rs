@@ -4,9 +4,10 @@
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::record_fixture::{Record, Seen};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// Writes records of all sizes up to the limit until `write` fails: how many, and the error.
 fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Result<(u32, Errno), Errno> {
@@ -25,11 +26,11 @@ fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Re
 
 /// If writers of records of at most `PIPE_BUF` bytes are killed at random instants, `read` returns only whole records, those of
 /// each writer in order and without a gap. After the last writer is killed, `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::small_records(40)]
 #[case::records_up_to_pipe_buf(4096)]
 #[conformance::test(posix = "write", posix = "read")]
-fn killed_writers_leave_whole_records(#[case] limit: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writers_leave_whole_records(#[case] limit: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = limit.min(pipe_buf(&writer_end)?);
     let mut nemesis = Nemesis::of_this_case();
@@ -53,9 +54,9 @@ fn killed_writers_leave_whole_records(#[case] limit: usize, #[values(Kind::Pipe,
 
 /// If the last reader closes after some of four writers were killed at random instants, `write` fails with `EPIPE` in each writer
 /// that is alive. No more records of a writer were read than it has written.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn every_writer_gets_epipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn every_writer_gets_epipe(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = pipe_buf(&writer_end)?;
     let mut nemesis = Nemesis::of_this_case();
@@ -79,9 +80,9 @@ fn every_writer_gets_epipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
 
 /// If a reader that calls `read` for 64 bytes is killed at a random instant, at most the 64 bytes of its last `read` are missing.
 /// The next reader gets the following bytes in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn killed_reader_loses_at_most_one_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_reader_loses_at_most_one_read(kind: Kind) -> Outcome {
     /// Bytes of one `read`; each byte is its position modulo `MODULUS`, which is larger.
     const MOST: usize = 64;
     const MODULUS: usize = 251;

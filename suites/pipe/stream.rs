@@ -7,9 +7,10 @@ use conformance::prelude::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{capacity, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// One call of a process that uses both ends.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +34,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// In any sequence of non-blocking `write` and `read` calls of any sizes, `read` returns the oldest unread bytes, as many as
 /// requested or as there are. `write` adds as many bytes as it returns.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn is_first_in_first_out(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn is_first_in_first_out(kind: Kind) -> Outcome {
     let source = pattern(STEPS * 2 * page_size());
     property(&steps(), |steps| {
         let (reader, writer) = open_nonblocking(kind)?;
@@ -68,7 +69,7 @@ type Size = fn(usize, usize) -> usize;
 
 /// A `write` that fits into an empty pipe returns its whole count. `read` of all, of all but one, or of half of the bytes returns
 /// that many, and the next `read` returns the rest.
-#[rstest]
+#[apply(every_pipe)]
 #[case::one_byte(|_, _| 1)]
 #[case::half_a_page(|page, _| page / 2)]
 #[case::page_less_one(|page, _| page - 1)]
@@ -78,7 +79,7 @@ type Size = fn(usize, usize) -> usize;
 #[case::capacity_less_one(|_, capacity| capacity - 1)]
 #[case::capacity(|_, capacity| capacity)]
 #[conformance::test(posix = "read", posix = "write")]
-fn write_is_read_back_in_parts(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn write_is_read_back_in_parts(#[case] size: Size, kind: Kind) -> Outcome {
     let bytes = pattern(size(page_size(), capacity(kind)?));
     let (reader, writer) = open_nonblocking(kind)?;
     for first in [bytes.len(), bytes.len() - 1, bytes.len() / 2] {
@@ -121,12 +122,12 @@ fn two_writes_are_read_at_once(#[case] first: fn(usize) -> usize, #[case] second
 }
 
 /// After many `write` calls of a few bytes, one `read` returns the bytes of all of them in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::writes_of_1_byte(1)]
 #[case::writes_of_7_bytes(7)]
 #[case::writes_of_2047_bytes(2047)]
 #[conformance::test(posix = "read", posix = "write")]
-fn small_writes_are_read_at_once(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn small_writes_are_read_at_once(#[case] size: usize, kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let bytes = pattern(5000 / size * size);
     for chunk in bytes.chunks(size) {
@@ -139,9 +140,9 @@ fn small_writes_are_read_at_once(#[case] size: usize, #[values(Kind::Pipe, Kind:
 
 /// If `write` and `read` of the same size alternate while a constant number of bytes stays unread, `read` returns all bytes in
 /// order, each once.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn keeps_order_with_bytes_left_unread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_order_with_bytes_left_unread(kind: Kind) -> Outcome {
     let capacity = capacity(kind)?;
     let page = page_size();
     let bytes = pattern(2 * capacity);
@@ -168,9 +169,9 @@ fn keeps_order_with_bytes_left_unread(#[values(Kind::Pipe, Kind::Fifo)] kind: Ki
 
 /// On a full pipe `write` of 1 byte fails with `EAGAIN`, and after a `read` of a page a `write` of a page returns its whole
 /// count, forty times in turn. `read` returns all bytes in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn keeps_order_in_a_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_order_in_a_full_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let page = page_size();
     let full = capacity(kind)?;
@@ -188,9 +189,9 @@ fn keeps_order_in_a_full_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
 
 /// `read` that returns n leaves the bytes of its buffer after the first n as they were. A `read` that fails with `EAGAIN` leaves
 /// the whole buffer as it was.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn read_changes_no_byte_beyond_its_count(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_changes_no_byte_beyond_its_count(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     let mut buffer = vec![0xEE; 2 * page_size()];
     expect_eq!((write(&writer, b"abc"), read(&reader, &mut buffer)), (Ok(3), Ok(3)));
@@ -202,9 +203,9 @@ fn read_changes_no_byte_beyond_its_count(#[values(Kind::Pipe, Kind::Fifo)] kind:
 }
 
 /// A `read` of 1000 bytes or a `readv` of 12 bytes that is blocked on an empty pipe returns 5 as soon as a `write` adds 5 bytes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "readv")]
-fn blocked_read_returns_with_the_first_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocked_read_returns_with_the_first_bytes(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let whole = Participant::spawn("reader", dup(&reader_end)?, |end, _| read_some(&end, 1000))?;
     whole.until_blocked()?;
@@ -222,12 +223,12 @@ fn blocked_read_returns_with_the_first_bytes(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// A blocking `write` of more than the capacity returns its whole count after a reader has read the pipe, and the reader gets all
 /// bytes in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[case::one_byte_more(|_, capacity| capacity + 1)]
 #[case::a_page_more(|page, capacity| capacity + page)]
 #[case::three_times_as_much(|page, capacity| 3 * capacity + page / 2)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn blocking_write_of_more_than_the_capacity(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocking_write_of_more_than_the_capacity(#[case] size: Size, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let size = size(page_size(), capacity(kind)?);
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(size)))?;
@@ -240,18 +241,14 @@ fn blocking_write_of_more_than_the_capacity(#[case] size: Size, #[values(Kind::P
 
 /// 300000 bytes that one process sends with `write` calls of one size are received in order by another process with `read` calls
 /// of another size. Each `write` returns its whole count.
-#[rstest]
+#[apply(every_pipe)]
 #[case::small_into_large(1000, 30_011)]
 #[case::large_into_small(100_003, 997)]
 #[case::equal(4096, 4096)]
 #[case::off_by_one(4097, 4095)]
 #[case::over_capacity(131_073, 131_071)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn two_processes_with_different_chunk_sizes(
-    #[case] put: usize,
-    #[case] got: usize,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn two_processes_with_different_chunk_sizes(#[case] put: usize, #[case] got: usize, kind: Kind) -> Outcome {
     let bytes = pattern(300_000);
     let (reader, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| {

@@ -5,14 +5,15 @@ use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// If a writer is killed at any of its system calls, `read` returns exactly the bytes of the `write` calls that have returned, in
 /// order, and then 0. `poll` then reports `POLLHUP`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read", needs(ptrace))]
-fn killed_writer_leaves_completed_writes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader, writer_end) = kind.open()?;
         let sizes = [3, pipe_buf(&writer_end)?, 1, 500];
@@ -53,9 +54,9 @@ fn killed_writev_is_all_or_nothing() -> Outcome {
 
 /// If a reader is killed at any of its system calls, exactly the bytes that its `read` calls have returned are removed.
 /// `ioctl(FIONREAD)` and `read` of another process return the rest in order.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
-fn killed_reader_removes_only_returned_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader_end, writer) = kind.open()?;
         let bytes = pattern(10_000);
@@ -78,9 +79,9 @@ fn killed_reader_removes_only_returned_bytes(#[values(Kind::Pipe, Kind::Fifo)] k
 
 /// If a process that calls `dup` and `close` on the last write end of one pipe and the last read end of another is killed at any
 /// system call, `read` of the first ends with 0 and `write` to the second fails with `EPIPE`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", needs(ptrace))]
-fn killed_process_leaves_no_end_open(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     sweep(|run| {
         let (reader, writer_end) = kind.open()?;
@@ -141,9 +142,9 @@ fn killed_resize_keeps_size_and_bytes() -> Outcome {
 
 /// If a writer is killed at any of its system calls, a process blocked in `read` gets the bytes of every `write` that has
 /// returned and then end-of-file.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
-fn killed_writer_wakes_a_blocked_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader_end, writer_end) = kind.open()?;
         let reader = Participant::spawn("reader", reader_end, |end, _| read_to_end(&end))?;

@@ -3,15 +3,16 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{spawn_reader, spawn_writer};
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// If three processes are blocked in `read` of 1 byte, each `write` of 1 byte ends the `read` of exactly one of them with that
 /// byte, and the others stay blocked.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
-fn one_byte_ends_one_of_three_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_byte_ends_one_of_three_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let (reports, report) = pipe()?;
     let mut readers = Vec::new();
@@ -45,9 +46,9 @@ fn one_byte_ends_one_of_three_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
 
 /// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns another
 /// one of the bytes.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn one_write_ends_four_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_write_ends_four_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut readers = Vec::new();
     for name in ["first reader", "second reader", "third reader", "fourth reader"] {
@@ -68,9 +69,9 @@ fn one_write_ends_four_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
 
 /// If four processes are blocked in `read` of 1 byte on an empty pipe, all of them are woken when the last writer closes, and
 /// each `read` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn last_close_ends_four_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_ends_four_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut readers = Vec::new();
     for name in ["first reader", "second reader", "third reader", "fourth reader"] {
@@ -88,9 +89,9 @@ fn last_close_ends_four_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
 
 /// If the first of two processes blocked in `read` is killed, the second stays blocked until the next `write`, and its `read`
 /// returns the byte written.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn write_after_a_kill_wakes_the_second_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_after_a_kill_wakes_the_second_reader(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let victim = spawn_reader("victim", reader_end.try_clone()?, 1)?;
     victim.until_blocked()?;
@@ -105,9 +106,9 @@ fn write_after_a_kill_wakes_the_second_reader(#[values(Kind::Pipe, Kind::Fifo)] 
 
 /// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, one `read` that frees enough space wakes all of
 /// them. Each `write` returns `PIPE_BUF`, and its bytes are in one piece.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn one_read_ends_three_writes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_read_ends_three_writes(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (capacity, size) = (fill(&writer_end)?, pipe_buf(&writer_end)?);
     let mut writers = Vec::new();
@@ -162,9 +163,9 @@ fn space_for_one_ends_one_of_two_writes() -> Outcome {
 
 /// If the first of two processes blocked in `write` on a full pipe is killed, the second stays blocked until the pipe is read,
 /// and its `write` returns its whole count. No byte of the killed writer is in the pipe.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn read_after_a_kill_wakes_the_second_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_after_a_kill_wakes_the_second_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let victim = spawn_writer("victim", writer_end.try_clone()?, 1, 100)?;

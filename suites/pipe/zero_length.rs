@@ -5,9 +5,10 @@ use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::{capacity, next, open_nonblocking};
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A state of a pipe that still has both ends.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +36,9 @@ impl State {
 
 /// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, full or in
 /// between.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
-fn read_returns_0(
-    #[values(State::Empty, State::SomeBytes, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn read_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, _writer, held) = state.open(kind)?;
     expect_eq!((read(&reader, &mut []), unread(&reader)), (Ok(0), Ok(held)));
     set_nonblocking(&reader, true)?;
@@ -50,12 +48,9 @@ fn read_returns_0(
 
 /// `write` of 0 bytes to a pipe with a reader, blocking or non-blocking, returns 0 at once and adds no byte, whether the pipe is
 /// empty, full or in between.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", level = customary)]
-fn write_returns_0(
-    #[values(State::Empty, State::SomeBytes, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn write_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     expect_eq!((write(&writer, b""), unread(&reader)), (Ok(0), Ok(held)));
     set_nonblocking(&writer, true)?;
@@ -65,12 +60,9 @@ fn write_returns_0(
 
 /// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, full or
 /// in between.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "readv(2)", level = customary)]
-fn empty_segments_return_0(
-    #[values(State::Empty, State::SomeBytes, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn empty_segments_return_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     let into = &mut [IoSliceMut::new(&mut []), IoSliceMut::new(&mut []), IoSliceMut::new(&mut [])];
     expect_eq!((readv(&reader, into), unread(&reader)), (Ok(0), Ok(held)));
@@ -92,9 +84,9 @@ fn no_segments_return_0_or_einval() -> Outcome {
 
 /// After `write` and `writev` of 0 bytes to an empty pipe, `poll` reports no event at the read end and a non-blocking `read`
 /// fails with `EAGAIN`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = customary)]
-fn write_of_0_bytes_is_not_readable(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_of_0_bytes_is_not_readable(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!((write(&writer, b""), writev(&writer, &[IoSlice::new(b"")])), (Ok(0), Ok(0)));
     expect_eq!((ready(&reader, PollFlags::POLLIN), next(&reader)), (Ok(PollFlags::empty()), Err(EAGAIN)));
@@ -104,9 +96,9 @@ fn write_of_0_bytes_is_not_readable(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
 }
 
 /// After 64 calls each of `write` and `writev` of 0 bytes, `poll` reports `POLLOUT` and the pipe takes its whole capacity.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = customary)]
-fn writes_of_0_bytes_use_no_capacity(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn writes_of_0_bytes_use_no_capacity(kind: Kind) -> Outcome {
     let (reader, writer) = open_nonblocking(kind)?;
     for _ in 0..64 {
         expect_eq!((write(&writer, b""), writev(&writer, &[IoSlice::new(b""), IoSlice::new(b"")])), (Ok(0), Ok(0)));
@@ -119,9 +111,9 @@ fn writes_of_0_bytes_use_no_capacity(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
 
 /// A process blocked in `read` on an empty pipe stays blocked after `write` and `writev` of 0 bytes. That `read` returns the byte
 /// of a later `write` of 1 byte.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", level = customary)]
-fn write_of_0_bytes_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_of_0_bytes_keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
     reader.until_blocked()?;
@@ -133,9 +125,9 @@ fn write_of_0_bytes_keeps_read_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 
 /// A process blocked in `write` on a full pipe stays blocked after `read` and `readv` of 0 bytes. After the pipe has been read,
 /// that `write` returns its whole count.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", level = required)]
-fn read_of_0_bytes_keeps_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_of_0_bytes_keeps_write_blocked(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let full = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"last"))?;
@@ -148,9 +140,9 @@ fn read_of_0_bytes_keeps_write_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: K
 }
 
 /// After the last writer closes, `read` of 0 bytes returns 0 and removes no byte, before and after the remaining bytes are read.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)")]
-fn read_without_writers_returns_0(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_without_writers_returns_0(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write_all(writer, b"left")?;
     expect_eq!((read(&reader, &mut []), unread(&reader)), (Ok(0), Ok(4)));
@@ -160,9 +152,9 @@ fn read_without_writers_returns_0(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
 
 /// `write` of 0 bytes to a pipe without readers returns 0 without a signal, or fails with `EPIPE` and raises `SIGPIPE`; which of
 /// the two is recorded.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
-fn write_without_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_without_readers(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader, writer) = kind.open()?;
     drop(reader);
@@ -174,12 +166,9 @@ fn write_without_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
 }
 
 /// `read` and `readv` of 0 bytes on the write end, and `write` and `writev` of 0 bytes on the read end, fail with `EBADF`.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "write(2)", level = customary)]
-fn ebadf_at_the_wrong_end(
-    #[values(State::Empty, State::SomeBytes, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn ebadf_at_the_wrong_end(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     expect_eq!((read(&writer, &mut []), write(&reader, b"")), (Err(EBADF), Err(EBADF)));
     let into = &mut [IoSliceMut::new(&mut [])];

@@ -6,8 +6,9 @@ use conformance::prelude::*;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters};
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 const REALTIME: ClockId = ClockId::CLOCK_REALTIME;
 const MONOTONIC: ClockId = ClockId::CLOCK_MONOTONIC;
@@ -18,11 +19,11 @@ fn from_now(clock: ClockId, duration: Duration) -> Result<TimeSpec, Errno> {
 
 /// `sem_clockwait` with a deadline that has passed on its clock returns 0 and decrements a value above 0. At value 0 it fails
 /// with `ETIMEDOUT`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]
 #[conformance::test(posix = "sem_clockwait")]
-fn past_deadline_decrements_or_times_out(#[case] clock: ClockId, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn past_deadline_decrements_or_times_out(#[case] clock: ClockId, kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     let now = clock_gettime(clock)?;
     expect_eq!([(); 2].map(|()| semaphore.clock_wait(clock, now)), [Ok(()), Err(ETIMEDOUT)]);
@@ -31,11 +32,11 @@ fn past_deadline_decrements_or_times_out(#[case] clock: ClockId, #[values(Kind::
 }
 
 /// At value 0, `sem_clockwait` fails with `ETIMEDOUT` when the clock in its argument reaches the deadline, and not earlier.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]
 #[conformance::test(posix = "sem_clockwait")]
-fn expires_on_the_given_clock(#[case] clock: ClockId, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn expires_on_the_given_clock(#[case] clock: ClockId, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = from_now(clock, Duration::from_millis(10))?;
     expect_eq!(semaphore.clock_wait(clock, deadline), Err(ETIMEDOUT));
@@ -47,9 +48,9 @@ fn expires_on_the_given_clock(#[case] clock: ClockId, #[values(Kind::Named, Kind
 
 /// At value 0 and with the current time of `CLOCK_REALTIME` as the deadline, `sem_clockwait` fails with `ETIMEDOUT` on
 /// `CLOCK_REALTIME`, and stays blocked on `CLOCK_MONOTONIC` until a `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_clockwait")]
-fn realtime_and_monotonic_deadlines_differ(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn realtime_and_monotonic_deadlines_differ(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let now = clock_gettime(REALTIME)?;
     // No machine has run since 1970, so that the same number is far ahead on the other clock.
@@ -62,11 +63,11 @@ fn realtime_and_monotonic_deadlines_differ(#[values(Kind::Named, Kind::Unnamed)]
 
 /// If two processes are blocked in `sem_clockwait` with a deadline far ahead, each `sem_post` makes the call return 0 in exactly
 /// one of them.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]
 #[conformance::test(posix = "sem_clockwait", posix = "sem_post")]
-fn each_post_wakes_one_waiter(#[case] clock: ClockId, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn each_post_wakes_one_waiter(#[case] clock: ClockId, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = from_now(clock, Duration::from_secs(100_000))?;
     let waiters = Waiters::blocked_in(2, || semaphore.clock_wait(clock, deadline))?;
@@ -76,21 +77,21 @@ fn each_post_wakes_one_waiter(#[case] clock: ClockId, #[values(Kind::Named, Kind
 }
 
 /// At value 0, `sem_clockwait` with the unknown clock 1000 or -1 fails with `EINVAL`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::large(ClockId::from_raw(1000))]
 #[case::negative(ClockId::from_raw(-1))]
 #[conformance::test(posix = "sem_clockwait")]
-fn rejects_an_unknown_clock(#[case] clock: ClockId, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn rejects_an_unknown_clock(#[case] clock: ClockId, kind: Kind) -> Outcome {
     fails_with_einval(clock, kind)
 }
 
 /// At value 0, `sem_clockwait` with a clock of processor time or with `CLOCK_BOOTTIME` fails with `EINVAL`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::process_cpu_time(ClockId::CLOCK_PROCESS_CPUTIME_ID)]
 #[case::thread_cpu_time(ClockId::CLOCK_THREAD_CPUTIME_ID)]
 #[case::boot_time(ClockId::CLOCK_BOOTTIME)]
 #[conformance::test(posix = "sem_clockwait", level = customary)]
-fn rejects_cpu_time_and_boot_time_clocks(#[case] clock: ClockId, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn rejects_cpu_time_and_boot_time_clocks(#[case] clock: ClockId, kind: Kind) -> Outcome {
     fails_with_einval(clock, kind)
 }
 

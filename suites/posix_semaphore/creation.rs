@@ -5,18 +5,19 @@ use conformance::sys::semaphore::{Semaphore, largest_value, sem_unlink};
 #[cfg(linux)]
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{CREATE_NEW, Kind, Name, create_named, together};
+use super::fixture::{CREATE_NEW, Kind, Name, create_named, named_and_unnamed, together};
 
 /// A semaphore that `sem_open` or `sem_init` creates with value n can be decremented n times. Then `sem_trywait` fails with
 /// `EAGAIN`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::zero(0)]
 #[case::one(1)]
 #[case::two(2)]
 #[case::three_hundred(300)]
 #[conformance::test(posix = "sem_open", posix = "sem_init", man = "sem_open(3)")]
-fn starts_with_the_given_value(#[case] value: u32, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn starts_with_the_given_value(#[case] value: u32, kind: Kind) -> Outcome {
     let semaphore = kind.create(value)?;
     expect_eq!((semaphore.drain(), semaphore.try_wait()), (Ok(value), Err(EAGAIN)));
     Ok(())
@@ -24,9 +25,9 @@ fn starts_with_the_given_value(#[case] value: u32, #[values(Kind::Named, Kind::U
 
 /// `sem_open` and `sem_init` create a semaphore with the value `SEM_VALUE_MAX`, which is at least 32767. `sem_getvalue` gives
 /// that value, and 2 less after `sem_wait` and `sem_trywait`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_open", posix = "sem_init", man = "sem_getvalue(3)")]
-fn accepts_sem_value_max(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn accepts_sem_value_max(kind: Kind) -> Outcome {
     let largest = i32::try_from(largest_value()).unwrap_or(i32::MAX);
     // _POSIX_SEM_VALUE_MAX.
     expect!(largest >= 32_767, "SEM_VALUE_MAX is {largest}");

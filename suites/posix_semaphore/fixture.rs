@@ -2,6 +2,7 @@
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
+use rstest_reuse::template;
 
 /// A kind of semaphore. The kinds differ in how they are created and opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,11 @@ pub enum Kind {
     /// Created with `sem_init` in memory that participants share.
     Unnamed,
 }
+
+/// A case for each kind of semaphore.
+#[template]
+#[rstest]
+fn named_and_unnamed(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) {}
 
 impl Kind {
     /// A new semaphore. On a system whose call fails with `ENOSYS` the case ends as unsupported.

@@ -5,9 +5,11 @@ use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
+
 use serde::{Deserialize, Serialize};
 
-use super::fixture::{Kind, together};
+use super::fixture::{Kind, named_and_unnamed, together};
 
 /// A call on the semaphore.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -62,9 +64,9 @@ const CASE: u32 = 1000;
 
 /// If four processes call `sem_post` and `sem_trywait` at the same time, some order of all calls, one after the other, explains
 /// every result with one counter (linearisability). The final value is that of the counter.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
-fn concurrent_posts_and_trywaits_are_linearisable(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {
         let first = u32::try_from(nemesis.below(3)).unwrap_or(0);
@@ -87,9 +89,9 @@ fn concurrent_posts_and_trywaits_are_linearisable(#[values(Kind::Named, Kind::Un
 /// If processes that call `sem_post`, `sem_wait` and `sem_trywait` are killed at random instants and started again, some order of
 /// the calls explains every result and the final value with one counter (linearisability). A call cut short by a kill counts as
 /// done or as not done.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
-fn posts_and_waits_are_linearisable_under_kills(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {
     const MEMBERS: u8 = 4;
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {

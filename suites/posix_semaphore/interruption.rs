@@ -4,8 +4,9 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters};
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// What a wait returned, and how often the handler has run.
 type Waited = (Result<(), Errno>, u32);
@@ -23,9 +24,9 @@ fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Waited
 
 /// If a process blocked in `sem_wait` runs a signal handler installed without `SA_RESTART`, `sem_wait` fails with `EINTR`. The
 /// value stays 0, and a later `sem_post` makes it 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "signal(7)", level = documented)]
-fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.signal(Signal::SIGUSR1)?;
@@ -36,9 +37,9 @@ fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: 
 
 /// If a process blocked in `sem_wait` runs signal handlers installed with `SA_RESTART`, it is blocked again afterwards.
 /// `sem_wait` returns 0 after a `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction", man = "signal(7)")]
-fn sa_restart_continues_the_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::Yes)?;
     for _ in 0..2 {
@@ -56,9 +57,9 @@ fn sa_restart_continues_the_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kin
 
 /// If `sem_wait` has failed with `EINTR` in one of two blocked processes, the next `sem_post` wakes the other process, and the
 /// value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post", man = "signal(7)", level = documented)]
-fn next_post_wakes_the_remaining_waiter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn next_post_wakes_the_remaining_waiter(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let interrupted = blocked(&semaphore, Restart::No)?;
     let waiters = Waiters::blocked(&semaphore, 1)?;
@@ -71,12 +72,9 @@ fn next_post_wakes_the_remaining_waiter(#[values(Kind::Named, Kind::Unnamed)] ki
 
 /// If a stopped process that waits in `sem_wait` gets a `sem_post` and a caught signal before it is continued, `sem_wait` returns
 /// 0 and the value is 0, or it fails with `EINTR` and the value is 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn post_together_with_a_signal_is_not_lost(
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-    #[values(false, true)] signal_first: bool,
-) -> Outcome {
+fn post_together_with_a_signal_is_not_lost(kind: Kind, #[values(false, true)] signal_first: bool) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.stop()?;
@@ -97,9 +95,9 @@ fn post_together_with_a_signal_is_not_lost(
 
 /// An ignored signal and a blocked signal leave a process blocked in `sem_wait`. After a `sem_post` the call returns 0, and the
 /// blocked signal is pending.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction")]
-fn ignored_or_blocked_signal_leaves_the_wait_blocked(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn ignored_or_blocked_signal_leaves_the_wait_blocked(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = Participant::spawn_inheriting("waiter", |_| {
         signal::ignore(Signal::SIGUSR1)?;
@@ -117,9 +115,9 @@ fn ignored_or_blocked_signal_leaves_the_wait_blocked(#[values(Kind::Named, Kind:
 }
 
 /// If a signal handler has run before `sem_wait` is called with the value 1, `sem_wait` returns 0 and the value is 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait")]
-fn signal_handled_before_the_wait_has_no_effect(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn signal_handled_before_the_wait_has_no_effect(kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     signal::catch(Signal::SIGUSR1, Restart::No)?;
     nix::sys::signal::raise(Signal::SIGUSR1)?;

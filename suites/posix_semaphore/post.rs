@@ -2,14 +2,15 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters};
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// If three processes are blocked in `sem_wait`, two `sem_post` calls wake exactly two of them, and `sem_trywait` fails with
 /// `EAGAIN`. The third stays blocked until a third `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn two_posts_wake_two_of_three_waiters(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn two_posts_wake_two_of_three_waiters(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let mut waiters = Waiters::blocked(&semaphore, 3)?;
     expect_eq!((semaphore.post(), semaphore.post()), (Ok(()), Ok(())));
@@ -28,9 +29,9 @@ fn two_posts_wake_two_of_three_waiters(#[values(Kind::Named, Kind::Unnamed)] kin
 
 /// `sem_getvalue` gives the value of the semaphore. While two processes are blocked in `sem_wait`, it gives 0 or -2, and the case
 /// records which.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_getvalue", man = "sem_getvalue(3)")]
-fn getvalue_with_waiters_is_zero_or_negative(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn getvalue_with_waiters_is_zero_or_negative(kind: Kind) -> Outcome {
     let semaphore = kind.create(2)?;
     expect_eq!((semaphore.value(), semaphore.try_wait(), semaphore.value()), (Ok(2), Ok(()), Ok(1)));
     expect_eq!((semaphore.try_wait(), semaphore.value(), semaphore.try_wait()), (Ok(()), Ok(0), Err(EAGAIN)));
@@ -45,12 +46,12 @@ fn getvalue_with_waiters_is_zero_or_negative(#[values(Kind::Named, Kind::Unnamed
 
 /// If one of three processes blocked in `sem_wait` is killed, two `sem_post` calls wake the two others. Further posts increment
 /// the value.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::first(0)]
 #[case::middle(1)]
 #[case::last(2)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn killed_waiter_takes_no_post(#[case] killed: u8, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiter_takes_no_post(#[case] killed: u8, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 3)?;
     waiters.participants[usize::from(killed)].kill()?;
@@ -62,9 +63,9 @@ fn killed_waiter_takes_no_post(#[case] killed: u8, #[values(Kind::Named, Kind::U
 }
 
 /// If the only process that is blocked in `sem_wait` is killed, the value is 0, and each of three `sem_post` calls increments it.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn killed_only_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_only_waiter_takes_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 1)?;
     waiters.participants[0].kill()?;
@@ -75,9 +76,9 @@ fn killed_only_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: 
 
 /// If the first of two waiters is stopped, `sem_post` is called, and that waiter is killed, the post wakes the other waiter,
 /// stays in the value, or is lost. The case records which of the three.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", level = observed)]
-fn to_a_waiter_killed_while_stopped_is_recorded(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn to_a_waiter_killed_while_stopped_is_recorded(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     let [longest, other] = &waiters.participants[..] else { unreachable!("two waiters") };

@@ -3,17 +3,15 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::PostOnSignal;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters};
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// If a signal handler calls `sem_post` on the semaphore that its own thread waits for, `sem_wait` returns 0 with `SA_RESTART`.
 /// Without it, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn sem_post_wakes_the_thread_that_it_interrupted(
-    #[values(Restart::Yes, Restart::No)] restart: Restart,
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn sem_post_wakes_the_thread_that_it_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = Participant::spawn_inheriting("waiter", |_| {
         let handler = PostOnSignal::new(&semaphore, Signal::SIGUSR1, restart)?;
@@ -32,9 +30,9 @@ fn sem_post_wakes_the_thread_that_it_interrupted(
 }
 
 /// Each run of a signal handler that calls `sem_post` wakes exactly one of two processes that are blocked in `sem_wait`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn sem_post_wakes_other_processes(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sem_post_wakes_other_processes(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     let handler = PostOnSignal::new(&semaphore, Signal::SIGUSR1, Restart::Yes)?;
@@ -48,9 +46,9 @@ fn sem_post_wakes_other_processes(#[values(Kind::Named, Kind::Unnamed)] kind: Ki
 
 /// If a signal handler that calls `sem_post` interrupts a process that calls `sem_post` itself, each call of both adds exactly
 /// one to the value.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
-fn sem_post_counts_amid_other_posts(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sem_post_counts_amid_other_posts(kind: Kind) -> Outcome {
     const SIGNALS: u32 = 10;
     const BETWEEN: u32 = 3;
     let semaphore = kind.create(0)?;

@@ -2,14 +2,15 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters, one_blocked};
+use super::fixture::{Kind, Waiters, named_and_unnamed, one_blocked};
 
 /// A process that is blocked in `sem_wait` is blocked again after `SIGSTOP` and `SIGCONT`, twice in a row. `sem_wait` returns 0
 /// after a `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "signal(7)")]
-fn stopped_and_continued_waiter_stays_blocked(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = one_blocked(&semaphore)?;
     for _ in 0..2 {
@@ -22,9 +23,9 @@ fn stopped_and_continued_waiter_stays_blocked(#[values(Kind::Named, Kind::Unname
 }
 
 /// If `sem_post` is called while the only waiter is stopped, `sem_wait` returns 0 in that waiter once it is continued.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait")]
-fn post_to_a_stopped_waiter_is_kept(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn post_to_a_stopped_waiter_is_kept(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = one_blocked(&semaphore)?;
     waiter.stop()?;
@@ -36,12 +37,9 @@ fn post_to_a_stopped_waiter_is_kept(#[values(Kind::Named, Kind::Unnamed)] kind: 
 
 /// If one of two waiters is stopped, two `sem_post` calls wake the other one. The stopped waiter returns from `sem_wait` with 0
 /// once it is continued.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait")]
-fn stopped_waiter_does_not_stop_another(
-    #[values(0, 1)] stopped: usize,
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn stopped_waiter_does_not_stop_another(#[values(0, 1)] stopped: usize, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     waiters.participants[stopped].stop()?;
@@ -53,9 +51,9 @@ fn stopped_waiter_does_not_stop_another(
 }
 
 /// If one of two waiters is stopped and killed, a later `sem_post` wakes the other waiter, and a second one makes the value 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit")]
-fn waiter_killed_while_stopped_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn waiter_killed_while_stopped_takes_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     waiters.participants[0].stop()?;
@@ -67,9 +65,9 @@ fn waiter_killed_while_stopped_takes_no_post(#[values(Kind::Named, Kind::Unnamed
 
 /// If `sem_post` is called while the only waiter is stopped, either `sem_trywait` by another process returns 0 and the waiter
 /// stays blocked, or it fails with `EAGAIN` and `sem_wait` returns 0. The case records which.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_trywait", posix = "sem_wait", level = observed)]
-fn trywait_beside_a_stopped_waiter_is_recorded(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn trywait_beside_a_stopped_waiter_is_recorded(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = one_blocked(&semaphore)?;
     waiter.stop()?;

@@ -7,14 +7,15 @@ use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Name, create_named, together};
+use super::fixture::{Kind, Name, create_named, named_and_unnamed, together};
 
 /// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants, the final value differs from
 /// the number of posts minus the number of waits by at most one for each killed process.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
-fn kills_keep_the_balance_of_posts_and_waits(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn kills_keep_the_balance_of_posts_and_waits(kind: Kind) -> Outcome {
     const POSTERS: u8 = 2;
     const WAITERS: u8 = 2;
     const KILLS: usize = 10;

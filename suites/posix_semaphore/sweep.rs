@@ -10,8 +10,9 @@ use conformance::prelude::*;
 use conformance::sys::path::tmpfs::{Tmpfs, own_mounts};
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Name, Waiters, create_named, one_blocked};
+use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked};
 
 /// The number of marks that the victim has reached.
 fn marks<T>(victim: &Victim<T>) -> usize {
@@ -27,9 +28,9 @@ fn woke_since_mark<T>(victim: &Victim<T>) -> bool {
 
 /// If a process that calls `sem_post` three times is killed at any system call, each completed post is in the value or has woken
 /// one of two waiters. No waiter stays blocked at a value above 0, except if the kill came right before the wake-up.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit", needs(ptrace))]
-fn killed_poster_loses_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
     const POSTS: usize = 3;
     sweep(|run| {
         let semaphore = kind.create(0)?;
@@ -59,9 +60,9 @@ fn killed_poster_loses_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
 
 /// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` at value 5 is killed at any system call, the value is 5 minus
 /// the number of those calls that had returned.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
-fn killed_process_has_decremented_once_per_returned_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome {
     sweep(|run| {
         let semaphore = kind.create(5)?;
         let victim = run.victim("process that waits", (), |(), _| {
@@ -82,9 +83,9 @@ fn killed_process_has_decremented_once_per_returned_wait(#[values(Kind::Named, K
 
 /// If a process that repeatedly blocks in `sem_wait` until another one posts is killed at any system call, the value is the
 /// number of posts minus the number of waits that had returned.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
-fn killed_waiter_leaves_untaken_posts(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
     sweep(|run| {
         let semaphore = kind.create(0)?;
         let (requests, request) = pipe()?;
@@ -115,9 +116,9 @@ fn killed_waiter_leaves_untaken_posts(#[values(Kind::Named, Kind::Unnamed)] kind
 
 /// If a process that uses a semaphore of value 1 as a lock is killed at any system call between `sem_wait` and `sem_post`, the
 /// value stays 0. Another `sem_wait` blocks until some other process posts.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)", needs(ptrace))]
-fn killed_holder_does_not_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_holder_does_not_post(kind: Kind) -> Outcome {
     sweep(|run| {
         let lock = kind.create(1)?;
         let victim = run.victim("holder", (), |(), _| {

@@ -8,8 +8,9 @@ use conformance::sys::semaphore::Semaphore;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Waiters};
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// The time on `CLOCK_REALTIME` so far from now.
 fn from_now(duration: Duration) -> Result<TimeSpec, Errno> {
@@ -39,13 +40,13 @@ fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Result
 }
 
 /// At value 0, `sem_timedwait` with a deadline that has passed fails with `ETIMEDOUT`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::after_the_epoch(TimeSpec::new(1, 0))]
 #[case::at_the_epoch(TimeSpec::new(0, 0))]
 #[case::before_the_epoch(TimeSpec::new(-1, 0))]
 #[case::largest_nanoseconds(TimeSpec::new(1_000, 999_999_999))]
 #[conformance::test(posix = "sem_timedwait", man = "sem_wait(3)")]
-fn past_deadline_fails_with_etimedout(#[case] deadline: TimeSpec, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn past_deadline_fails_with_etimedout(#[case] deadline: TimeSpec, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     expect_eq!([(); 2].map(|()| semaphore.timed_wait(deadline)), [Err(ETIMEDOUT); 2]);
     expect_eq!((semaphore.drain(), semaphore.post(), semaphore.drain()), (Ok(0), Ok(()), Ok(1)));
@@ -53,30 +54,23 @@ fn past_deadline_fails_with_etimedout(#[case] deadline: TimeSpec, #[values(Kind:
 }
 
 /// At a value above 0, `sem_timedwait` with a deadline that has passed returns 0 and decrements the value.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::after_the_epoch(TimeSpec::new(1, 0))]
 #[case::at_the_epoch(TimeSpec::new(0, 0))]
 #[case::before_the_epoch(TimeSpec::new(-1, 0))]
 #[conformance::test(posix = "sem_timedwait", man = "sem_wait(3)")]
-fn past_deadline_decrements_a_positive_value(
-    #[case] deadline: TimeSpec,
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn past_deadline_decrements_a_positive_value(#[case] deadline: TimeSpec, kind: Kind) -> Outcome {
     let semaphore = kind.create(2)?;
     expect_eq!((semaphore.timed_wait(deadline), semaphore.drain()), (Ok(()), Ok(1)));
     Ok(())
 }
 
 /// At value 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 fails with `EINVAL`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
 #[conformance::test(posix = "sem_timedwait", man = "sem_wait(3)")]
-fn invalid_nanoseconds_fail_with_einval(
-    #[case] nanoseconds: i64,
-    #[values(0, 4_000_000_000)] seconds: i64,
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn invalid_nanoseconds_fail_with_einval(#[case] nanoseconds: i64, #[values(0, 4_000_000_000)] seconds: i64, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     expect_eq!(semaphore.timed_wait(TimeSpec::new(seconds, nanoseconds)), Err(EINVAL));
     expect_eq!((semaphore.drain(), semaphore.post(), semaphore.drain()), (Ok(0), Ok(()), Ok(1)));
@@ -85,14 +79,11 @@ fn invalid_nanoseconds_fail_with_einval(
 
 /// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value, as POSIX lets no call
 /// fail for its time then.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
 #[conformance::test(posix = "sem_timedwait")]
-fn invalid_nanoseconds_decrement_a_positive_value(
-    #[case] nanoseconds: i64,
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn invalid_nanoseconds_decrement_a_positive_value(#[case] nanoseconds: i64, kind: Kind) -> Outcome {
     let semaphore = kind.create(2)?;
     expect_eq!((semaphore.timed_wait(TimeSpec::new(0, nanoseconds)), semaphore.drain()), (Ok(()), Ok(1)));
     Ok(())
@@ -100,9 +91,9 @@ fn invalid_nanoseconds_decrement_a_positive_value(
 
 /// At value 0, `sem_timedwait` fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the deadline, and not earlier. The value
 /// stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "sem_wait(3)")]
-fn expires_at_the_deadline(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn expires_at_the_deadline(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = soon()?;
     expect_eq!(semaphore.timed_wait(deadline), Err(ETIMEDOUT));
@@ -113,9 +104,9 @@ fn expires_at_the_deadline(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> 
 }
 
 /// A process that is blocked in `sem_timedwait` with a deadline far ahead returns 0 after a `sem_post`, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_post")]
-fn post_wakes_a_waiter_before_its_deadline(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn post_wakes_a_waiter_before_its_deadline(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     expect_eq!((semaphore.post(), waiter.join()?, semaphore.drain()), (Ok(()), Ok(()), Ok(0)));
@@ -123,9 +114,9 @@ fn post_wakes_a_waiter_before_its_deadline(#[values(Kind::Named, Kind::Unnamed)]
 }
 
 /// At value 0, `sem_timedwait` with the largest `tv_sec` as its deadline stays blocked until a `sem_post`, and returns 0 then.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait")]
-fn largest_deadline_blocks(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn largest_deadline_blocks(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked_in(1, || semaphore.timed_wait(TimeSpec::new(i64::MAX, 999_999_999)))?;
     expect_eq!((waiters.still_blocked(), semaphore.post(), waiters.next_woken(1)), (Ok(1), Ok(()), Ok(vec![0])));
@@ -136,9 +127,9 @@ fn largest_deadline_blocks(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> 
 
 /// If three processes are blocked in `sem_timedwait` with a deadline far ahead, each `sem_post` wakes exactly one of them, and
 /// `sem_trywait` fails with `EAGAIN` after each.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_post")]
-fn each_post_wakes_one_waiter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn each_post_wakes_one_waiter(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = far()?;
     let waiters = Waiters::blocked_in(3, || semaphore.timed_wait(deadline))?;
@@ -151,9 +142,9 @@ fn each_post_wakes_one_waiter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) 
 
 /// If two processes are blocked in `sem_timedwait` and two in `sem_wait`, each of four `sem_post` calls wakes exactly one of the
 /// four.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_wait")]
-fn posts_wake_timed_and_untimed_waiters(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn posts_wake_timed_and_untimed_waiters(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = far()?;
     let timed = Waiters::blocked_in(2, || semaphore.timed_wait(deadline))?;
@@ -168,9 +159,9 @@ fn posts_wake_timed_and_untimed_waiters(#[values(Kind::Named, Kind::Unnamed)] ki
 
 /// If `sem_timedwait` has failed with `ETIMEDOUT` in one of two waiters, the next `sem_post` wakes the other one, and a second
 /// `sem_post` makes the value 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_post")]
-fn timed_out_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn timed_out_waiter_takes_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let deadline = soon()?;
     let expired = Participant::spawn_inheriting("expired waiter", |_| semaphore.timed_wait(deadline))?;
@@ -183,9 +174,9 @@ fn timed_out_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Ki
 
 /// If a process that is blocked in `sem_timedwait` is killed, the next `sem_post` wakes the other waiter, and a second `sem_post`
 /// makes the value 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "_Exit")]
-fn killed_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiter_takes_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let victim = blocked(&semaphore, Restart::No)?;
     let waiters = Waiters::blocked(&semaphore, 1)?;
@@ -197,9 +188,9 @@ fn killed_waiter_takes_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
 
 /// If a process blocked in `sem_timedwait` runs a signal handler installed without `SA_RESTART`, the call fails with `EINTR`. A
 /// later `sem_post` makes the value 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "signal(7)", level = documented)]
-fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.signal(Signal::SIGUSR1)?;
@@ -209,9 +200,9 @@ fn handler_ends_the_wait_with_eintr(#[values(Kind::Named, Kind::Unnamed)] kind: 
 
 /// If a process blocked in `sem_timedwait` runs a signal handler installed with `SA_RESTART`, it is blocked again afterwards. The
 /// call returns 0 after a `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sigaction", man = "signal(7)")]
-fn sa_restart_continues_the_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::Yes)?;
     waiter.signal(Signal::SIGUSR1)?;
@@ -223,9 +214,9 @@ fn sa_restart_continues_the_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kin
 
 /// A process that is blocked in `sem_timedwait` is blocked again after `SIGSTOP` and `SIGCONT`, twice in a row. The call returns
 /// 0 after a `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "signal(7)")]
-fn stopped_and_continued_waiter_stays_blocked(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     for _ in 0..2 {
@@ -239,9 +230,9 @@ fn stopped_and_continued_waiter_stays_blocked(#[values(Kind::Named, Kind::Unname
 
 /// If the deadline of `sem_timedwait` passes while the waiter is stopped, the call fails with `ETIMEDOUT` once the waiter is
 /// continued, and a later `sem_post` makes the value 1.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait")]
-fn deadline_passes_while_stopped(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn deadline_passes_while_stopped(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let (deadline, waiter) = stopped_in_time(&semaphore)?;
     // Waits for nothing but the deadline itself, on its own clock.

@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, together};
+use super::fixture::{Kind, named_and_unnamed, together};
 
 /// If four processes increment a counter in two steps between `sem_wait` and `sem_post` on a semaphore of value 1, no increment
 /// is lost, and the value is 1 in the end.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn lock_admits_one_process(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn lock_admits_one_process(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 300;
     let lock = kind.create(1)?;
     let memory = Mapping::anonymous(page_size())?;
@@ -34,9 +35,9 @@ fn lock_admits_one_process(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> 
 
 /// If five processes enter a section with `sem_wait` and leave it with `sem_post` on a semaphore of value n, never more than n
 /// are inside, and the value is n in the end.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn gate_admits_n_processes(#[values(2, 3)] value: u32, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
     let gate = kind.create(value)?;
     let memory = Mapping::anonymous(page_size())?;
     let (inside, most): (&AtomicU32, &AtomicU32) = (memory.word(0), memory.word(1));
@@ -57,9 +58,9 @@ fn gate_admits_n_processes(#[values(2, 3)] value: u32, #[values(Kind::Named, Kin
 
 /// Two processes that wake each other in turn with `sem_post` on two semaphores alternate strictly. After `sem_wait` has
 /// returned, each sees what the other wrote before its `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn two_processes_alternate(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn two_processes_alternate(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 150;
     let (of_case, of_other) = (kind.create(0)?, kind.create(0)?);
     let memory = Mapping::anonymous(page_size())?;
@@ -82,9 +83,9 @@ fn two_processes_alternate(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> 
 
 /// If each of two processes calls `sem_post` on its own semaphore and then `sem_wait` on that of the other, the first one stays
 /// blocked until the second one has called `sem_post`. Both `sem_wait` calls return 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn rendezvous_returns_when_both_have_arrived(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn rendezvous_returns_when_both_have_arrived(kind: Kind) -> Outcome {
     let arrived = [kind.create(0)?, kind.create(0)?];
     let first = Participant::spawn_inheriting("first", |_| (arrived[0].post(), arrived[1].wait()))?;
     first.until_blocked()?;
@@ -137,9 +138,9 @@ impl Ring {
 
 /// If two producers and two consumers use a bounded buffer with `sem_wait` and `sem_post` on counts of free and full slots, every
 /// item is taken exactly once. Each consumer gets the items of one producer in order.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn bounded_buffer_loses_no_item(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn bounded_buffer_loses_no_item(kind: Kind) -> Outcome {
     const ITEMS: u32 = 90;
     let ring = Ring::new(kind)?;
     let taken = together("process", 4, |number| {
@@ -165,9 +166,9 @@ fn bounded_buffer_loses_no_item(#[values(Kind::Named, Kind::Unnamed)] kind: Kind
 }
 
 /// If one of two consumers that are blocked in `sem_wait` on the count of full slots is killed, the other one gets all items.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn killed_blocked_consumer_takes_no_item(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_blocked_consumer_takes_no_item(kind: Kind) -> Outcome {
     let ring = Ring::new(kind)?;
     let mut consumers = Vec::new();
     for name in ["victim", "survivor"] {
@@ -186,9 +187,9 @@ fn killed_blocked_consumer_takes_no_item(#[values(Kind::Named, Kind::Unnamed)] k
 
 /// If a consumer is killed between `sem_wait` on the full slots and `sem_post` on the free slots, producers find one free slot
 /// less. One `sem_post` on the free slots by another process makes up for it.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn killed_consumer_keeps_its_slot(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_consumer_keeps_its_slot(kind: Kind) -> Outcome {
     let ring = Ring::new(kind)?;
     let victim = Participant::spawn_inheriting("victim", |link| -> () {
         assert_eq!(ring.full.wait(), Ok(()));
@@ -210,9 +211,9 @@ fn killed_consumer_keeps_its_slot(#[values(Kind::Named, Kind::Unnamed)] kind: Ki
 
 /// If a server is killed while it is blocked in `sem_wait` for a request, both semaphores stay at value 0. A new server takes a
 /// request that was posted with `sem_post` before it started.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn new_server_takes_pending_requests(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn new_server_takes_pending_requests(kind: Kind) -> Outcome {
     let (request, reply) = (kind.create(0)?, kind.create(0)?);
     let server = |name: &str| {
         Participant::spawn_inheriting(name, |_| -> Result<(), Errno> {

@@ -5,22 +5,23 @@ use conformance::prelude::*;
 use conformance::sys::semaphore::largest_value;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, one_blocked};
+use super::fixture::{Kind, named_and_unnamed, one_blocked};
 
 /// At a value above 0, `sem_wait` returns 0 without blocking and decrements the value by one.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
-fn wait_decrements_by_one(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn wait_decrements_by_one(kind: Kind) -> Outcome {
     let semaphore = kind.create(5)?;
     expect_eq!((semaphore.wait(), semaphore.wait(), semaphore.drain()), (Ok(()), Ok(()), Ok(3)));
     Ok(())
 }
 
 /// At value 0, each `sem_trywait` fails with `EAGAIN` and leaves the value at 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_trywait", man = "sem_wait(3)")]
-fn trywait_at_zero_fails_with_eagain(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn trywait_at_zero_fails_with_eagain(kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     expect_eq!(semaphore.try_wait(), Ok(()));
     expect_eq!([(); 3].map(|()| semaphore.try_wait()), [Err(EAGAIN); 3]);
@@ -29,9 +30,9 @@ fn trywait_at_zero_fails_with_eagain(#[values(Kind::Named, Kind::Unnamed)] kind:
 }
 
 /// If no process waits, each `sem_post` returns 0 and increments the value by one.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn each_post_increments_by_one(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn each_post_increments_by_one(kind: Kind) -> Outcome {
     let semaphore = kind.create(2)?;
     expect_eq!([(); 4].map(|()| semaphore.post()), [Ok(()); 4]);
     expect_eq!(semaphore.drain(), Ok(6));
@@ -40,9 +41,9 @@ fn each_post_increments_by_one(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
 
 /// At the value `SEM_VALUE_MAX`, `sem_post` fails with `EOVERFLOW` and leaves the value as it is. After a `sem_trywait`,
 /// `sem_post` returns 0 again.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)", level = documented)]
-fn post_at_sem_value_max_fails_with_eoverflow(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn post_at_sem_value_max_fails_with_eoverflow(kind: Kind) -> Outcome {
     let largest = i32::try_from(largest_value()).unwrap_or(i32::MAX);
     let semaphore = kind.create(largest_value() - 1)?;
     expect_eq!([(); 3].map(|()| semaphore.post()), [Ok(()), Err(EOVERFLOW), Err(EOVERFLOW)]);
@@ -53,9 +54,9 @@ fn post_at_sem_value_max_fails_with_eoverflow(#[values(Kind::Named, Kind::Unname
 
 /// If a process is blocked in `sem_wait` and another one calls `sem_post` and `sem_trywait`, exactly one of `sem_wait` and
 /// `sem_trywait` takes the post. The value is 0 afterwards.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
-fn one_post_ends_one_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn one_post_ends_one_wait(kind: Kind) -> Outcome {
     for _ in 0..8 {
         let semaphore = kind.create(0)?;
         let waiter = one_blocked(&semaphore)?;
@@ -80,9 +81,9 @@ enum Step {
 
 /// If two processes call `sem_post`, `sem_trywait` and `sem_getvalue` in turn in any order, each result is that of one counter,
 /// and so is the final value.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait", posix = "sem_getvalue")]
-fn is_one_counter_for_two_processes(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn is_one_counter_for_two_processes(kind: Kind) -> Outcome {
     let step = prop_oneof![Just(Step::Try), Just(Step::Post), Just(Step::Look)];
     let steps = prop::collection::vec((any::<bool>(), step), 1..24);
     property(&(0..3_i32, steps), |(start, steps)| {

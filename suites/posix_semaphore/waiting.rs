@@ -3,14 +3,15 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, Name, Waiters, create_named, one_blocked, together};
+use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked, together};
 
 /// At value 0, `sem_wait` blocks, also after a `sem_post` to another semaphore. After a `sem_post` to its own semaphore it
 /// returns 0, and the value stays 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
-fn blocks_until_a_post_to_the_same_semaphore(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn blocks_until_a_post_to_the_same_semaphore(kind: Kind) -> Outcome {
     let (semaphore, other) = (kind.create(0)?, kind.create(0)?);
     let waiter = one_blocked(&semaphore)?;
     expect_eq!((other.post(), waiter.until_settled()), (Ok(()), Ok(Settled::Blocked)));
@@ -21,9 +22,9 @@ fn blocks_until_a_post_to_the_same_semaphore(#[values(Kind::Named, Kind::Unnamed
 
 /// If several processes are blocked in `sem_wait`, each `sem_post` wakes exactly one of them, and each of them is woken once.
 /// `sem_trywait` fails with `EAGAIN` after each `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, count)?;
     let mut woken = Vec::new();
@@ -41,9 +42,9 @@ fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, #[values(Kind::Named
 }
 
 /// If n processes are blocked in `sem_wait`, n calls of `sem_post` in a row wake all of them, and the value is 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, count)?;
     for _ in 0..count {
@@ -55,9 +56,9 @@ fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, #[values(Kind::N
 }
 
 /// If two processes are blocked in `sem_wait`, five calls of `sem_post` wake both and leave the value at 3.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn posts_beyond_the_waiters_increment_the_value(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn posts_beyond_the_waiters_increment_the_value(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 2)?;
     expect_eq!([(); 5].map(|()| semaphore.post()), [Ok(()); 5]);
@@ -67,9 +68,9 @@ fn posts_beyond_the_waiters_increment_the_value(#[values(Kind::Named, Kind::Unna
 
 /// If three processes call `sem_post` twice each at the same time while six processes are blocked in `sem_wait`, all six are
 /// woken, and the value is 0.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post")]
-fn concurrent_posts_wake_as_many_waiters(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn concurrent_posts_wake_as_many_waiters(kind: Kind) -> Outcome {
     for _ in 0..3 {
         let semaphore = kind.create(0)?;
         let waiters = Waiters::blocked(&semaphore, 6)?;
@@ -103,9 +104,9 @@ fn posts_wake_waiters_that_opened_the_name_themselves() -> Outcome {
 
 /// If all five processes that are blocked in `sem_wait` are killed, each later `sem_post` increments the value. Processes that
 /// wait afterwards are woken by one `sem_post` each.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn killed_waiters_take_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiters_take_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiters = Waiters::blocked(&semaphore, 5)?;
     for waiter in &waiters.participants {
@@ -120,9 +121,9 @@ fn killed_waiters_take_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
 }
 
 /// If one waiter is killed before each `sem_post`, every `sem_post` wakes exactly one of the surviving waiters.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn waiters_killed_between_posts_take_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn waiters_killed_between_posts_take_no_post(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let mut waiters = Waiters::blocked(&semaphore, 6)?;
     for left in [4, 2, 0] {
@@ -137,9 +138,9 @@ fn waiters_killed_between_posts_take_no_post(#[values(Kind::Named, Kind::Unnamed
 
 /// If a process is killed after its `sem_wait` took the value from 1 to 0, a process that is blocked in `sem_wait` stays blocked
 /// until another process calls `sem_post`.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)")]
-fn death_of_the_holder_wakes_no_waiter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn death_of_the_holder_wakes_no_waiter(kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     let holder = Participant::spawn_inheriting("holder", |link| -> () {
         assert_eq!(semaphore.wait(), Ok(()));
@@ -174,9 +175,9 @@ fn wake_order_is_recorded() -> Outcome {
 
 /// If a new process blocks in `sem_wait` beside an old one before each `sem_post`, exactly one of the two is woken each time, and
 /// the other stays blocked.
-#[rstest]
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn old_and_new_waiters_are_woken_once_each(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn old_and_new_waiters_are_woken_once_each(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let mut old = one_blocked(&semaphore)?;
     for _ in 0..6 {

@@ -9,15 +9,16 @@ use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::condition_fixture::{ALL_OK, PERMITS, RETURNED, Scene, WAITING};
-use super::fixture::{BOTH_OK, Kind, disturb, lock_unlock, map_elsewhere, named_memory};
+use super::fixture::{BOTH_OK, Kind, disturb, every_kind, lock_unlock, map_elsewhere, named_memory};
 
 /// If three processes wait in `pthread_cond_wait` for a counter above 0, each increment of the counter followed by
 /// `pthread_cond_signal` makes exactly one of them decrement the counter and go on. Every `pthread_cond_wait` returns 0.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
-fn each_signal_wakes_a_waiter(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn each_signal_wakes_a_waiter(kind: Kind) -> Outcome {
     let scene = Scene::new(kind)?;
     let waiters = scene.waiters(3)?;
     for signals in 1..=3 {
@@ -51,12 +52,9 @@ fn signal_wakes_at_least_one_waiter() -> Outcome {
 }
 
 /// `pthread_cond_broadcast` makes `pthread_cond_wait` return 0 in every process that is blocked in it.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_broadcast(3)")]
-fn broadcast_wakes_all_waiters(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(1, 2, 5)] waiters: u32,
-) -> Outcome {
+fn broadcast_wakes_all_waiters(kind: Kind, #[values(1, 2, 5)] waiters: u32) -> Outcome {
     let scene = Scene::new(kind)?;
     let waiters = scene.waiters(waiters)?;
     let count = u32::try_from(waiters.len()).unwrap_or(0);
@@ -92,10 +90,10 @@ type Notify = fn(&SharedCondition) -> Result<(), Errno>;
 
 /// `pthread_cond_wait` unlocks the mutex while it blocks, and owns it again when it returns 0. If another process owns the mutex
 /// while it signals, the waiter stays blocked until that process unlocks it.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn wait_unlocks_and_relocks_the_mutex(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+    kind: Kind,
     #[values(SharedCondition::signal, SharedCondition::broadcast)] notify: Notify,
 ) -> Outcome {
     let scene = Scene::new(kind)?;

@@ -7,11 +7,12 @@ use conformance::prelude::*;
 #[cfg(has_robust_mutexes)]
 use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 #[cfg(has_robust_mutexes)]
 use super::condition_fixture::WAITING;
 use super::condition_fixture::{ALL_OK, PERMITS, Scene};
-use super::fixture::{BOTH_OK, Kind, lock_unlock};
+use super::fixture::{BOTH_OK, Kind, lock_unlock, normal_and_prio_inherit};
 
 /// If one of three processes blocked in `pthread_cond_wait` is killed, a later `pthread_cond_broadcast` wakes both others, and
 /// their waits return 0.
@@ -50,9 +51,9 @@ fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) 
 /// If a process is killed after it called `pthread_cond_broadcast` while it owns the robust mutex, `pthread_cond_wait` returns
 /// `EOWNERDEAD` in one of two waiters. In the other it returns 0 after `pthread_mutex_consistent` and an unlock by the first.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]
-fn wait_returns_eownerdead_when_the_owner_is_killed(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn wait_returns_eownerdead_when_the_owner_is_killed(kind: Kind) -> Outcome {
     let scene = Scene { mutex: kind.robust()?, condition: SharedCondition::create(Mapping::anonymous(page_size())?)? };
     let mut waiters = Vec::new();
     for name in ["waiter 1", "waiter 2"] {

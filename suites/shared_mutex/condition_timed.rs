@@ -10,9 +10,10 @@ use conformance::sys::pthread::SharedMutex;
 use conformance::sys::pthread::condition::SharedCondition;
 use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::condition_fixture::Scene;
-use super::fixture::{BOTH_OK, Kind, PAST, far_deadline, lock_unlock};
+use super::fixture::{BOTH_OK, Kind, PAST, every_kind, far_deadline, lock_unlock, normal_and_prio_inherit};
 
 /// What another process gets that tries to lock the mutex.
 fn tried_by_another(mutex: &SharedMutex) -> Result<Result<(), Errno>, Failure> {
@@ -20,11 +21,9 @@ fn tried_by_another(mutex: &SharedMutex) -> Result<Result<(), Errno>, Failure> {
 }
 
 /// `pthread_cond_timedwait` with a deadline that has passed fails with `ETIMEDOUT`, and the caller owns the mutex afterwards.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
-fn fails_with_etimedout_for_a_past_deadline(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
     let Scene { mutex, condition } = Scene::new(kind)?;
     expect_eq!([mutex.lock(), condition.timed_wait(&mutex, PAST)], [Ok(()), Err(ETIMEDOUT)]);
     expect_eq!(
@@ -129,11 +128,11 @@ fn waiter(mutex: &SharedMutex, condition: &SharedCondition, until: Time) -> Resu
 
 /// A process blocked in `pthread_cond_timedwait` with a deadline far ahead returns 0 after a `pthread_cond_signal` or
 /// `pthread_cond_broadcast`.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn returns_when_signalled_before_the_deadline(
     #[values(SharedCondition::signal, SharedCondition::broadcast)] notify: fn(&SharedCondition) -> Result<(), Errno>,
-    #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
+    kind: Kind,
 ) -> Outcome {
     let Scene { mutex, condition } = Scene::new(kind)?;
     let waiter = waiter(&mutex, &condition, far_deadline()?)?;
@@ -147,9 +146,9 @@ fn returns_when_signalled_before_the_deadline(
 
 /// If another process holds the mutex when the deadline of `pthread_cond_timedwait` passes, the waiter stays blocked. Once the
 /// mutex is unlocked, the call returns `ETIMEDOUT` and the waiter owns the mutex.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
-fn relocks_the_mutex_before_it_reports_etimedout(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn relocks_the_mutex_before_it_reports_etimedout(kind: Kind) -> Outcome {
     for milliseconds in [2, 20, 200, 2000] {
         let Scene { mutex, condition } = Scene::new(kind)?;
         let until = Clock::Realtime.after(Duration::from_millis(milliseconds))?;

@@ -6,9 +6,10 @@ use conformance::prelude::*;
 use conformance::sys::pthread::condition::SharedCondition;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::condition_fixture::{Scene, WAITING};
-use super::fixture::Kind;
+use super::fixture::{Kind, normal_and_prio_inherit};
 
 /// If a process is blocked in `pthread_cond_wait` and another one calls `pthread_cond_signal` and then `pthread_cond_wait`
 /// itself, the first one is woken and the sender stays blocked.
@@ -81,9 +82,9 @@ fn bounded_buffer_passes_every_item_in_order() -> Outcome {
 
 /// Three processes wait in `pthread_cond_wait` until a shared number says that it is their turn, increment it, and call
 /// `pthread_cond_broadcast`. Each of them gets exactly its own turns, for eight rounds.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
-fn broadcasts_keep_processes_in_turn(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn broadcasts_keep_processes_in_turn(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 8;
     let scene = Scene::new(kind)?;
     let mut processes = Vec::new();

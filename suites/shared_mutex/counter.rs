@@ -9,8 +9,9 @@ use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
+use super::fixture::{Kind, every_kind, normal_and_prio_inherit};
 
 /// Adds one in two steps, and lets other processes run between them where asked to.
 fn add_one(mutex: &SharedMutex, yielding: bool) {
@@ -25,12 +26,9 @@ fn add_one(mutex: &SharedMutex, yielding: bool) {
 /// If four processes increment a counter in two steps under one mutex, locked with `pthread_mutex_lock` or with
 /// `pthread_mutex_trylock` until it returns 0, no increment is lost. Every lock and unlock returns 0, apart from the `EBUSY` of
 /// trylock.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setpshared(3)")]
-fn loses_no_increment(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(false, true)] trylock: bool,
-) -> Outcome {
+fn loses_no_increment(kind: Kind, #[values(false, true)] trylock: bool) -> Outcome {
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;
     let mut counters = Vec::new();
@@ -61,9 +59,9 @@ fn loses_no_increment(
 /// If three processes increment a counter in two steps under a mutex that they lock with `pthread_mutex_timedlock`, repeated
 /// after each `ETIMEDOUT`, no increment is lost and every unlock returns 0.
 #[cfg(has_timed_locks)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setpshared(3)")]
-fn loses_no_increment_under_timed_locks(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn loses_no_increment_under_timed_locks(kind: Kind) -> Outcome {
     use conformance::sys::time::Clock;
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;

@@ -7,6 +7,7 @@ use conformance::prelude::*;
 use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
 use conformance::sys::time::{Clock, Time};
+use rstest_reuse::template;
 
 /// The type of a mutex, or its protocol where that decides how it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub enum Kind {
     /// The default type with the protocol `PTHREAD_PRIO_INHERIT`: the kernel knows the owner.
     PrioInherit,
 }
+
+/// A case for each kind of mutex.
+#[template]
+#[rstest]
+fn every_kind(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind) {}
+
+/// A case for a mutex that the kernel does not know, and for one whose owner it knows.
+#[template]
+#[rstest]
+fn normal_and_prio_inherit(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) {}
 
 impl Kind {
     pub fn configure(self, attributes: &mut MutexAttributes) -> Result<(), Errno> {

@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
 /// The word in which the victim records each stage before the stage begins.
 const STAGE: usize = 8;
@@ -90,10 +91,10 @@ fn take(mutex: &SharedMutex) -> (Result<(), Errno>, Result<(), Errno>) {
 /// If a process is killed at any instruction of locking and unlocking a robust mutex, the next `pthread_mutex_lock` returns
 /// `EOWNERDEAD` if the process owned the mutex and 0 if not. After `pthread_mutex_consistent` the mutex can be locked and
 /// unlocked as before.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn eownerdead_follows_the_death_of_an_owner_only(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+    kind: Kind,
     #[values(SharedMutex::lock, SharedMutex::try_lock)] lock: Lock,
 ) -> Outcome {
     let progress = Progress::new();
@@ -112,17 +113,14 @@ fn eownerdead_follows_the_death_of_an_owner_only(
 /// If the owner of a robust mutex is killed at any instruction of its `pthread_mutex_unlock`, every blocked waiter locks the
 /// mutex in the end. `pthread_mutex_lock` returns `EOWNERDEAD` in one of them if the owner had not unlocked yet, and 0 in all
 /// others.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutexattr_setrobust",
     man = "get_robust_list(2)",
     needs(ptrace),
     fixed_in = "Linux 5.5 (ca16d5bee598)"
 )]
-fn wakes_the_waiters_of_a_killed_owner(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(1, 2)] waiters: usize,
-) -> Outcome {
+fn wakes_the_waiters_of_a_killed_owner(kind: Kind, #[values(1, 2)] waiters: usize) -> Outcome {
     let progress = Progress::new();
     instruction_sweep(|run| {
         let mutex = kind.robust()?;
@@ -200,11 +198,9 @@ fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Ou
 
 /// If the new owner of a robust mutex is killed at any instruction of locking it with `EOWNERDEAD`, `pthread_mutex_consistent`
 /// and unlocking, the next `pthread_mutex_lock` returns `EOWNERDEAD`, or 0 if the unlock had taken effect.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)", needs(ptrace))]
-fn new_owner_killed_during_recovery(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn new_owner_killed_during_recovery(kind: Kind) -> Outcome {
     let recovered = Cell::new(false);
     instruction_sweep(|run| {
         let mutex = kind.robust()?;
@@ -235,9 +231,9 @@ fn new_owner_killed_during_recovery(
 
 /// If the new owner of a robust mutex is killed at any instruction of unlocking it without `pthread_mutex_consistent`, the next
 /// `pthread_mutex_lock` returns `EOWNERDEAD` before the unlock took effect, and `ENOTRECOVERABLE` after it.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)", needs(ptrace))]
-fn killed_while_unlocking_without_consistent(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
     let not_recoverable = Cell::new(false);
     instruction_sweep(|run| {
         let mutex = kind.robust()?;

@@ -6,10 +6,11 @@ use conformance::prelude::*;
 use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-#[cfg(has_robust_mutexes)]
-use super::fixture::owner;
 use super::fixture::{BOTH_OK, Kind, lock_unlock};
+#[cfg(has_robust_mutexes)]
+use super::fixture::{normal_and_prio_inherit, owner};
 
 /// What backs the memory of a mutex, and can be mapped twice.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +55,11 @@ impl Backing {
 
 /// If a mutex lies in a shared memory object or a file, linked or unlinked, that is mapped twice, `pthread_mutex_unlock` at one
 /// address wakes a process that is blocked in `pthread_mutex_lock` at the other address.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn unlock_wakes_a_waiter_at_another_address(
     #[values(Backing::PosixShm, Backing::UnlinkedPosixShm, Backing::File, Backing::UnlinkedFile)] backing: Backing,
-    #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
+    kind: Kind,
 ) -> Outcome {
     let [here, there] = backing.twice()?;
     let here = SharedMutex::create_with(here, |attributes| kind.configure(attributes))?;
@@ -94,12 +95,9 @@ fn owner_is_recognised_at_another_address() -> Outcome {
 /// If the owner of a robust mutex is killed after it locked the mutex at one address, a process that is blocked in
 /// `pthread_mutex_lock` at another address of the same memory gets `EOWNERDEAD`.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn eownerdead_is_returned_at_another_address(
-    #[values(Backing::PosixShm, Backing::File)] backing: Backing,
-    #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn eownerdead_is_returned_at_another_address(#[values(Backing::PosixShm, Backing::File)] backing: Backing, kind: Kind) -> Outcome {
     let [here, there] = backing.twice()?;
     let here = SharedMutex::create_with(here, |attributes| {
         attributes.set_robust(conformance::sys::pthread::attributes::ROBUST)?;

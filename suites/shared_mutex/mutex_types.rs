@@ -5,16 +5,15 @@ use conformance::prelude::*;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
 /// While another process owns a mutex, each `pthread_mutex_trylock` fails with `EBUSY` and leaves the owner as it is. After the
 /// owner has unlocked, it returns 0.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutex_lock(3)")]
-fn trylock_fails_with_ebusy_for_others(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn trylock_fails_with_ebusy_for_others(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     expect_eq!([mutex.try_lock(), mutex.try_lock()], [Err(EBUSY); 2]);
@@ -69,9 +68,9 @@ fn errorcheck_trylock_by_the_owner_fails_with_ebusy(#[case] configure: fn(&mut M
 
 /// If the owner of a normal mutex calls `pthread_mutex_lock` again, the call stays blocked. `pthread_mutex_trylock` by another
 /// process fails with `EBUSY` meanwhile.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
-fn normal_relock_blocks_the_owner(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn normal_relock_blocks_the_owner(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = Participant::spawn("owner", (), |(), _| (mutex.lock(), mutex.try_lock(), mutex.lock()))?;
     owner.until_blocked()?;
@@ -98,11 +97,9 @@ fn unlock_by_another_process_fails_with_eperm(#[values(Kind::Errorcheck, Kind::R
 /// `pthread_mutex_unlock` of a robust mutex that is unlocked, or that another process owns, fails with `EPERM` and leaves the
 /// owner as it is, for each type of mutex.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn robust_unlock_by_another_process_fails_with_eperm(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn robust_unlock_by_another_process_fails_with_eperm(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     expect_eq!(mutex.unlock(), Err(EPERM));
     let owner = owner(&mutex)?;

@@ -6,8 +6,9 @@
 use conformance::prelude::*;
 use conformance::sys::pthread::{SharedMutex, attributes};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
 /// What locking, making consistent and unlocking returned.
 type Recovery = (Result<(), Errno>, Result<(), Errno>, Result<(), Errno>);
@@ -30,36 +31,29 @@ enum Ending {
 
 /// If the owner of a robust mutex exits or is killed by a signal, the next `pthread_mutex_lock` returns `EOWNERDEAD` once. After
 /// `pthread_mutex_consistent` and an unlock, locking returns 0 again.
-#[rstest]
+#[apply(every_kind)]
 #[case::exit(Ending::Exit)]
 #[case::killed(Ending::Signal(Signal::SIGKILL))]
 #[case::terminated(Ending::Signal(Signal::SIGTERM))]
 #[case::aborted(Ending::Signal(Signal::SIGABRT))]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn lock_returns_eownerdead_once_after_any_end(
-    #[case] ending: Ending,
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn lock_returns_eownerdead_once_after_any_end(#[case] ending: Ending, kind: Kind) -> Outcome {
     ends(ending, kind)
 }
 
 /// If the owner of a robust mutex executes another program with `execve`, the next `pthread_mutex_lock` returns `EOWNERDEAD`.
 /// POSIX leaves this open.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
-fn lock_returns_eownerdead_after_exec(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn lock_returns_eownerdead_after_exec(kind: Kind) -> Outcome {
     ends(Ending::Exec, kind)
 }
 
 /// If a thread ends while it owns a robust mutex and its process lives on, the next `pthread_mutex_lock` in another process
 /// returns `EOWNERDEAD`. POSIX allows this and does not require it.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
-fn lock_returns_eownerdead_after_a_thread_ends(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn lock_returns_eownerdead_after_a_thread_ends(kind: Kind) -> Outcome {
     ends(Ending::Thread, kind)
 }
 
@@ -109,11 +103,9 @@ fn ends(ending: Ending, kind: Kind) -> Outcome {
 
 /// After the owner of a robust mutex was killed, `pthread_mutex_trylock` returns `EOWNERDEAD` and the caller owns the mutex. From
 /// then on, `pthread_mutex_trylock` by another process fails with `EBUSY`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutexattr_setrobust(3)")]
-fn trylock_returns_eownerdead_once(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn trylock_returns_eownerdead_once(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     expect_eq!(mutex.try_lock(), Err(EOWNERDEAD));
@@ -127,16 +119,13 @@ fn trylock_returns_eownerdead_once(
 
 /// If the owner of a robust mutex is killed, running or stopped, `pthread_mutex_lock` returns `EOWNERDEAD` in one of three
 /// blocked waiters. After that one has called `pthread_mutex_consistent` and unlocked, it returns 0 in the other two.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutex_lock",
     man = "pthread_mutexattr_setrobust(3)",
     fixed_in = "glibc 2.25 (353683a22e, 65810f0ef0)"
 )]
-fn exactly_one_waiter_gets_eownerdead(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(false, true)] stopped: bool,
-) -> Outcome {
+fn exactly_one_waiter_gets_eownerdead(kind: Kind, #[values(false, true)] stopped: bool) -> Outcome {
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;
     let mut waiters = Vec::new();
@@ -161,11 +150,9 @@ fn exactly_one_waiter_gets_eownerdead(
 
 /// If two processes are blocked on a robust mutex and the first of them is killed before the owner is, `pthread_mutex_lock`
 /// returns `EOWNERDEAD` in the second.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn killed_waiter_does_not_take_eownerdead(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn killed_waiter_does_not_take_eownerdead(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;
     let [first, second] = ["first", "second"].map(|name| Participant::spawn(name, (), |(), _| recover(&mutex)));
@@ -181,11 +168,9 @@ fn killed_waiter_does_not_take_eownerdead(
 
 /// If a process that is blocked on a robust mutex is killed, the mutex stays locked by its owner. After the owner has unlocked,
 /// `pthread_mutex_lock` returns 0.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn killed_waiter_leaves_the_mutex_consistent(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;
     let waiter = Participant::spawn("waiter", (), |(), _| mutex.lock())?;
@@ -199,11 +184,9 @@ fn killed_waiter_leaves_the_mutex_consistent(
 
 /// If a process is killed after it has unlocked the three robust mutexes that it had locked, in another order,
 /// `pthread_mutex_lock` returns 0 on each of them.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn killed_former_owner_leaves_mutexes_consistent(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
     let mutexes = [kind.robust()?, kind.robust()?, kind.robust()?];
     let former = Participant::spawn("former owner", (), |(), link| -> () {
         let [first, second, third] = &mutexes;
@@ -222,12 +205,9 @@ fn killed_former_owner_leaves_mutexes_consistent(
 
 /// If a child forked by the owner of a robust mutex exits or is killed, the parent still owns that mutex, and
 /// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned it returns `EOWNERDEAD`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
-fn child_death_leaves_parent_mutex_locked(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(false, true)] killed: bool,
-) -> Outcome {
+fn child_death_leaves_parent_mutex_locked(kind: Kind, #[values(false, true)] killed: bool) -> Outcome {
     let (mutex, of_child) = (kind.robust()?, [kind.robust()?, kind.robust()?]);
     expect_eq!(mutex.lock(), Ok(()));
     let child = Participant::spawn("child", (), |(), link| {

@@ -5,16 +5,15 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
 /// `pthread_mutex_consistent` on a robust mutex returns 0 once after the caller got `EOWNERDEAD`. In every other state, including
 /// a repeated call, it fails with `EINVAL`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn consistent_needs_an_inconsistent_mutex(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn consistent_needs_an_inconsistent_mutex(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
     owner(&mutex)?.kill()?;
@@ -25,11 +24,9 @@ fn consistent_needs_an_inconsistent_mutex(
 }
 
 /// `pthread_mutex_consistent` on a mutex that is not robust, unlocked or owned by the caller, fails with `EINVAL`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn consistent_rejects_a_mutex_that_is_not_robust(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn consistent_rejects_a_mutex_that_is_not_robust(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
     Ok(())
@@ -100,12 +97,9 @@ fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
 
 /// If each new owner of a robust mutex is killed in turn after it got `EOWNERDEAD`, before or after it called
 /// `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` every time.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutexattr_setrobust(3)")]
-fn each_killed_new_owner_leaves_eownerdead(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(false, true)] consistent: bool,
-) -> Outcome {
+fn each_killed_new_owner_leaves_eownerdead(kind: Kind, #[values(false, true)] consistent: bool) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     for generation in 1..4 {
@@ -127,11 +121,9 @@ fn each_killed_new_owner_leaves_eownerdead(
 
 /// If a process that got `EOWNERDEAD` on a robust mutex is killed while two others are blocked on the mutex, `pthread_mutex_lock`
 /// returns `EOWNERDEAD` in one of them and, after `pthread_mutex_consistent`, 0 in the other.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn killed_new_owner_gives_eownerdead_to_one_waiter(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn killed_new_owner_gives_eownerdead_to_one_waiter(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     let next = Participant::spawn("new owner", (), |(), link| -> () {
@@ -158,11 +150,9 @@ fn killed_new_owner_gives_eownerdead_to_one_waiter(
 
 /// If a process that got `EOWNERDEAD` unlocks the mutex without `pthread_mutex_consistent`, every later `pthread_mutex_lock` and
 /// `pthread_mutex_trylock` fails with `ENOTRECOVERABLE`. `pthread_mutex_consistent` then fails with `EINVAL`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)")]
-fn unlock_without_consistent_makes_it_not_recoverable(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn unlock_without_consistent_makes_it_not_recoverable(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     expect_eq!((mutex.lock(), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));
@@ -174,11 +164,9 @@ fn unlock_without_consistent_makes_it_not_recoverable(
 
 /// If the new owner of a robust mutex unlocks it without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
 /// `ENOTRECOVERABLE` in a process that is blocked on it.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_consistent(3)")]
-fn waiter_gets_enotrecoverable(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn waiter_gets_enotrecoverable(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     expect_eq!(mutex.lock(), Err(EOWNERDEAD));
@@ -191,11 +179,9 @@ fn waiter_gets_enotrecoverable(
 /// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, a `pthread_mutex_trylock` fails
 /// with `EBUSY` and a `pthread_mutex_timedlock` with `ETIMEDOUT`. After the recovery both waiters still lock the mutex.
 #[cfg(has_timed_locks)]
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc, commit 5920a4a624")]
-fn failed_lock_attempts_forget_no_waiter(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn failed_lock_attempts_forget_no_waiter(kind: Kind) -> Outcome {
     use conformance::sys::time::Clock;
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;

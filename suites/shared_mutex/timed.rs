@@ -7,18 +7,17 @@ use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
 use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-#[cfg(has_clock_locks)]
-use super::fixture::FAR_AHEAD;
 use super::fixture::{BOTH_OK, Kind, PAST, disturb, far_deadline, lock_unlock, owner};
+#[cfg(has_clock_locks)]
+use super::fixture::{FAR_AHEAD, every_kind, normal_and_prio_inherit};
 
 /// `pthread_mutex_timedlock` on an unlocked mutex returns 0 whether its deadline has passed or is far ahead, and the caller owns
 /// the mutex.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn past_deadline_locks_a_free_mutex(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn past_deadline_locks_a_free_mutex(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let other = || Participant::spawn("other", (), |(), _| mutex.try_lock());
     expect_eq!((mutex.timed_lock(PAST), other()?.join()?, mutex.unlock()), (Ok(()), Err(EBUSY), Ok(())));
@@ -28,11 +27,9 @@ fn past_deadline_locks_a_free_mutex(
 
 /// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline that has passed fails with `ETIMEDOUT`. The
 /// owner keeps the mutex and can unlock it.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn fails_with_etimedout_for_a_past_deadline(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     expect_eq!([PAST; 2].map(|past| mutex.timed_lock(past)), [Err(ETIMEDOUT); 2]);
@@ -44,11 +41,9 @@ fn fails_with_etimedout_for_a_past_deadline(
 
 /// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_sec` -1 fails with `ETIMEDOUT`, as this time is
 /// before the beginning of `CLOCK_REALTIME`.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn fails_with_etimedout_for_negative_seconds(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn fails_with_etimedout_for_negative_seconds(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     expect_eq!(mutex.timed_lock(Time { seconds: -1, nanoseconds: 999_999_999 }), Err(ETIMEDOUT));
@@ -59,9 +54,9 @@ fn fails_with_etimedout_for_negative_seconds(
 
 /// While another process owns the mutex, `pthread_mutex_timedlock` fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the
 /// deadline, and not earlier.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn expires_at_the_deadline(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn expires_at_the_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     let until = Clock::Realtime.after(Duration::from_millis(2))?;
@@ -76,15 +71,12 @@ fn expires_at_the_deadline(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recurs
 
 /// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`,
 /// and the owner keeps the mutex.
-#[rstest]
+#[apply(every_kind)]
 #[case::negative(-1)]
 #[case::one_second(1_000_000_000)]
 #[case::largest_int(i64::from(i32::MAX))]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn rejects_invalid_nanoseconds(
-    #[case] nanoseconds: i64,
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64, kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     let invalid = Time { nanoseconds, ..far_deadline()? };
@@ -96,11 +88,9 @@ fn rejects_invalid_nanoseconds(
 
 /// A process blocked in `pthread_mutex_timedlock` with a deadline far ahead returns 0 and owns the mutex when the owner unlocks
 /// it. A second attempt whose deadline has passed fails with `ETIMEDOUT` meanwhile and leaves the first one blocked.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn locks_when_unlocked_before_the_deadline(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let (owner, until) = (owner(&mutex)?, far_deadline()?);
     let waiter = Participant::spawn("waiter", (), |(), _| (mutex.timed_lock(until), mutex.unlock()))?;
@@ -141,12 +131,9 @@ fn relock_of_a_normal_mutex_times_out(#[values(Kind::Normal)] kind: Kind) -> Out
 
 /// A process that is blocked in `pthread_mutex_timedlock` stays blocked after a signal handler has run, installed with or without
 /// `SA_RESTART`, and after a stop and continue. The call returns 0 when the owner unlocks.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "signal(7)")]
-fn wait_goes_on_after_a_signal_handler(
-    #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
-    #[values(Restart::Yes, Restart::No)] restart: Restart,
-) -> Outcome {
+fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
     let mutex = kind.mutex()?;
     let (owner, until) = (owner(&mutex)?, far_deadline()?);
     let waiter = Participant::spawn("waiter", (), |(), _| {
@@ -161,11 +148,9 @@ fn wait_goes_on_after_a_signal_handler(
 
 /// If one waiter on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`, a third process
 /// that is blocked in `pthread_mutex_lock` gets 0 when the owner unlocks the mutex.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn expired_and_killed_waiters_do_not_stop_others(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn expired_and_killed_waiters_do_not_stop_others(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let (owner, later, soon) = (owner(&mutex)?, far_deadline()?, Clock::Realtime.after(Duration::from_millis(3))?);
     let spawn = |name, until| Participant::spawn(name, (), |(), _| (lock_until(&mutex, until), mutex.unlock()));
@@ -189,12 +174,9 @@ fn lock_until(mutex: &SharedMutex, until: Option<Time>) -> Result<(), Errno> {
 /// If the owner of a robust mutex is killed before or during a call of `pthread_mutex_timedlock`, the call returns `EOWNERDEAD`
 /// and the caller owns the mutex. With the owner dead, that also holds for a deadline that has passed.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setrobust(3)")]
-fn returns_eownerdead_when_the_owner_is_killed(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(false, true)] killed_while_waiting: bool,
-) -> Outcome {
+fn returns_eownerdead_when_the_owner_is_killed(kind: Kind, #[values(false, true)] killed_while_waiting: bool) -> Outcome {
     let mutex = kind.robust()?;
     let (owner, until) = (owner(&mutex)?, if killed_while_waiting { far_deadline()? } else { PAST });
     if !killed_while_waiting {
@@ -219,9 +201,9 @@ fn returns_eownerdead_when_the_owner_is_killed(
 /// On a mutex that is not recoverable, `pthread_mutex_timedlock` with a deadline that has passed fails with `ENOTRECOVERABLE`,
 /// every time and in every process.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_consistent(3)")]
-fn returns_enotrecoverable_for_a_past_deadline(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn returns_enotrecoverable_for_a_past_deadline(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     owner(&mutex)?.kill()?;
     expect_eq!((mutex.timed_lock(PAST), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));

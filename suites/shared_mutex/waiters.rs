@@ -6,8 +6,9 @@ use conformance::prelude::*;
 use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
 /// Participants that are blocked on the mutex; one that locks it owns it until its gate `unlock` is opened. Word 0 counts those that
 /// have locked it, word 1 is the number of the last.
@@ -39,11 +40,9 @@ fn locked_by(mutex: &SharedMutex, expected: u32) -> u32 {
 
 /// If three processes are blocked in `pthread_mutex_lock`, each `pthread_mutex_unlock` lets exactly one of them lock the mutex.
 /// The others stay blocked until that one unlocks in turn.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn unlock_lets_one_waiter_lock(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!(mutex.lock(), Ok(()));
     let mut waiting: Vec<_> = (0..).zip(waiters::<3>(&mutex)?).collect();
@@ -68,12 +67,9 @@ fn unlock_lets_one_waiter_lock(
 
 /// If a process that is blocked in `pthread_mutex_lock` catches a signal, with or without `SA_RESTART`, the handler runs once and
 /// the process stays blocked. The call returns 0 when the owner unlocks.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "signal(7)")]
-fn wait_goes_on_after_a_signal_handler(
-    #[values(Kind::Normal, Kind::PrioInherit)] kind: Kind,
-    #[values(Restart::Yes, Restart::No)] restart: Restart,
-) -> Outcome {
+fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     let waiter = Participant::spawn("waiter", (), |(), _| {
@@ -91,9 +87,9 @@ fn wait_goes_on_after_a_signal_handler(
 
 /// A process that is blocked in `pthread_mutex_lock` is blocked again after a stop and continue. If the owner unlocks while the
 /// process is stopped, the call returns 0 once the process is continued.
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
-fn wait_goes_on_after_a_stop(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) -> Outcome {
+fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     let waiter = Participant::spawn("waiter", (), |(), _| lock_unlock(&mutex))?;
@@ -111,12 +107,9 @@ fn wait_goes_on_after_a_stop(#[values(Kind::Normal, Kind::PrioInherit)] kind: Ki
 
 /// If one of three processes blocked in `pthread_mutex_lock` is killed, first, middle or last in the queue,
 /// `pthread_mutex_unlock` lets one of the two others lock the mutex, and the last one follows.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn killed_waiter_does_not_stop_the_others(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-    #[values(0, 1, 2)] victim: usize,
-) -> Outcome {
+fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim: usize) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!(mutex.lock(), Ok(()));
     let waiters = waiters::<3>(&mutex)?;
@@ -136,11 +129,9 @@ fn killed_waiter_does_not_stop_the_others(
 
 /// If the only process that is blocked in `pthread_mutex_lock` is killed, the owner keeps the mutex. After `pthread_mutex_unlock`
 /// other processes lock it with 0, and `pthread_mutex_destroy` returns 0.
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn killed_only_waiter_leaves_a_usable_mutex(
-    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
-) -> Outcome {
+fn killed_only_waiter_leaves_a_usable_mutex(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let owner = owner(&mutex)?;
     let [waiter] = waiters::<1>(&mutex)?;

@@ -3,8 +3,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Drain, NO_FLAGS, Supply, content, drain, file, holding, position};
+use common::transfer::{Drain, NO_FLAGS, Supply, content, drain, every_drain, every_supply, file, holding, position};
 
 fn bytes() -> Vec<u8> {
     pattern(3 * page_size() + 5)
@@ -23,11 +24,9 @@ fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
 
 /// If a memory allocation fails in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call returns the count of bytes
 /// that arrived or fails with `ENOMEM`. The next call transfers the rest.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)", needs(fault_injection))]
-fn into_a_pipe_counts_the_arrived_bytes(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn into_a_pipe_counts_the_arrived_bytes(call: Supply) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, writer) = pipe()?;
@@ -49,11 +48,9 @@ fn into_a_pipe_counts_the_arrived_bytes(
 
 /// If a memory allocation fails in `splice` or `vmsplice` out of a pipe, the call returns the count of bytes that it moved or
 /// fails with `ENOMEM`. All other bytes stay in the pipe in order.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", needs(fault_injection))]
-fn out_of_a_pipe_leaves_the_rest(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn out_of_a_pipe_leaves_the_rest(call: Drain) -> Outcome {
     let bytes = bytes();
     failing_allocations(|faults| {
         let (reader, _writer) = holding(&bytes)?;

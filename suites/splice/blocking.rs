@@ -3,15 +3,16 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, full, holding, letters, null};
+use common::transfer::{
+    Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, every_drain, every_supply, full, holding, letters, null,
+};
 
 /// `splice` and `vmsplice` out of an empty pipe block until bytes are written to the pipe, and return the count of these bytes.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", fixed_in = "Linux 5.10 (472e5b056f00)")]
-fn empty_source_blocks_until_a_write(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn empty_source_blocks_until_a_write(call: Drain) -> Outcome {
     let (source, feed) = pipe()?;
     let kept = dup(&source)?;
     let caller = Participant::spawn("caller", (source, call.sink()?), move |(source, sink), _| call.once(&source, &sink, 9))?;
@@ -24,11 +25,9 @@ fn empty_source_blocks_until_a_write(
 
 /// `splice` or `vmsplice` blocked on an empty pipe stays blocked while one of two writers is open, and returns 0 when the last
 /// writer closes.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", fixed_in = "Linux 5.10 (472e5b056f00)")]
-fn returns_zero_when_the_last_writer_closes(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn returns_zero_when_the_last_writer_closes(call: Drain) -> Outcome {
     let (source, feed) = pipe()?;
     let second = dup(&feed)?;
     let caller = Participant::spawn("caller", (source, call.sink()?), move |(source, sink), _| call.once(&source, &sink, 9))?;
@@ -78,11 +77,9 @@ fn tee_is_woken_by_a_write_or_the_last_close(#[case] by_write: bool) -> Outcome 
 
 /// `splice`, `tee`, `vmsplice` and `sendfile` into a full pipe block, and take no bytes from the source, until a `read` frees a
 /// page of the pipe. Each call then returns the length asked for.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
-fn full_target_blocks_until_a_read(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn full_target_blocks_until_a_read(call: Supply) -> Outcome {
     let ((reader, writer), count) = full()?;
     let source = call.source(letters())?;
     let kept = source.first().map(dup).transpose()?.into_iter().collect::<Vec<_>>();
@@ -113,11 +110,9 @@ fn stays_blocked_until_a_whole_page_is_free() -> Outcome {
 
 /// `splice`, `tee`, `vmsplice` and `sendfile` that are blocked on a full pipe return the length asked for when
 /// `fcntl(F_SETPIPE_SZ)` increases the capacity of that pipe.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "fcntl(2)", level = customary, fixed_in = "Linux 6.8 (e95aada4cb93)")]
-fn larger_capacity_wakes_a_blocked_transfer(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn larger_capacity_wakes_a_blocked_transfer(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     set_pipe_size(&writer, i32::try_from(page_size()).map_err(|_| ERANGE)?)?;
     let count = fill(&writer)?;
@@ -214,11 +209,9 @@ fn opposite_splices_do_not_deadlock() -> Outcome {
 
 /// If a process is killed while `splice`, `tee`, `vmsplice` or `sendfile` is blocked on a full pipe, the source and the pipe keep
 /// their bytes. After the pipe is read empty, the same call by another process returns the length asked for.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
-fn killed_transfer_moves_no_bytes(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn killed_transfer_moves_no_bytes(call: Supply) -> Outcome {
     let ((reader, writer), count) = full()?;
     let source = call.source(letters())?;
     let kept = source.iter().map(dup).collect::<Result<Vec<_>, _>>()?;

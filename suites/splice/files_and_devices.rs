@@ -4,8 +4,11 @@
 use conformance::prelude::*;
 use nix::unistd::Whence;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, full, holding, null, pages, position};
+use common::transfer::{
+    Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, every_backing, file, full, holding, null, pages, position,
+};
 
 /// A connected pair of stream sockets.
 pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
@@ -14,9 +17,9 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 /// `splice` from a file without an offset starts at the file position and advances the position by the returned count.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn reads_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn reads_at_the_file_position(file_type: Backing) -> Outcome {
     let bytes = pattern(2 * page_size() + 9);
     let source = file_type.file(&bytes)?;
     let (reader, writer) = pipe()?;
@@ -67,9 +70,9 @@ fn returns_zero_at_end_of_file(#[case] bytes: &[u8], #[case] at: i64) -> Outcome
 }
 
 /// `splice` from a file with a hole moves null bytes in place of the hole, between the bytes before and after it.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn reads_holes_as_zeros(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn reads_holes_as_zeros(file_type: Backing) -> Outcome {
     let hole = 2 * page_size() + 1;
     let source = file_type.file(b"ab")?;
     lseek(&source, i64::try_from(hole).map_err(|_| ERANGE)?, Whence::SeekSet)?;
@@ -148,9 +151,9 @@ fn full_nonblocking_pipe_gives_eagain() -> Outcome {
 
 /// `splice` into a file without an offset overwrites the file from its position and advances the position by the returned count.
 /// The bytes before and after stay as they were.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn writes_at_the_file_position(file_type: Backing) -> Outcome {
     let target = file_type.file(b"0123456789")?;
     let (reader, _writer) = holding(b"abcdef")?;
     lseek(&target, 2, Whence::SeekSet)?;
@@ -161,9 +164,9 @@ fn writes_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] f
 
 /// `splice` into a file at an offset beyond end-of-file leaves a hole before the bytes and advances the offset by the returned
 /// count. The file position stays 0.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn writes_at_an_offset_beyond_the_end(file_type: Backing) -> Outcome {
     let target = file_type.file(b"ab")?;
     let (reader, _writer) = holding(b"xyz")?;
     let mut offset = 7;
@@ -174,9 +177,9 @@ fn writes_at_an_offset_beyond_the_end(#[values(Backing::RegularFile, Backing::Me
 }
 
 /// `splice` of a full pipe into a file moves all its bytes in one call and returns the capacity of the pipe.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
-fn moves_a_full_pipe_in_one_call(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn moves_a_full_pipe_in_one_call(file_type: Backing) -> Outcome {
     let (reader, writer) = pipe()?;
     let bytes = pattern(pipe_size(&writer)?);
     write_all(&writer, &bytes)?;

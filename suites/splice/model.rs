@@ -7,8 +7,9 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, file, null, position};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, every_backing, file, null, position};
 
 /// One step of a walk.
 #[derive(Clone, Copy, Debug)]
@@ -142,9 +143,9 @@ fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
 
 /// `splice` calls of any lengths from a file through two pipes into another file copy the file unchanged. After each call, the
 /// source position is the target position plus the unread bytes of both pipes.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn splice_chain_copies_a_file(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
     let all = pattern(9 * page_size());
     let sizes = || prop::collection::vec(size(), 1..6);
     property(&(size(), 0_usize..4, sizes(), sizes(), sizes()), |(rest, whole, first, second, third)| {

@@ -5,8 +5,11 @@ use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, NO_FLAGS, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, content, drain, file, holding, null, pages};
+use common::transfer::{
+    Backing, NO_FLAGS, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, content, drain, every_backing, file, holding, null, pages,
+};
 
 /// The call that puts a page of a file into the pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +20,9 @@ enum Call {
 
 /// `write` to a pipe into which `splice` or `sendfile` put 1 byte of a file leaves the content of the file as it was. `read`
 /// returns the byte of the file and then the written bytes.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn write_after_splice_leaves_the_file_unchanged(
-    #[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing,
-    #[values(Call::Splice, Call::Sendfile)] call: Call,
-) -> Outcome {
+fn write_after_splice_leaves_the_file_unchanged(file_type: Backing, #[values(Call::Splice, Call::Sendfile)] call: Call) -> Outcome {
     let bytes = pattern(100);
     let source = file_type.file(&bytes)?;
     let (reader, writer) = holding(&pattern(page_size()))?;
@@ -147,12 +147,9 @@ fn page_copied_by_tee_is_not_reused(
 
 /// After `splice` of a page from a pipe into a file, with or without `SPLICE_F_MOVE`, later `write` calls to the pipe leave the
 /// content of the file as it was.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn page_moved_into_a_file_is_not_reused(
-    #[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing,
-    #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags,
-) -> Outcome {
+fn page_moved_into_a_file_is_not_reused(file_type: Backing, #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags) -> Outcome {
     let page = page_size();
     let target = file_type.file(b"")?;
     let (reader, writer) = pipe()?;
@@ -171,9 +168,9 @@ fn page_moved_into_a_file_is_not_reused(
 
 /// After `tee` copied a page and `splice` with `SPLICE_F_MOVE` moved the copy into a file, `pwrite` to the file leaves the bytes
 /// of the source pipe as they were.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "tee(2)")]
-fn file_written_from_tee_is_independent(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn file_written_from_tee_is_independent(file_type: Backing) -> Outcome {
     let bytes = pattern(page_size());
     let (source, _feed) = holding(&bytes)?;
     let (sink, target) = pipe()?;

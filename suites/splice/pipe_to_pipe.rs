@@ -2,8 +2,9 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, full, holding, null, pages};
 
 /// `splice` between two pipes moves the oldest bytes of the source in order, up to the given length, and returns their count
@@ -90,9 +91,9 @@ fn zero_length_into_a_full_pipe_returns_zero() -> Outcome {
 
 /// `splice` with `SPLICE_F_NONBLOCK` from an empty pipe or FIFO fails with `EAGAIN` while a writer is open. After the last writer
 /// closed, `splice` returns 0.
-#[rstest]
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "splice(2)")]
-fn returns_zero_after_the_last_writer_closed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn returns_zero_after_the_last_writer_closed(kind: Kind) -> Outcome {
     let (source, feed) = kind.open()?;
     write_all(&feed, b"abc")?;
     let (sink, target) = pipe()?;
@@ -163,9 +164,9 @@ fn full_target_gives_eagain(
 
 /// `splice` of 3 pages into an empty pipe or FIFO with a capacity of 2 pages returns 2 pages, and the third page stays in the
 /// source. After `read` of a page from the target, the next `splice` moves the third page.
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "splice(2)")]
-fn count_is_limited_by_the_target_capacity(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn count_is_limited_by_the_target_capacity(kind: Kind) -> Outcome {
     let page = page_size();
     let bytes = pattern(3 * page);
     let (source, _feed) = holding(&bytes)?;

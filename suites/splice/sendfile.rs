@@ -3,14 +3,15 @@
 use conformance::prelude::*;
 use nix::unistd::Whence;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, content, drain, file, file_with, full, holding, position};
+use common::transfer::{Backing, content, drain, every_backing, file, file_with, full, holding, position};
 
 /// `sendfile` from a file into a pipe without an offset starts at the file position and advances the position by the returned
 /// count. At end-of-file, the call returns 0.
-#[rstest]
+#[apply(every_backing)]
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn reads_at_the_file_position(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) -> Outcome {
+fn reads_at_the_file_position(file_type: Backing) -> Outcome {
     let bytes = pattern(page_size() + 900);
     let source = file_type.file(&bytes)?;
     let (reader, writer) = pipe()?;

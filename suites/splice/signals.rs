@@ -3,16 +3,17 @@
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, file, full, holding, letters, position};
+use common::transfer::{
+    Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, every_drain, every_supply, file, full, holding, letters, position,
+};
 
 /// `splice`, `tee`, `vmsplice` and `sendfile` into a pipe without readers fail with `EPIPE` and raise one `SIGPIPE` in each call.
 /// The source keeps all its bytes.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", level = customary, fixed_in = "Linux 4.10 (52bce91165e5)")]
-fn every_call_without_readers_raises_sigpipe(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn every_call_without_readers_raises_sigpipe(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     let source = call.source(letters())?;
     drop(reader);
@@ -25,11 +26,9 @@ fn every_call_without_readers_raises_sigpipe(
 
 /// `splice`, `tee`, `vmsplice` and `sendfile` into a pipe without readers kill the calling process by `SIGPIPE` if the signal has
 /// its default disposition.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", level = customary)]
-fn sigpipe_kills_the_caller_by_default(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn sigpipe_kills_the_caller_by_default(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     drop(reader);
     let caller = Participant::spawn("caller", (writer, call.source(letters())?), move |(writer, source), _| {
@@ -69,11 +68,9 @@ fn empty_source_raises_no_sigpipe() -> Outcome {
 
 /// When the last reader of a full pipe closes, a blocked `splice`, `tee`, `vmsplice` or `sendfile` into that pipe fails with
 /// `EPIPE` and raises one `SIGPIPE`. The source keeps all its bytes.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", level = customary, fixed_in = "Linux 4.10 (52bce91165e5)")]
-fn last_reader_closing_wakes_with_epipe(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn last_reader_closing_wakes_with_epipe(call: Supply) -> Outcome {
     let ((reader, writer), _) = full()?;
     let second = dup(&reader)?;
     let caller = Participant::spawn("caller", (writer, call.source(letters())?), move |(writer, source), _| {
@@ -106,11 +103,9 @@ fn killed_last_reader_raises_sigpipe() -> Outcome {
 }
 
 /// A signal handler without `SA_RESTART` makes `splice` or `vmsplice` that is blocked on an empty source pipe fail with `EINTR`.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "signal(7)", level = customary)]
-fn handler_interrupts_a_call_on_an_empty_source(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn handler_interrupts_a_call_on_an_empty_source(call: Drain) -> Outcome {
     let (source, _feed) = pipe()?;
     let caller = Participant::spawn("caller", (source, call.sink()?), move |(source, sink), _| {
         let set = signal::catch(Signal::SIGUSR1, Restart::No);
@@ -125,11 +120,9 @@ fn handler_interrupts_a_call_on_an_empty_source(
 
 /// A signal handler without `SA_RESTART` makes `splice`, `tee`, `vmsplice` or `sendfile` that is blocked on a full pipe fail with
 /// `EINTR`. The source and the pipe keep their bytes.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "signal(7)", level = customary)]
-fn handler_interrupts_a_call_on_a_full_target(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn handler_interrupts_a_call_on_a_full_target(call: Supply) -> Outcome {
     let ((reader, writer), count) = full()?;
     let caller = Participant::spawn("caller", (writer, call.source(letters())?), move |(writer, source), _| {
         let set = signal::catch(Signal::SIGUSR1, Restart::No);
@@ -175,11 +168,9 @@ fn splice_restarts_after_a_handler_with_sa_restart(#[case] full_target: bool) ->
 
 /// After `SIGSTOP` and `SIGCONT`, `splice`, `tee`, `vmsplice` or `sendfile` that is blocked on a full pipe stays blocked, and
 /// returns the length asked for when a `read` frees a page.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "signal(7)", level = customary)]
-fn stays_blocked_after_a_stop(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn stays_blocked_after_a_stop(call: Supply) -> Outcome {
     let ((reader, writer), count) = full()?;
     let caller = Participant::spawn("caller", (writer, call.source(letters())?), move |(writer, source), _| {
         call.once(&source, letters(), &writer)

@@ -5,8 +5,9 @@ use conformance::prelude::*;
 use conformance::sys::path::inotify::Watch;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Drain, Supply, drain, full, holding};
+use common::transfer::{Drain, Supply, drain, every_drain, every_supply, full, holding};
 
 /// The call in which a process is blocked until bytes arrive or space is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +49,11 @@ impl BlockedIn {
 
 /// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe wakes a process blocked in `read`, `poll` or
 /// `epoll_wait` on the read end. `read` by that process returns the 3 bytes.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn wakes_a_blocked_reader(
     #[values(BlockedIn::ReadOrWrite, BlockedIn::Poll, BlockedIn::EpollWait)] blocked_in: BlockedIn,
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
+    call: Supply,
 ) -> Outcome {
     let (reader_end, writer) = pipe()?;
     let source = call.source(b"abc")?;
@@ -65,11 +66,11 @@ fn wakes_a_blocked_reader(
 
 /// `splice` or `vmsplice` of a page out of a full pipe wakes a process blocked in `write`, `poll` or `epoll_wait` on the write
 /// end. `write` of 1 byte by that process returns 1.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)")]
 fn wakes_a_blocked_writer(
     #[values(BlockedIn::ReadOrWrite, BlockedIn::Poll, BlockedIn::EpollWait)] blocked_in: BlockedIn,
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
+    call: Drain,
 ) -> Outcome {
     let ((reader, writer_end), count) = full()?;
     let sink = call.sink()?;
@@ -83,11 +84,9 @@ fn wakes_a_blocked_writer(
 
 /// `splice` or `vmsplice` of all but one byte of the first page out of a full pipe leaves a `write` blocked. After the same call
 /// moves that byte, the blocked `write` of 1 byte returns 1.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", level = customary)]
-fn wakes_a_writer_when_a_page_is_free(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn wakes_a_writer_when_a_page_is_free(call: Drain) -> Outcome {
     let ((reader, writer_end), _) = full()?;
     let sink = call.sink()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"x"))?;
@@ -120,11 +119,9 @@ fn wakes_as_many_writers_as_pages_are_freed() -> Outcome {
 
 /// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe makes three blocked `read` calls of 1 byte each
 /// return, each with another byte.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
-fn wakes_as_many_readers_as_bytes_arrive(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn wakes_as_many_readers_as_bytes_arrive(call: Supply) -> Outcome {
     let (reader_end, writer) = pipe()?;
     let source = call.source(b"abc")?;
     let spawn = |name| Participant::spawn(name, dup(&reader_end)?, |end, _| read_some(&end, 1));
@@ -144,11 +141,9 @@ fn wakes_as_many_readers_as_bytes_arrive(
 
 /// An edge-triggered `epoll` watch of the read end of a pipe reports one `EPOLLIN` event for each `splice`, `tee`, `vmsplice` or
 /// `sendfile` into the pipe, also while earlier bytes are unread.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
-fn edge_triggered_event_for_each_transfer(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
     let (reader, writer) = pipe()?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
     epoll.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 7))?;
@@ -165,11 +160,9 @@ fn edge_triggered_event_for_each_transfer(
 
 /// An edge-triggered `epoll` watch of the write end of a full pipe reports one `EPOLLOUT` event after `splice` or `vmsplice` of a
 /// page out of the pipe.
-#[rstest]
+#[apply(every_drain)]
 #[conformance::test(man = "epoll(7)", level = customary)]
-fn edge_triggered_event_when_a_page_is_freed(
-    #[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain,
-) -> Outcome {
+fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
     let (reader, writer) = pipe()?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
     epoll.add(&writer, EpollEvent::new(EpollFlags::EPOLLOUT | EpollFlags::EPOLLET, 7))?;
@@ -203,11 +196,9 @@ fn tee_causes_no_event_on_the_source() -> Outcome {
 }
 
 /// `inotify` on the name of a FIFO reports `IN_MODIFY` for `splice`, `tee`, `vmsplice` or `sendfile` into the FIFO.
-#[rstest]
+#[apply(every_supply)]
 #[conformance::test(man = "inotify(7)", level = customary, fixed_in = "Linux 6.6 (983652c69199)")]
-fn inotify_reports_modification(
-    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
-) -> Outcome {
+fn inotify_reports_modification(call: Supply) -> Outcome {
     let (scratch, both) = fifo()?;
     let source = call.source(b"abc")?;
     let watch = Watch::new(&scratch.join("fifo"), libc::IN_MODIFY | libc::IN_ACCESS)?;

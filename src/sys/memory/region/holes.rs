@@ -42,7 +42,7 @@ impl Holes {
     pub(super) fn between(&self, length: usize) -> Vec<Range<usize>> {
         let mut from = 0;
         let mut parts = Vec::new();
-        for hole in self.0.iter().cloned().chain([length..length]) {
+        for hole in self.0.iter().cloned().chain(std::iter::once(length..length)) {
             if hole.start > from {
                 parts.push(from..hole.start.min(length));
             }
