@@ -16,7 +16,7 @@ mod reporter;
 mod verdict;
 
 pub use decided::{Decided, Listed};
-pub use ended::{Count, RunEnded};
+pub use ended::{Count, Lack, RunEnded};
 pub use event::{Event, EventKind, RunStarted};
 pub use reporter::{ReportError, Reporter};
 pub use verdict::Verdict;
