@@ -24,7 +24,7 @@ pub fn finding(decided: &Decided) -> String {
     format!("{}{}", word(decided.verdict), after_word(decided))
 }
 
-/// The finding without its first word, for whoever gives that a colour.
+/// The finding without its first word, for a caller that colours the word.
 pub(super) fn after_word(decided: &Decided) -> String {
     let rows = rows(decided);
     let column = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default().max(LABELS);

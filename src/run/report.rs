@@ -40,7 +40,7 @@ impl Report {
         report
     }
 
-    /// Where nobody has said a place, it is that of the case.
+    /// Gives a finding without a place that of the case.
     pub(crate) fn locate(&mut self, case: &Case) {
         if let Some(finding) = &mut self.finding {
             finding.location.get_or_insert_with(|| (case.submission.file.to_owned(), case.submission.line));

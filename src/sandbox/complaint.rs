@@ -42,7 +42,7 @@ impl Complaint {
         (complaint != Complaint::default()).then_some(complaint)
     }
 
-    /// What is new in it for somebody who knows another one.
+    /// What is in it and not in a complaint that is known already.
     pub fn beyond(&self, known: &Complaint) -> Option<Self> {
         let last = known.records.last().map(|record| record.number);
         let records = self.records.iter().filter(|record| Some(record.number) > last).cloned().collect();

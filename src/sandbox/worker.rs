@@ -159,7 +159,7 @@ fn worker(
     }
 }
 
-/// Sends one message. That nobody is there to read it shows in the answer, which does not come.
+/// Sends one message. If the other process is gone, the next `receive` says so.
 fn send(pipe: &OwnedFd, message: &impl Serialize) {
     let _ = channel::send(pipe.as_fd(), message);
 }

@@ -37,7 +37,7 @@ fn is_beside() -> Outcome {
     Ok(())
 }
 
-/// The log, if nobody else reads it.
+/// The log, unless it is the real one.
 fn log() -> Result<File, Failure> {
     let log = OpenOptions::new().append(true).open(LOG).ok().filter(|file| file.metadata().is_ok_and(|it| it.is_file()));
     log.ok_or_else(|| Failure::untested("a log of the kernel that is a file"))

@@ -3,8 +3,7 @@
 
 use super::{Report, Victim};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::Value;
-use crate::process::{Descriptors, Link};
+use crate::process::{Descriptors, Link, Value};
 
 /// How far a victim would be let go.
 #[derive(Clone, Copy, Debug)]
