@@ -14,7 +14,7 @@
 //! | 2 | [`report`] | events as text, JSON lines or `JUnit` |
 //! | 3 | [`platform`] | which system this is, what is expected of it, and verdicts |
 //! | 3 | [`sandbox`] | isolation, directories, names, needs; the audit after each case |
-//! | 4 | [`record`] | events and verdicts as data, and the trait of whoever takes them |
+//! | 4 | [`record`] | events and verdicts as data, and the trait of a reporter |
 //! | 5 | [`fault`] | sweeps, storms, properties, exhaustion |
 //! | 6 | [`process`] | participants, gates, whether a process is blocked; the case's own process |
 //! | 6 | [`history`] | what participants did to one object, and whether one after the other explains it |

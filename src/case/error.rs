@@ -21,6 +21,18 @@ pub enum RegistryError {
         /// Its place.
         place: String,
     },
+    /// A requirement cannot be understood without what stands before it.
+    #[error(
+        "the requirement of {name} at {place} begins with \"{beginning}\", but it is printed alone: begin it with the call or the object"
+    )]
+    Dependent {
+        /// The name.
+        name: String,
+        /// Its place.
+        place: String,
+        /// How it begins.
+        beginning: &'static str,
+    },
     /// A row of a table has no name of its own, or a value has none.
     #[error("a row or value of {behaviour} at {place} has no name: write #[case::name(…)], or a constant for the value")]
     UnnamedRow {

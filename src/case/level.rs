@@ -51,7 +51,11 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Level::ALL.into_iter().find(|level| level.to_string() == text);
-        known.ok_or_else(|| format!("{text} is no level; known are {}", Level::ALL.map(|level| level.to_string()).join(", ")))
+        let level = Level::ALL.into_iter().find(|level| level.to_string() == text);
+        let known = || Level::ALL.map(|level| level.to_string()).join(", ");
+        level.ok_or_else(|| match text {
+            "" => format!("a level is missing; known are {}", known()),
+            _ => format!("{text} is no level; known are {}", known()),
+        })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `submission.rs`: what the attribute says about a function
 //! - `name.rs`: the stable name that follows from where the function stands
-//! - `registry.rs`: all cases; `error.rs`: what can be wrong with them
+//! - `registry.rs`: all cases; `error.rs`: what can be wrong with them; `requirement.rs`: which requirements stand alone
 //! - `clause.rs`, `level.rs`, `need.rs`: where a requirement is written, how binding it is, and what the case cannot do without
 
 mod clause;
@@ -11,6 +11,7 @@ mod level;
 mod name;
 mod need;
 mod registry;
+mod requirement;
 mod submission;
 
 pub use clause::Clause;

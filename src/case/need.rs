@@ -27,6 +27,25 @@ pub enum Need {
     Processors(usize),
 }
 
+impl Need {
+    /// The need as it reads after "needs": `a second user`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Need::SecondUser => "a second user".to_owned(),
+            Need::Program(name) => format!("the program {name}"),
+            Need::Writable(path) => format!("{path} to be writable"),
+            Need::Capability(_)
+            | Need::Descriptors(_)
+            | Need::Ptrace
+            | Need::File(_)
+            | Need::Procfs
+            | Need::FaultInjection
+            | Need::Processors(_) => self.to_string(),
+        }
+    }
+}
+
+/// The name of the need, as `--require` takes it.
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::RegistryError;
 use super::name::names;
+use super::requirement::dependent;
 use super::submission::Submission;
 
 /// A case under its stable name.
@@ -41,7 +42,7 @@ impl Registry {
     /// Collects what the suites submitted.
     ///
     /// # Errors
-    /// Two cases of one name, a case without a requirement, an unnamed row of a table.
+    /// Two cases of one name, a case without a requirement or with one that does not stand alone, an unnamed row of a table.
     pub fn collect() -> Result<Self, RegistryError> {
         Registry::of(inventory::iter::<Submission>)
     }
@@ -78,6 +79,9 @@ impl Registry {
 fn named(submission: &'static Submission) -> Result<Case, RegistryError> {
     let (behaviour, parameters) = names(submission)?;
     let name = [vec![behaviour.clone()], parameters].concat().join("::");
+    if let Some(beginning) = dependent(submission.requirement) {
+        return Err(RegistryError::Dependent { name, place: submission.place(), beginning });
+    }
     Ok(Case { name, behaviour, requirement: submission.requirement, submission })
 }
 
@@ -91,4 +95,64 @@ fn state_once(cases: &mut [Case]) -> Result<(), RegistryError> {
             requirement.ok_or_else(|| RegistryError::NoRequirement { name: case.name.clone(), place: case.submission.place() })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::case::{Clause, Level};
+
+    /// What becomes of a function with that doc comment.
+    fn collected(requirement: &'static str) -> Result<Registry, String> {
+        let submission = Submission {
+            module: "pipe::eof",
+            function: "is_persistent",
+            requirement,
+            file: "suites/pipe/eof.rs",
+            line: 41,
+            clauses: &[Clause::Posix("read")],
+            level: Level::Required,
+            needs: &[],
+            deadline: None,
+            fixed_in: None,
+            ambient: false,
+            body: || Ok(()),
+        };
+        let submission: &'static Submission = Box::leak(Box::new(submission));
+        Registry::of([submission]).map_err(|error| error.to_string())
+    }
+
+    #[rstest]
+    #[case::it("It returns 0.", "It")]
+    #[case::its("Its result is 0.", "Its")]
+    #[case::nor("Nor does `read`.", "Nor")]
+    #[case::so("So does `read`.", "So")]
+    #[case::so_with_a_comma("So, `read` returns 0.", "So")]
+    #[case::as_above("As above, with a FIFO.", "As above")]
+    #[case::the_same("The same for a FIFO.", "The same")]
+    #[case::neither("Neither returns 0.", "Neither")]
+    #[case::they("They return 0.", "They")]
+    fn a_requirement_that_does_not_stand_alone_is_refused(#[case] requirement: &'static str, #[case] beginning: &str) {
+        let expected = format!(
+            "the requirement of pipe::eof::is_persistent at suites/pipe/eof.rs:41 begins with \"{beginning}\", but it is printed alone: \
+             begin it with the call or the object"
+        );
+        assert_eq!(collected(requirement).err(), Some(expected));
+    }
+
+    #[test]
+    fn an_empty_requirement_is_refused() {
+        let expected = "pipe::eof::is_persistent at suites/pipe/eof.rs:41 has no requirement: give the function a doc comment";
+        assert_eq!(collected("").err().as_deref(), Some(expected));
+    }
+
+    #[rstest]
+    fn a_requirement_that_stands_alone_is_taken(
+        #[values("Sockets are closed.", "Items are read in order.", "Norms hold.", "`read` returns 0. It does so again.")]
+        requirement: &'static str,
+    ) {
+        assert_eq!(collected(requirement).map(|registry| registry.cases().len()), Ok(1));
+    }
 }

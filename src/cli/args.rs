@@ -142,7 +142,7 @@ pub(super) struct RunArgs {
     /// Stop at the first bad verdict; without --repeat, repeat until there is one
     #[arg(long)]
     pub until_fail: bool,
-    /// Exit with 1 if this need is not met here (as reports name it, such as "second user"), or any with all (repeatable)
+    /// Exit with 1 if this need is not met here (by its name in `explain`, such as "second user"), or any with all (repeatable)
     #[arg(long, value_name = "NEED")]
     pub require: Vec<String>,
 
@@ -263,7 +263,7 @@ mod tests {
     #[case::repeat("--repeat 0", "0 is not in 1..")]
     #[case::isolation("--isolation docker", "docker is no isolation; known are auto, private, none")]
     #[case::level("--level required,optional", "optional is no level; known are required, documented, customary, observed")]
-    #[case::no_level("--level required,", " is no level; known are required, documented, customary, observed")]
+    #[case::no_level("--level required,", "a level is missing; known are required, documented, customary, observed")]
     #[case::unknown("--frobnicate", "unexpected argument '--frobnicate' found")]
     #[case::explain_what("explain", "<CASE>")]
     fn wrong_usage_is_explained_and_exits_with_2(#[case] line: &str, #[case] message: &str) {

@@ -83,11 +83,8 @@ pub(super) fn select<'r>(cases: &'r [Case], args: &RunArgs) -> Result<Vec<&'r Ca
     if kept.is_empty() {
         let matched = cases.iter().filter(|case| is_wanted(case, args)).count();
         let of_level = cases.iter().any(|case| is_wanted(case, args) && is_of_level(case, &args.levels));
-        return Err(if of_level {
-            SelectionError::Skipped { matched }
-        } else {
-            SelectionError::OtherLevels { matched, levels: args.levels.clone() }
-        });
+        let other_levels = || SelectionError::OtherLevels { matched, levels: args.levels.clone() };
+        return Err(if of_level { SelectionError::Skipped { matched } } else { other_levels() });
     }
     let part = part(&kept, args.shard);
     match args.shard {

@@ -28,6 +28,8 @@ pub enum Cause {
     Missing,
     /// A declared need is not met.
     Need,
+    /// The platform file says that the case must not be run.
+    DoNotRun,
     /// A value differs from the one that the platform file pins.
     Observation,
     /// The harness lost the case: its worker died, or the control channel broke.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::finding::Finding;
 use super::result::CaseResult;
+use super::unmet::Unmet;
 use crate::sys::Errno;
 
 /// What the body of a case returns. `?` on an [`Errno`] makes the case *unresolved* at that line; the `expect` macros make it
@@ -42,7 +43,9 @@ impl Failure {
     /// The case has found out by itself that something is lacking which it needs.
     #[track_caller]
     pub fn untested(lacking: impl fmt::Display) -> Self {
-        Failure::new(CaseResult::Untested, Cause::Need, format!("needs {lacking}"))
+        let mut failure = Failure::new(CaseResult::Untested, Cause::Need, format!("needs {lacking}"));
+        failure.finding.unmet = Some(Unmet::new(lacking));
+        failure
     }
 
     /// The failure, with a labelled detail added (an injection point, an input).

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::unmet::Unmet;
 
 /// Something that happened during a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +56,8 @@ pub struct Finding {
     pub processes: Vec<ProcessSnapshot>,
     /// The end of what the case wrote to standard output and error.
     pub output: String,
-    /// Seed of the case's random choices.
-    pub seed: u64,
+    /// What the case needs and does not find here.
+    pub unmet: Option<Unmet>,
 }
 
 impl Finding {
@@ -73,8 +74,15 @@ impl Finding {
             timeline: Vec::new(),
             processes: Vec::new(),
             output: String::new(),
-            seed: 0,
+            unmet: None,
         }
+    }
+
+    /// The finding of a case that needs what is not here.
+    pub fn unmet(unmet: Unmet) -> Self {
+        let mut finding = Finding::new(Cause::Need, format!("needs {unmet}"));
+        finding.unmet = Some(unmet);
+        finding
     }
 
     /// The finding, with a labelled detail added.

@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::channel::{self, Received, Receiver};
-use super::context::happened;
+use super::context::{happened, spawned};
 use super::lifetime::die_with;
 use super::link::{FromParticipant, Link, Open};
 use crate::outcome::{CaseResult, Cause, Failure};
@@ -85,7 +85,7 @@ impl Child {
                 link.run(|link| -> bool { match child(link) {} })
             }
             Forked::Parent(process) => {
-                happened(name, format!("spawned as {process}"));
+                spawned(name, process);
                 Ok(Child {
                     name: name.to_owned(),
                     process,

@@ -12,8 +12,9 @@ use crate::sys::process::procfs::{self, Stat};
 /// Most descriptors that are listed for one process.
 const MOST_DESCRIPTORS: usize = 32;
 
-/// The processes below `case`, and those of its process group; empty where `/proc` does not show them.
-pub(crate) fn of_case(case: Pid) -> Vec<ProcessSnapshot> {
+/// The processes below `case`, and those of its process group, each called as `name` calls its id; empty where `/proc` does not show
+/// them.
+pub(crate) fn of_case(case: Pid, name: impl Fn(i32) -> String) -> Vec<ProcessSnapshot> {
     if !procfs::is_ours() {
         return Vec::new();
     }
@@ -30,10 +31,10 @@ pub(crate) fn of_case(case: Pid) -> Vec<ProcessSnapshot> {
             break;
         }
     }
-    all.iter().filter(|stat| chosen.contains(&stat.process)).map(describe).collect()
+    all.iter().filter(|stat| chosen.contains(&stat.process)).map(|stat| describe(stat, name(stat.process))).collect()
 }
 
-fn describe(stat: &Stat) -> ProcessSnapshot {
+fn describe(stat: &Stat, name: String) -> ProcessSnapshot {
     let pid = stat.process;
     let text = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).ok().map(|text| text.trim().to_owned());
     let system_call = text("syscall").map(|line| match line.split_whitespace().next().and_then(|word| word.parse().ok()) {
@@ -56,7 +57,7 @@ fn describe(stat: &Stat) -> ProcessSnapshot {
     descriptors.sort();
     ProcessSnapshot {
         pid,
-        name: String::new(),
+        name,
         state: stat.state_in_words(),
         system_call,
         wait_channel: text("wchan").filter(|text| !text.is_empty() && text != "0"),

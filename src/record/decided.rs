@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
 use crate::case::Level;
-use crate::outcome::{CaseResult, Finding};
+use crate::outcome::{CaseResult, Finding, Unmet};
 
 /// A case and its verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,10 +39,19 @@ pub struct Decided {
     pub observations: BTreeMap<String, serde_json::Value>,
     /// Where the evidence is weaker than it should be, in sentences.
     pub weak: Vec<String>,
-    /// For an untested case: the need that is not met.
-    pub need: Option<String>,
+    /// Seed of the case's own random choices; it follows from the run's and from the name of the case.
+    pub case_seed: u64,
+    /// The seed to give to `--seed` for the same choices. That of the run, but for later repetitions.
+    pub run_seed: u64,
     /// The command that runs this case alone, with the same random choices.
     pub again: String,
+}
+
+impl Decided {
+    /// For an untested case: the need that is not met.
+    pub fn unmet(&self) -> Option<&Unmet> {
+        self.finding.as_ref()?.unmet.as_ref()
+    }
 }
 
 /// A deviation as the platform file lists it.

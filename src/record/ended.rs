@@ -15,8 +15,8 @@ pub struct RunEnded {
     pub totals: BTreeMap<Verdict, usize>,
     /// What was decided at each level.
     pub levels: BTreeMap<Level, Count>,
-    /// Number of untested cases by the need that is not met.
-    pub untested: BTreeMap<String, usize>,
+    /// What untested cases need, by the need's name. Cases that must not be run on the platform are not in it.
+    pub untested: BTreeMap<String, Lack>,
     /// Needs that `--require` asked for and that are not met.
     pub required: Vec<String>,
     /// The run was cut short: by Ctrl-C, or by `--until-fail`.
@@ -34,6 +34,15 @@ pub struct Count {
     pub bad: usize,
 }
 
+/// A need that is not met here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// The need as it reads after "needs".
+    pub phrase: String,
+    /// Untested cases that have it.
+    pub cases: usize,
+}
+
 impl RunEnded {
     /// Counts a case.
     pub fn count(&mut self, decided: &Decided) {
@@ -41,8 +50,9 @@ impl RunEnded {
         let level = self.levels.entry(decided.level).or_default();
         level.decided += 1;
         level.bad += usize::from(!decided.verdict.is_good());
-        if let Some(need) = &decided.need {
-            *self.untested.entry(need.clone()).or_default() += 1;
+        if let Some(unmet) = decided.unmet() {
+            let lack = || Lack { phrase: unmet.phrase.clone(), cases: 0 };
+            self.untested.entry(unmet.need.clone()).or_insert_with(lack).cases += 1;
         }
     }
 

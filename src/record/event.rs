@@ -27,6 +27,8 @@ pub enum EventKind {
         case: String,
         /// Repetition, from 0.
         iteration: u32,
+        /// Run once more, and alone, as the kernel complained while it ran beside others.
+        alone: bool,
     },
     /// A case has its verdict.
     Decided(Box<Decided>),

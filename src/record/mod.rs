@@ -1,4 +1,4 @@
-//! The record of a run: what happened, as events that can be written down and read back, and the trait of whoever takes them.
+//! The record of a run: what happened, as events that can be written down and read back, and the trait of a reporter.
 //!
 //! Verdicts are decided before an event is made (see [`crate::platform`]). A record holds data only: [`crate::run`] makes the events,
 //! [`crate::report`] puts them into words or formats, and neither knows the other.
@@ -7,7 +7,7 @@
 //! - `decided.rs`: a case with its verdict
 //! - `verdict.rs`: the verdicts
 //! - `ended.rs`: the end of a run
-//! - `reporter.rs`: the trait of whoever takes events, and its errors
+//! - `reporter.rs`: the trait of a reporter, and its errors
 
 mod decided;
 mod ended;
@@ -16,7 +16,7 @@ mod reporter;
 mod verdict;
 
 pub use decided::{Decided, Listed};
-pub use ended::{Count, RunEnded};
+pub use ended::{Count, Lack, RunEnded};
 pub use event::{Event, EventKind, RunStarted};
 pub use reporter::{ReportError, Reporter};
 pub use verdict::Verdict;

@@ -8,9 +8,9 @@ use std::io::Write;
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 
-use super::text::{self, grouped, needed, plural};
+use super::text::{self, grouped, plural};
 use crate::case::Level;
-use crate::record::{Count, Decided, Event, EventKind, ReportError, Reporter, RunEnded, RunStarted, Verdict};
+use crate::record::{Count, Decided, Event, EventKind, Lack, ReportError, Reporter, RunEnded, RunStarted, Verdict};
 
 /// Variants of one behaviour that are reported in full.
 const IN_FULL: usize = 3;
@@ -105,9 +105,7 @@ impl<W: Write> Human<W> {
         let mut text = String::new();
         for (behaviour, group) in &groups {
             for decided in group.iter().take(IN_FULL) {
-                let finding = text::finding(decided);
-                let (verdict, rest) = finding.split_once(' ').unwrap_or((&finding, ""));
-                let _ = write!(text, "\n{} {rest}", verdict.red().bold());
+                let _ = write!(text, "\n{}{}", text::word(decided.verdict).red().bold(), text::after_word(decided));
             }
             if group.len() > IN_FULL {
                 let _ = writeln!(text, "\n… and {} of {behaviour}", plural(group.len() - IN_FULL, "more result"));
@@ -218,13 +216,11 @@ fn levels(end: &RunEnded) -> String {
 /// `41 untested: 38 need a second user, 3 need CAP_IPC_OWNER`.
 fn untested(end: &RunEnded) -> Option<String> {
     let count = end.totals.get(&Verdict::Untested)?;
-    let mut needs: Vec<(&String, &usize)> = end.untested.iter().collect();
-    needs.sort_by_key(|&(need, count)| (std::cmp::Reverse(*count), need));
-    let mut parts: Vec<String> = needs
-        .iter()
-        .map(|&(need, &count)| format!("{} {} {}", grouped(count), if count == 1 { "needs" } else { "need" }, needed(need)))
-        .collect();
-    let rest = count.saturating_sub(end.untested.values().sum());
+    let mut needs: Vec<&Lack> = end.untested.values().collect();
+    needs.sort_by_key(|lack| (std::cmp::Reverse(lack.cases), &lack.phrase));
+    let part = |lack: &&Lack| format!("{} {} {}", grouped(lack.cases), if lack.cases == 1 { "needs" } else { "need" }, lack.phrase);
+    let mut parts: Vec<String> = needs.iter().map(part).collect();
+    let rest = count.saturating_sub(needs.iter().map(|lack| lack.cases).sum());
     if rest > 0 {
         parts.push(format!("{} must not be run here", grouped(rest)));
     }
@@ -260,7 +256,7 @@ isolation private, 2 jobs, seed 7
 running 3 tests
 test a::b::c ... ok
 test a::b::d ... ok (xfail: it is broken)
-test a::b::e ... ignored, untested: needs second user
+test a::b::e ... ignored, untested: needs a second user (EPERM)
 
 1 result deviates as listed for Linux
 1 untested: 1 needs a second user
@@ -310,7 +306,9 @@ required 3
         let end = RunEnded {
             totals: BTreeMap::from([(Verdict::Untested, 44)]),
             levels: BTreeMap::new(),
-            untested: BTreeMap::from([("CAP_IPC_OWNER".to_owned(), 3), ("second user".to_owned(), 38)]),
+            untested: [("CAP_IPC_OWNER", "CAP_IPC_OWNER", 3), ("second user", "a second user", 38)]
+                .map(|(need, phrase, cases)| (need.to_owned(), Lack { phrase: phrase.to_owned(), cases }))
+                .into(),
             required: vec!["second user".to_owned()],
             interrupted: Some("Ctrl-C".to_owned()),
             duration_us: 0,

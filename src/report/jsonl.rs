@@ -57,7 +57,7 @@ mod tests {
         file.read_to_string(&mut text).unwrap();
         let read: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, events);
-        assert_eq!(text.lines().nth(1), Some(r#"{"at_us":1,"event":"case-started","case":"a::b::c","iteration":0}"#));
+        assert_eq!(text.lines().nth(1), Some(r#"{"at_us":1,"event":"case-started","case":"a::b::c","iteration":0,"alone":false}"#));
     }
 
     #[test]

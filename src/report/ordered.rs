@@ -66,7 +66,7 @@ impl<R: Reporter> Reporter for Ordered<R> {
     fn event(&mut self, event: &Event) -> Result<(), ReportError> {
         match &event.kind {
             EventKind::RunStarted(_) => self.inner.event(event),
-            EventKind::CaseStarted { case, iteration } => {
+            EventKind::CaseStarted { case, iteration, .. } => {
                 let Some(turn) = self.turn(case, *iteration) else { return self.inner.event(event) };
                 self.waiting.entry(turn).or_default().started = Some(event.clone());
                 self.release()
@@ -98,7 +98,7 @@ mod tests {
         fn event(&mut self, event: &Event) -> Result<(), ReportError> {
             self.0.push(match &event.kind {
                 EventKind::RunStarted(_) => "begin".to_owned(),
-                EventKind::CaseStarted { case, iteration } => format!("+{case}{iteration}"),
+                EventKind::CaseStarted { case, iteration, .. } => format!("+{case}{iteration}"),
                 EventKind::Decided(decided) => format!("{}{}", decided.case, decided.iteration),
                 EventKind::RunEnded(_) => "end".to_owned(),
             });

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::case::Level;
-use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry};
+use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry, Unmet};
 use crate::record::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 
 /// A failed expectation, as in the design's example.
@@ -18,7 +18,6 @@ pub(super) fn failed_expectation() -> Finding {
     finding.timeline = [(120, "spawned"), (200, "asleep in read"), (310, "woke"), (330, "exited")]
         .map(|(at_us, what)| TimelineEntry { at_us, who: "reader".to_owned(), what: what.to_owned() })
         .to_vec();
-    finding.seed = 7;
     finding
 }
 
@@ -60,7 +59,11 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         clauses: vec!["POSIX read".to_owned(), "pipe(7)".to_owned()],
         fixed_in: None,
         finding: match result {
-            CaseResult::Pass | CaseResult::Untested => None,
+            CaseResult::Pass => None,
+            CaseResult::Untested => {
+                let why = Some("EPERM".to_owned());
+                Some(Finding::unmet(Unmet { need: "second user".to_owned(), phrase: "a second user".to_owned(), why }))
+            }
             CaseResult::Fail => Some(failed_expectation()),
             CaseResult::Unsupported => Some(Finding::new(Cause::Missing, "mq_open is missing here: ENOSYS")),
             CaseResult::Unresolved => Some(Finding::new(Cause::Setup, "a step that sets the case up failed with ENOSPC")),
@@ -68,7 +71,8 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         listed: is_listed.then_some(listed),
         observations: BTreeMap::new(),
         weak: Vec::new(),
-        need: (verdict == Verdict::Untested).then(|| "second user".to_owned()),
+        case_seed: 7,
+        run_seed: 3,
         again: format!("cargo conformance run --exact '{case}'"),
     }
 }
@@ -96,7 +100,7 @@ pub(super) fn run_started(planned: usize) -> Event {
 }
 
 pub(super) fn started(case: &str, iteration: u32) -> Event {
-    event(1, EventKind::CaseStarted { case: case.to_owned(), iteration })
+    event(1, EventKind::CaseStarted { case: case.to_owned(), iteration, alone: false })
 }
 
 pub(super) fn ended_case(decided: Decided) -> Event {
@@ -106,7 +110,9 @@ pub(super) fn ended_case(decided: Decided) -> Event {
 /// The end of a run with these cases.
 pub(super) fn run_ended(cases: &[Decided]) -> Event {
     let mut end = RunEnded { duration_us: 1_234_567, ..RunEnded::default() };
-    cases.iter().for_each(|case| end.count(case));
+    for case in cases {
+        end.count(case);
+    }
     event(3, EventKind::RunEnded(end))
 }
 

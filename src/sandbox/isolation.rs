@@ -68,6 +68,16 @@ impl Isolation {
         }
     }
 
+    /// What it lacks by its nature, a sentence each; the rest is known once a worker stands.
+    pub fn remarks(&self) -> Vec<String> {
+        match self {
+            Isolation::Private(_) => Vec::new(),
+            Isolation::None { .. } => {
+                vec!["without isolation, only objects that cases announce are looked for after each case".to_owned()]
+            }
+        }
+    }
+
     /// What the command line shows about it: name and value of each property.
     pub fn facts(&self) -> Vec<(String, String)> {
         let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());

@@ -13,6 +13,7 @@ pub mod scratch;
 
 mod audit;
 mod choose;
+pub(crate) mod complaint;
 mod error;
 mod inside;
 mod isolation;
@@ -25,6 +26,7 @@ mod surroundings;
 mod worker;
 
 pub use choose::choose;
+pub use complaint::Complaint;
 pub use error::SandboxError;
 pub use inside::Sandbox;
 pub use isolation::{Isolation, IsolationChoice};
@@ -33,4 +35,4 @@ pub use leak::{Leak, LeakKind};
 pub use needs::{Probes, second_user};
 pub use private::PrivatePlan;
 pub use scratch::Scratch;
-pub use worker::fork_worker;
+pub use worker::{StartedWorker, fork_worker};

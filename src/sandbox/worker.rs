@@ -30,6 +30,15 @@ enum FromWorker {
     Failed(String),
 }
 
+/// A worker whose sandbox stands.
+#[derive(Debug)]
+pub struct StartedWorker {
+    /// The worker's process.
+    pub process: Pid,
+    /// What its sandbox lacks, a sentence each.
+    pub remarks: Vec<String>,
+}
+
 /// Forks a worker into `isolation`, and runs `body` there with the worker's sandbox. Returns when the sandbox stands.
 ///
 /// What `body` owns (its end of a channel, a [`super::KernelWatch`]) is dropped in the runner and kept in the worker. The worker
@@ -37,8 +46,8 @@ enum FromWorker {
 ///
 /// # Errors
 /// The fork failed, or the worker could not set itself up; it has been reaped then.
-pub fn fork_worker(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Result<Pid, SandboxError> {
-    start(isolation, body).map(|(pid, _)| pid)
+pub fn fork_worker(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Result<StartedWorker, SandboxError> {
+    start(isolation, body).map(|(process, surroundings)| StartedWorker { process, remarks: surroundings.remarks })
 }
 
 /// Starts a worker, and ends it as soon as it stands.
@@ -151,7 +160,7 @@ fn worker(
     }
 }
 
-/// Sends one message. That nobody is there to read it shows in the answer, which does not come.
+/// Sends one message. If the other process is gone, the next `receive` says so.
 fn send(pipe: &OwnedFd, message: &impl Serialize) {
     let _ = channel::send(pipe.as_fd(), message);
 }

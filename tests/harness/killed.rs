@@ -120,7 +120,7 @@ fn a_killed_runner_leaves_nothing(#[values("private", "none")] isolation: &str, 
     let _alone = alone();
     if isolation == "private" && Suite::run(["--isolation", "private", "--exact", "bad::zz::is_unharmed"]).wait().code() != Some(0)
     {
-        eprintln!("not run: there is no private isolation here");
+        suite::not_run("there is no private isolation here");
         return;
     }
     let mut random = SplitMix64::new(seed);

@@ -7,6 +7,8 @@
 mod again;
 mod command_line;
 #[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
 mod killed;
 #[cfg(target_os = "linux")]
 mod lacking;

@@ -5,6 +5,8 @@ use conformance::outcome::{CaseResult, Cause};
 use conformance::record::Verdict;
 use rstest::rstest;
 
+#[cfg(target_os = "linux")]
+use crate::suite::not_run;
 use crate::suite::{Suite, unwrapped};
 
 const NEXT: &str = "bad::zz::is_unharmed";
@@ -200,7 +202,7 @@ fn a_message_queue_is_a_leak(#[values("auto", "none")] isolation: &str) {
     let case = "bad::left::a_message_queue";
     let ran = Suite::run(["--isolation", isolation, "--exact", case]).wait();
     match ran.case(case).verdict {
-        Verdict::UnexpectedUnsupported => eprintln!("not run: there are no message queues here"),
+        Verdict::UnexpectedUnsupported => not_run("there are no message queues here"),
         _ => check(case, isolation, Verdict::UnexpectedFail, Some(Cause::Leak), "left behind: message queue /left."),
     }
 }

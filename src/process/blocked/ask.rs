@@ -21,6 +21,12 @@ pub fn call_name(number: CallNumber) -> String {
     os::call_name(number).map_or_else(|| format!("system call {number}"), str::to_owned)
 }
 
+/// Whether this system shows the state of processes. Asked once: the answer is that of the process that asks first, and of its
+/// children.
+pub fn is_shown() -> bool {
+    os::is_shown()
+}
+
 /// Looks at the main thread of a process.
 pub fn look(process: Pid) -> Look {
     os::look(process, process)

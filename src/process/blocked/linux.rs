@@ -12,7 +12,7 @@ use crate::process::context::weak_evidence;
 use crate::sys::process::procfs::{self, Stat};
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
-    if !shown() {
+    if !is_shown() {
         return Look::Unknown;
     }
     let state = match Stat::of_thread(process, thread) {
@@ -44,7 +44,7 @@ pub(super) fn look(process: Pid, thread: Pid) -> Look {
 }
 
 /// Whether there is a `/proc` of this process's own PID namespace; asked once.
-fn shown() -> bool {
+pub(super) fn is_shown() -> bool {
     static OURS: OnceLock<bool> = OnceLock::new();
     *OURS.get_or_init(procfs::is_ours)
 }

@@ -13,5 +13,5 @@ mod look;
 #[cfg_attr(not(any(linux, apple)), path = "unknown.rs")]
 mod os;
 
-pub use ask::{call_name, look, look_at_thread};
+pub use ask::{call_name, is_shown, look, look_at_thread};
 pub use look::{CallNumber, Look, SystemCall};

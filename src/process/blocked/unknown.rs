@@ -4,6 +4,10 @@ use nix::unistd::Pid;
 
 use super::look::{CallNumber, Look};
 
+pub(super) fn is_shown() -> bool {
+    false
+}
+
 pub(super) fn look(_: Pid, _: Pid) -> Look {
     Look::Unknown
 }
