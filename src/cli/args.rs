@@ -118,7 +118,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: ColorChoice,
 
-    /// Cases that run at the same time [default: the number of processors]
+    /// Cases that run at the same time [default: twice the number of processors]
     #[arg(short, long, visible_alias = "test-threads", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// private: own namespaces, or an error; none: the surroundings as they are; auto: private where the kernel allows it

@@ -117,10 +117,11 @@ fn colours(choice: ColorChoice) -> Colours {
 }
 
 fn options<'r>(cases: Vec<&'r Case>, args: &RunArgs) -> RunOptions<'r> {
-    let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // A case spends part of its time waiting for one of its processes to be woken: one case a processor left a fifth of them idle.
+    let usual = || 2 * thread::available_parallelism().map_or(1, NonZeroUsize::get);
     RunOptions {
         cases,
-        jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        jobs: args.jobs.map_or_else(usual, NonZeroUsize::get),
         isolation: args.isolation,
         time_scale: args.time_scale,
         seed: args.seed.unwrap_or_else(random_seed),

@@ -35,6 +35,10 @@ const KEPT_TIMELINE: usize = 200;
 /// How long a case's pipes are read after its end, or past its deadline, while somebody may go on writing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How long a case is not listened to after it has been heard, but for its end: each of its words would cost two context switches, and
+/// more than fits into its pipes in that time is not lost, but waits.
+const NAP: Duration = Duration::from_millis(2);
+
 /// So much is read however late it is, in bytes of output and in frames: more than can be waiting in a pipe.
 const WAITING: usize = 1 << 20;
 
@@ -193,10 +197,15 @@ impl Watch<'_> {
     fn follow(&mut self, deadline: Duration) -> Result<Watched, Errno> {
         let mut started = Instant::now();
         let (mut channel_open, mut output_open) = (true, true);
+        let mut napping = false;
         loop {
             let left = deadline.checked_sub(started.elapsed());
             // Past the deadline there is a last look: this process may have been kept from running for as long.
-            if self.wait(left.unwrap_or_default(), channel_open, output_open)? {
+            let left_now = left.unwrap_or_default();
+            napping = !napping;
+            let runner_gone =
+                if napping { self.wait(left_now.min(NAP), false, false)? } else { self.wait(left_now, channel_open, output_open)? };
+            if runner_gone {
                 end_group(self.process);
                 return Ok(Watched::RunnerGone);
             }

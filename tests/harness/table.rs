@@ -246,6 +246,17 @@ fn good_cases_pass(#[values("auto", "none")] isolation: &str) {
     ran.assert_clean();
 }
 
+/// Instructions that a sweep meant to kill at, and whose victims did not come to them, are counted.
+#[cfg(has_single_steps)]
+#[test]
+fn instructions_that_are_not_reached_are_told() {
+    let case = "bad::good::a_sweep_of_victims_that_do_less";
+    let ran = Suite::run(["--exact", case]).wait();
+    let decided = ran.case(case);
+    assert_eq!(decided.verdict, Verdict::Ok);
+    assert!(decided.weak.len() == 1 && decided.weak[0].contains(" instructions were not reached: "), "{:?}", decided.weak);
+}
+
 /// A finding has what a reader needs: requirement, place, values, input, timeline, processes, output.
 #[test]
 fn a_finding_is_complete() {

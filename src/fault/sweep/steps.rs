@@ -120,16 +120,18 @@ pub(super) fn sweep(scenario: &impl Fn(&Injection) -> Outcome, reach: Reach) -> 
             (Way::Steps, (2 * STEPS / length.max(1)).clamp(8, STEPPED_KILLS))
         }
     };
+    let chosen = choice::spread(recording.points(), context::property_cases().unwrap_or(most), context::seed());
     let mut missed = 0;
-    for number in choice::spread(recording.points(), context::property_cases().unwrap_or(most), context::seed()) {
+    for &number in &chosen {
         // A victim that went another way than the recorded one was not stopped, and finished: the next one is stepped.
         let reached =
             kill_at(scenario, number, &recording, way)? || way == Way::Traps && kill_at(scenario, number, &recording, Way::Steps)?;
-        missed += u32::from(!reached);
+        missed += usize::from(!reached);
     }
     if missed > 0 {
+        let all = chosen.len();
         context::weak_evidence(&format!(
-            "{missed} of the {length} recorded instructions were not reached: victims took other ways than the first one"
+            "{missed} of {all} instructions were not reached: victims took other ways than the first one"
         ));
     }
     Ok(())
