@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use common::pipe::Kind;
 
-/// A non-blocking `read` of an empty pipe fails with `EAGAIN` while there is a writer, and returns 0 when there is none. Unread
-/// bytes are returned first.
+/// A non-blocking `read` of an empty pipe fails with `EAGAIN` while a writer is open, and returns 0 after the last writer closes.
+/// While bytes are unread, `read` returns these.
 #[rstest]
 #[conformance::test(posix = "read")]
 fn read_of_an_empty_pipe(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {

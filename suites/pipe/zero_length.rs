@@ -33,8 +33,8 @@ impl State {
     }
 }
 
-/// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, full or in
-/// between.
+/// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, partly filled
+/// or full.
 #[rstest]
 #[conformance::test(man = "read(2)")]
 fn read_returns_0(
@@ -49,7 +49,7 @@ fn read_returns_0(
 }
 
 /// `write` of 0 bytes to a pipe with a reader, blocking or non-blocking, returns 0 at once and adds no byte, whether the pipe is
-/// empty, full or in between.
+/// empty, partly filled or full.
 #[rstest]
 #[conformance::test(posix = "write", level = customary)]
 fn write_returns_0(
@@ -63,8 +63,8 @@ fn write_returns_0(
     Ok(())
 }
 
-/// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, full or
-/// in between.
+/// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, partly
+/// filled or full.
 #[rstest]
 #[conformance::test(man = "readv(2)", level = customary)]
 fn empty_segments_return_0(
