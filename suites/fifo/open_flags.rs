@@ -59,8 +59,8 @@ fn o_creat_blocks_until_the_opposite_end_opens(
     Ok(())
 }
 
-/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking, and leaves no reader or writer
-/// behind.
+/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking. After the failure the FIFO has no
+/// reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
 #[rstest]
 #[conformance::test(posix = "open")]
 fn o_excl_fails_without_blocking(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
@@ -70,7 +70,8 @@ fn o_excl_fails_without_blocking(#[values(AccessMode::ReadOnly, AccessMode::Writ
     Ok(())
 }
 
-/// `open` of a FIFO with `O_RDONLY | O_DIRECTORY` fails with `ENOTDIR` without blocking, and leaves no reader behind.
+/// `open` of a FIFO with `O_RDONLY | O_DIRECTORY` fails with `ENOTDIR` without blocking. `open` with `O_WRONLY | O_NONBLOCK` then
+/// fails with `ENXIO`.
 #[conformance::test(posix = "open")]
 fn o_directory_fails_without_blocking() -> Outcome {
     let fifo = Fifo::new()?;
@@ -176,7 +177,8 @@ fn o_cloexec_sets_fd_cloexec() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of a missing name creates a file that is not a FIFO, and `write` to that file returns its count.
+/// `open` with `O_CREAT` of a missing name creates a file whose type in `fstat` is other than FIFO. `write` of 4 bytes to that
+/// file returns 4.
 #[conformance::test(posix = "open")]
 fn o_creat_creates_no_fifo() -> Outcome {
     let fifo = Fifo::new()?;

@@ -162,8 +162,8 @@ fn is_not_woken_by_another_fifo(#[values(AccessMode::ReadOnly, AccessMode::Write
     Ok(())
 }
 
-/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking, and leaves no reader
-/// or writer behind.
+/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking. After the failure
+/// the FIFO has no reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
 #[rstest]
 #[conformance::test(posix = "open")]
 fn fails_at_the_descriptor_limit(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) -> Outcome {
