@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::fixture::{Kind, Waiters};
 
 /// If a signal handler calls `sem_post` on the semaphore that its own thread waits for, `sem_wait` returns 0 with `SA_RESTART`.
-/// Without it, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
+/// Without `SA_RESTART`, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
 #[rstest]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
 fn sem_post_wakes_the_thread_that_it_interrupted(
