@@ -4,8 +4,8 @@ use std::fs;
 
 use conformance::prelude::*;
 
-/// The process does not run in seccomp strict mode, in which it could not run at all. `Seccomp` and `NoNewPrivs` of
-/// `/proc/self/status` are recorded.
+/// `Seccomp` in `/proc/self/status` is 0, 2 or absent, not 1 (strict mode). The values of `Seccomp` and `NoNewPrivs` are
+/// recorded.
 #[conformance::test(man = "proc(5)", man = "seccomp(2)", level = observed, needs(file("/proc/self/status")), ambient)]
 fn seccomp_mode_and_no_new_privs() -> Outcome {
     let filter = match status("Seccomp")?.as_deref() {
@@ -38,8 +38,8 @@ fn users_mapped_by_the_namespace() -> Outcome {
     Ok(())
 }
 
-/// `/proc/PID/stat` of a child process can be read, by which the suites see that the child is blocked. Whether
-/// `/proc/PID/syscall` can be read too, is recorded.
+/// `read` of `/proc/PID/stat` of a blocked child process succeeds. Whether `read` of `/proc/PID/syscall` succeeds too is
+/// recorded.
 #[conformance::test(man = "proc(5)", needs(procfs), ambient)]
 fn proc_shows_the_state_of_a_child() -> Outcome {
     let child = Participant::spawn("child", (), |(), link| -> () { link.park() })?;

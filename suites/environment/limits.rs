@@ -35,8 +35,8 @@ fn descriptor_limit_is_enforced() -> Outcome {
     Ok(())
 }
 
-/// `getrlimit` returns a soft limit that is at most the hard limit. The soft limit is recorded, so that a case that is `untested`
-/// because of it can be understood.
+/// `getrlimit` returns a soft limit that is at most the hard limit. The soft limit is recorded, as it can be the reason why a
+/// case is `untested`.
 #[rstest]
 #[cfg_attr(not(apple), case::processes("processes", Resource::RLIMIT_NPROC))]
 #[case::data("data", Resource::RLIMIT_DATA)]

@@ -20,8 +20,8 @@ fn objects_can_be_created(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind:
     Ok(())
 }
 
-/// The limits on System V objects in `/proc/sys/kernel` (`sem`, `msgmnb`, `msgmax`, `msgmni`, `shmmni`, `shmmax`) are at least as
-/// large as the suites need, and are recorded.
+/// `/proc/sys/kernel` allows 10 semaphore sets of 10 semaphores, 5 operations in a call, 10 queues of 2048 bytes, messages of 512
+/// bytes, and 32 segments of 4 MiB, or more. The values are recorded.
 #[cfg(linux)]
 #[conformance::test(man = "proc(5)", level = observed, needs(file("/proc/sys/kernel/sem")), ambient)]
 fn limits_allow_what_the_suites_use() -> Outcome {

@@ -72,8 +72,8 @@ fn chown_and_fchown_set_one_owner() -> Outcome {
     Ok(())
 }
 
-/// Timestamps set by `utimensat` on the name of a FIFO are reported by `fstat` of an end, and timestamps set by `futimens`
-/// through that end are reported by `stat` of the name.
+/// `fstat` of an end of a FIFO reports the timestamps that `utimensat` set on the name. `stat` of the name reports the timestamps
+/// that `futimens` set through that end.
 #[conformance::test(posix = "utimensat", posix = "futimens")]
 fn utimensat_and_futimens_set_the_same_timestamps() -> Outcome {
     let fifo = Fifo::new()?;
@@ -133,8 +133,8 @@ fn pread_and_pwrite_fail() -> Outcome {
     Ok(())
 }
 
-/// `truncate` and `ftruncate` of a FIFO leave its unread bytes in place. The results of these calls, which POSIX leaves
-/// unspecified, are recorded.
+/// After `truncate` and `ftruncate` of a FIFO, `read` returns the bytes that were unread before. The results of these calls,
+/// which POSIX leaves unspecified, are recorded, and any result is allowed.
 #[conformance::test(posix = "truncate", posix = "ftruncate", level = observed)]
 fn truncate_keeps_the_data() -> Outcome {
     let fifo = Fifo::new()?;

@@ -93,7 +93,7 @@ fn writer_finds_epipe_after_a_brief_reader() -> Outcome {
     Ok(())
 }
 
-/// Four processes blocked in `open` for the same end of a FIFO stay blocked together, and all four calls return when one process
+/// Four processes that open the same end of a FIFO stay blocked in `open`. All four calls return a descriptor when one process
 /// opens the opposite end.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "fifo(7)")]

@@ -215,7 +215,7 @@ fn rejects_an_invalid_path_pointer(#[case] accessible: usize) -> Outcome {
     Ok(())
 }
 
-/// Of four processes that call `mkfifo` for one name at the same time, one gets 0 and the other three fail with `EEXIST`.
+/// If four processes call `mkfifo` for one name at the same time, one call returns 0 and the other three fail with `EEXIST`.
 #[conformance::test(posix = "mkfifo")]
 fn concurrent_mkfifo_succeeds_once() -> Outcome {
     let scratch = Scratch::new()?;

@@ -79,8 +79,8 @@ fn two_fifos_carry_both_directions() -> Outcome {
     })
 }
 
-/// In a chain of three processes joined by two FIFOs, `read` by the last one returns all 70,000 bytes that the first one wrote,
-/// as changed by the middle one, and then 0.
+/// In a chain of three processes joined by two FIFOs, `read` by the last process returns all 70,000 bytes that the first one
+/// wrote, each inverted by the middle one, and then 0.
 #[conformance::test(posix = "mkfifo", posix = "read")]
 fn chain_passes_data_and_end_of_file() -> Outcome {
     let (first, second) = (Fifo::new()?, Fifo::new()?);

@@ -4,8 +4,8 @@ use conformance::prelude::*;
 
 use super::fixture::Fifo;
 
-/// After the last writer closes, `read` returns the buffered bytes and then 0 each time. After the next `open` for writing,
-/// `read` of the empty FIFO blocks.
+/// After the last writer of a FIFO closes, `read` returns the buffered bytes and then 0 each time. After the next `open` for
+/// writing, `read` of the empty FIFO blocks.
 #[conformance::test(posix = "read", man = "fifo(7)")]
 fn persists_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -21,8 +21,8 @@ fn persists_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// For each of two writers in turn, a non-blocking `read` fails with `EAGAIN` before the writer writes, then returns the bytes of
-/// that writer, and returns 0 after it closes.
+/// A non-blocking `read` of a FIFO fails with `EAGAIN` after a writer opened, returns the bytes that the writer writes, and
+/// returns 0 after the writer closed. After a second writer opens, `read` gives these results again.
 #[conformance::test(posix = "read")]
 fn repeats_for_each_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -95,8 +95,8 @@ fn wakes_a_blocked_reader_when_the_writer_is_killed() -> Outcome {
     Ok(())
 }
 
-/// While a child holds the only write end by inheritance, a non-blocking `read` of the empty FIFO fails with `EAGAIN`. After the
-/// child is killed, `read` returns 0.
+/// While a child holds the only write end of a FIFO by inheritance, a non-blocking `read` of the empty FIFO fails with `EAGAIN`.
+/// After the child is killed, `read` returns 0.
 #[conformance::test(posix = "read", posix = "fork")]
 fn needs_an_inherited_write_end_to_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -126,8 +126,8 @@ fn read_write_description_counts_as_writer() -> Outcome {
     Ok(())
 }
 
-/// A reader that opens after the last writer closed, while another reader has the FIFO open, reads the buffered bytes, and then
-/// `read` returns 0.
+/// If a reader opens a FIFO after the last writer closed, while another reader is open, `read` by the new reader returns the
+/// buffered bytes and then 0.
 #[conformance::test(posix = "close", posix = "read")]
 fn late_reader_gets_the_buffered_bytes() -> Outcome {
     let fifo = Fifo::new()?;
@@ -139,7 +139,7 @@ fn late_reader_gets_the_buffered_bytes() -> Outcome {
     Ok(())
 }
 
-/// After the only writer closes without writing, `read` returns 0 for each of two readers.
+/// After the only writer of a FIFO closes without writing, `read` returns 0 for each of two readers.
 #[conformance::test(posix = "read")]
 fn follows_a_writer_without_data() -> Outcome {
     let fifo = Fifo::new()?;
@@ -150,7 +150,8 @@ fn follows_a_writer_without_data() -> Outcome {
     Ok(())
 }
 
-/// After `open` for writing failed with `EEXIST` or `ENOTDIR`, `read` of the FIFO without writers still returns 0.
+/// After `open` of a FIFO for writing failed with `EEXIST` (`O_CREAT | O_EXCL`) or `ENOTDIR` (`O_DIRECTORY`), `read` of the FIFO
+/// without writers still returns 0.
 #[conformance::test(posix = "read", posix = "open")]
 fn failed_open_adds_no_writer() -> Outcome {
     let fifo = Fifo::new()?;

@@ -24,8 +24,8 @@ fn event(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
     Ok(events[..count].first().map(EpollEvent::events))
 }
 
-/// An edge-triggered `epoll` watch of a reader reports `EPOLLHUP` once each time the last writer closes, and no event when a
-/// writer opens.
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` once each time the last writer closes, and no event
+/// when a writer opens.
 #[conformance::test(man = "epoll(7)")]
 fn edge_triggered_hang_up_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -41,8 +41,8 @@ fn edge_triggered_hang_up_once_per_close() -> Outcome {
     Ok(())
 }
 
-/// A level-triggered `epoll` watch of a reader reports `EPOLLHUP` in every `epoll_wait` after the last writer closed, and no
-/// event after the next writer opens.
+/// With a level-triggered entry for the read end of a FIFO, every `epoll_wait` after the last writer closed reports `EPOLLHUP`.
+/// After the next writer opens, `epoll_wait` reports no event.
 #[conformance::test(man = "epoll(7)")]
 fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -57,7 +57,8 @@ fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// An edge-triggered `epoll` watch of a reader reports `EPOLLIN` once for each `write`, also while earlier bytes are unread.
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLIN` once for each `write`, also while earlier bytes are
+/// unread.
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn edge_triggered_event_for_each_write() -> Outcome {
     let fifo = Fifo::new()?;
@@ -72,7 +73,7 @@ fn edge_triggered_event_for_each_write() -> Outcome {
     Ok(())
 }
 
-/// An edge-triggered `epoll` watch of a writer reports `EPOLLOUT | EPOLLERR` once each time the last reader closes.
+/// With `EPOLLET` on the write end of a FIFO, `epoll_wait` reports `EPOLLOUT | EPOLLERR` once each time the last reader closes.
 #[conformance::test(man = "epoll(7)")]
 fn edge_triggered_error_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -87,8 +88,8 @@ fn edge_triggered_error_once_per_close() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` blocked on a reader stays blocked while one of two writers is open, and returns one event, `EPOLLHUP`, when the
-/// last writer closes.
+/// `epoll_wait` blocked for the read end of a FIFO stays blocked while one of two writers is open, and reports one event,
+/// `EPOLLHUP`, when the last writer closes.
 #[conformance::test(man = "epoll_wait(2)")]
 fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -108,8 +109,8 @@ fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
     Ok(())
 }
 
-/// An `epoll` watch of a reader reports `EPOLLIN` for a `write` after `unlink` of the name. After the reader is closed,
-/// `epoll_wait` returns 0 events.
+/// `epoll_wait` for the read end of a FIFO reports `EPOLLIN` for a `write` after `unlink` of the name. After the read end is
+/// closed, `epoll_wait` returns 0 events.
 #[conformance::test(man = "epoll(7)")]
 fn watch_outlives_the_name() -> Outcome {
     let fifo = Fifo::new()?;

@@ -62,8 +62,8 @@ fn reports_a_blocked_open_when_it_returns() -> Outcome {
     Ok(())
 }
 
-/// `inotify` on the name of a FIFO reports `IN_MODIFY` for `write` and `IN_ACCESS` for `read` of at least one byte. `read` with
-/// `EAGAIN` and `write` of 0 bytes cause no event.
+/// `inotify` on the name of a FIFO reports `IN_MODIFY` for `write` and `IN_ACCESS` for `read` of at least one byte. `read` that
+/// fails with `EAGAIN` and `write` of 0 bytes cause no event.
 #[conformance::test(man = "inotify(7)")]
 fn reports_access_and_modification() -> Outcome {
     let fifo = Fifo::new()?;

@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode};
 
-/// A signal handler without `SA_RESTART` makes a blocked `open` of a FIFO fail with `EINTR`, and leaves no reader or writer
-/// behind.
+/// A signal handler without `SA_RESTART` makes a blocked `open` of a FIFO fail with `EINTR`. After the failure the FIFO has no
+/// reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "signal(7)")]
 fn open_is_interrupted_by_a_handler(access: AccessMode) -> Outcome {
@@ -27,8 +27,8 @@ fn open_is_interrupted_by_a_handler(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// After a signal handler with `SA_RESTART`, a blocked `open` of a FIFO stays blocked, and returns a descriptor when the opposite
-/// end is opened.
+/// A blocked `open` of a FIFO stays blocked after a signal handler with `SA_RESTART` has run, and returns a descriptor when the
+/// opposite end is opened.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "sigaction", man = "signal(7)")]
 fn open_restarts_after_a_handler_with_sa_restart(access: AccessMode) -> Outcome {
@@ -45,8 +45,8 @@ fn open_restarts_after_a_handler_with_sa_restart(access: AccessMode) -> Outcome 
     Ok(())
 }
 
-/// After a signal that is ignored, by `SIG_IGN` or by default, a blocked `open` of a FIFO stays blocked, and returns a descriptor
-/// when the opposite end is opened.
+/// A blocked `open` of a FIFO stays blocked after `SIGUSR1`, ignored by `SIG_IGN`, and `SIGCHLD`, ignored by default. The call
+/// returns a descriptor when the opposite end is opened.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn open_stays_blocked_after_an_ignored_signal(access: AccessMode) -> Outcome {

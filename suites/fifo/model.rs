@@ -211,8 +211,9 @@ fn calls_match_the_model() -> Outcome {
     })
 }
 
-/// After each `open`, `close`, `read` or `write` of any sequence, `poll` reports `POLLIN` on a reader with unread bytes,
-/// `POLLHUP` on a reader whose writers have all closed, `POLLOUT` on a writer, and `POLLERR` on a writer without readers.
+/// After each call of any sequence of `open`, `close`, `read` and `write` on a FIFO, `poll` reports `POLLIN` on a read end with
+/// unread bytes and `POLLHUP` after its last writer closed. On a write end, `poll` reports `POLLOUT`, and `POLLERR` without
+/// readers.
 #[conformance::test(man = "poll(2)")]
 fn poll_matches_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;

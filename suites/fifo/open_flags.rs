@@ -58,8 +58,8 @@ fn o_creat_blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking, and leaves no reader or writer
-/// behind.
+/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking. After the failure the FIFO has no
+/// reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn o_excl_fails_without_blocking(access: AccessMode) -> Outcome {
@@ -69,7 +69,8 @@ fn o_excl_fails_without_blocking(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO with `O_RDONLY | O_DIRECTORY` fails with `ENOTDIR` without blocking, and leaves no reader behind.
+/// `open` of a FIFO with `O_RDONLY | O_DIRECTORY` fails with `ENOTDIR` without blocking. `open` with `O_WRONLY | O_NONBLOCK` then
+/// fails with `ENXIO`.
 #[conformance::test(posix = "open")]
 fn o_directory_fails_without_blocking() -> Outcome {
     let fifo = Fifo::new()?;
@@ -175,7 +176,8 @@ fn o_cloexec_sets_fd_cloexec() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of a missing name creates a file that is not a FIFO, and `write` to that file returns its count.
+/// `open` with `O_CREAT` of a missing name creates a file whose type in `fstat` is other than FIFO. `write` of 4 bytes to that
+/// file returns 4.
 #[conformance::test(posix = "open")]
 fn o_creat_creates_no_fifo() -> Outcome {
     let fifo = Fifo::new()?;

@@ -161,8 +161,8 @@ fn is_not_woken_by_another_fifo(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking, and leaves no reader
-/// or writer behind.
+/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking. After the failure
+/// the FIFO has no reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn fails_at_the_descriptor_limit(access: AccessMode) -> Outcome {

@@ -52,8 +52,8 @@ fn allowed(bits: u32) -> Opened {
     [0o4, 0o2, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// `open` of a FIFO needs the read bit for reading and the write bit for writing, of the class (owner, group or other) to which
-/// the caller belongs. If a needed bit is not set, `open` fails with `EACCES`.
+/// `open` of a FIFO fails with `EACCES` unless the read bit for reading, and the write bit for writing, is set for the class
+/// (owner, group or other) of the caller. With these bits, `open` returns a descriptor.
 #[rstest]
 #[case::owner_read_bit(Class::Owner, 0o400, 0o4)]
 #[case::owner_write_bit(Class::Owner, 0o200, 0o2)]
@@ -133,8 +133,8 @@ fn needs_search_permission_on_the_directory() -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO by its owner without capabilities returns a descriptor if the owner bits of the mode allow the access mode,
-/// and fails with `EACCES` if they do not, whatever the user ID.
+/// `open` of a FIFO by its owner without effective capabilities, also by user ID 0, returns a descriptor if the owner bits of the
+/// mode allow the access mode, and fails with `EACCES` if they do not.
 #[cfg(linux)]
 #[conformance::test(posix = "open", man = "capabilities(7)")]
 fn binds_an_owner_without_capabilities() -> Outcome {

@@ -36,8 +36,8 @@ fn name_outlives_its_creator() -> Outcome {
     Ok(())
 }
 
-/// The unread bytes of a FIFO are discarded when its last descriptor is closed, be it the reader or the writer. After both ends
-/// are opened again, `ioctl(FIONREAD)` returns 0 and a non-blocking `read` fails with `EAGAIN`.
+/// The unread bytes of a FIFO are discarded when its last descriptor, a read end or a write end, is closed. After both ends are
+/// opened again, `ioctl(FIONREAD)` returns 0 and a non-blocking `read` fails with `EAGAIN`.
 #[rstest]
 #[case::reader_closes_last(AccessMode::ReadOnly)]
 #[case::writer_closes_last(AccessMode::WriteOnly)]
@@ -55,8 +55,8 @@ fn data_ends_with_the_last_close(#[case] last: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// After the writer and the first reader of a FIFO have closed, a second reader that was open meanwhile reads the buffered bytes,
-/// and then `read` returns 0.
+/// If a second reader opens a FIFO after the writer closed and before the first reader closes, `read` by the second reader
+/// returns the buffered bytes and then 0.
 #[conformance::test(posix = "close")]
 fn data_is_kept_by_any_reader() -> Outcome {
     let fifo = Fifo::new()?;

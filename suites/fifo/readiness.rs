@@ -12,8 +12,8 @@ const HUP: PollFlags = PollFlags::POLLHUP;
 const ERR: PollFlags = PollFlags::POLLERR;
 const NONE: PollFlags = PollFlags::empty();
 
-/// `poll` for `POLLIN` on a reader of an empty FIFO reports no event before the first writer opens, although `read` returns 0,
-/// and no event after the first writer opens.
+/// `poll` for `POLLIN` on the read end of an empty FIFO reports no event before the first writer opens, although `read` returns
+/// 0, and no event after the first writer opens.
 #[conformance::test(posix = "poll", level = customary)]
 fn no_event_before_the_first_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -24,8 +24,8 @@ fn no_event_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// `poll` on a reader reports `POLLHUP` from the close of the last writer until the next writer opens, also after `read` returned
-/// 0.
+/// `poll` on the read end of a FIFO reports `POLLHUP` from the close of the last writer until the next writer opens, also after
+/// `read` returned 0.
 #[conformance::test(posix = "poll")]
 fn pollhup_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -42,7 +42,7 @@ fn pollhup_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// `poll` with no requested events on a reader whose last writer has closed reports `POLLHUP`.
+/// `poll` with no requested events on the read end of a FIFO whose last writer has closed reports `POLLHUP`.
 #[conformance::test(posix = "poll")]
 fn pollhup_is_reported_unrequested() -> Outcome {
     let fifo = Fifo::new()?;
@@ -52,8 +52,8 @@ fn pollhup_is_reported_unrequested() -> Outcome {
     Ok(())
 }
 
-/// `poll` on a reader with unread bytes whose last writer has closed reports `POLLIN | POLLHUP`. After the bytes are read, `poll`
-/// still reports `POLLHUP`.
+/// `poll` on the read end of a FIFO with unread bytes whose last writer has closed reports `POLLIN | POLLHUP`. After the bytes
+/// are read, `poll` still reports `POLLHUP`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
 fn pollin_and_pollhup_with_unread_bytes() -> Outcome {
     let fifo = Fifo::new()?;
@@ -66,8 +66,8 @@ fn pollin_and_pollhup_with_unread_bytes() -> Outcome {
     Ok(())
 }
 
-/// After the last writer closed, `poll` reports `POLLHUP` on each of three readers that were opened before, with and without
-/// `O_NONBLOCK`.
+/// After the last writer of a FIFO closed, `poll` reports `POLLHUP` on each of three read ends that were opened before, with and
+/// without `O_NONBLOCK`.
 #[conformance::test(posix = "poll")]
 fn pollhup_for_every_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -81,8 +81,8 @@ fn pollhup_for_every_reader() -> Outcome {
     Ok(())
 }
 
-/// Whether `poll` reports `POLLHUP` on a reader that was opened after the last writer closed is recorded. After another writer
-/// opens and closes, `poll` reports `POLLHUP` on that reader.
+/// Whether `poll` reports `POLLHUP` or no event on a read end that was opened after the last writer closed is recorded. After
+/// another writer opens and closes, `poll` reports `POLLHUP` on that read end.
 #[conformance::test(posix = "poll", level = observed)]
 fn pollhup_for_a_late_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -98,8 +98,8 @@ fn pollhup_for_a_late_reader() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLIN` blocked on a reader of an empty FIFO stays blocked while one of two writers is open, and reports `POLLHUP`
-/// when the last writer closes.
+/// `poll` for `POLLIN` blocked on the read end of an empty FIFO stays blocked while one of two writers is open, and reports
+/// `POLLHUP` when the last writer closes.
 #[conformance::test(posix = "poll")]
 fn poll_is_woken_by_the_last_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -116,8 +116,8 @@ fn poll_is_woken_by_the_last_writer() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLIN` that blocked on a reader before the first writer opened stays blocked when a writer opens, and reports
-/// `POLLIN` when the writer writes a byte.
+/// `poll` for `POLLIN` that blocked on the read end of a FIFO before the first writer opened stays blocked when a writer opens,
+/// and reports `POLLIN` when the writer writes a byte.
 #[conformance::test(posix = "poll", level = customary)]
 fn poll_before_the_first_writer_is_woken_by_a_write() -> Outcome {
     let fifo = Fifo::new()?;
@@ -133,8 +133,8 @@ fn poll_before_the_first_writer_is_woken_by_a_write() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLOUT` on a writer reports `POLLOUT | POLLERR` after the last reader closed, and `POLLOUT` after a new reader
-/// opens.
+/// `poll` for `POLLOUT` on the write end of an empty FIFO reports `POLLOUT | POLLERR` after the last reader closed, and `POLLOUT`
+/// after a new reader opens.
 #[conformance::test(man = "poll(2)")]
 fn pollerr_without_readers() -> Outcome {
     let fifo = Fifo::new()?;
@@ -147,7 +147,7 @@ fn pollerr_without_readers() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLOUT` on the writer of a full FIFO reports no event, and `POLLOUT` after all bytes are read. After the last
+/// `poll` for `POLLOUT` on the write end of a full FIFO reports no event, and `POLLOUT` after all bytes are read. After the last
 /// reader of a full FIFO closed, `poll` reports `POLLERR`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
 fn no_pollout_when_full() -> Outcome {
@@ -173,8 +173,8 @@ fn no_event_of_the_opposite_direction() -> Outcome {
     Ok(())
 }
 
-/// `select` reports a reader as readable each time after the last writer closed, also after `read` returned 0. After the next
-/// writer opens, `select` reports the reader as not readable.
+/// `select` reports the read end of a FIFO as readable each time after the last writer closed, also after `read` returned 0.
+/// After the next writer opens, `select` reports the read end as not readable.
 #[conformance::test(posix = "pselect")]
 fn select_reports_end_of_file_as_readable() -> Outcome {
     let fifo = Fifo::new()?;
@@ -189,7 +189,7 @@ fn select_reports_end_of_file_as_readable() -> Outcome {
     Ok(())
 }
 
-/// `select` reports a reader as readable before the first writer opens, and a blocking `read` then returns 0.
+/// `select` reports the read end of a FIFO as readable before the first writer opens, and a blocking `read` then returns 0.
 #[conformance::test(posix = "pselect")]
 fn select_reports_readable_before_the_first_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -200,7 +200,7 @@ fn select_reports_readable_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// `select` reports the writer of a full FIFO as not writable while a reader is open, and as writable after the last reader
+/// `select` reports the write end of a full FIFO as not writable while a reader is open, and as writable after the last reader
 /// closed.
 #[conformance::test(posix = "pselect")]
 fn select_reports_writable_without_readers() -> Outcome {

@@ -42,8 +42,8 @@ fn packet_mode_can_be_set_by_fcntl() -> Outcome {
     Ok(())
 }
 
-/// One `read` returns exactly the bytes of a `write` through a descriptor with `O_DIRECT`. The next `read` returns the bytes of
-/// two `write` calls through a descriptor without the flag.
+/// After a `write` to a FIFO through a descriptor with `O_DIRECT` and two `write` calls through one without the flag, one `read`
+/// returns exactly the bytes of the first. The next `read` returns the bytes of the other two together.
 #[conformance::test(man = "pipe(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn packet_mode_is_per_description() -> Outcome {
     let fifo = Fifo::new()?;

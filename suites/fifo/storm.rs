@@ -31,10 +31,10 @@ fn repeated_opener(fifo: &Fifo, access: AccessMode) -> Result<Participant<Result
     })
 }
 
-/// After readers and writers that repeatedly open and close a FIFO are all killed at random instants, `open` with `O_WRONLY |
-/// O_NONBLOCK` fails with `ENXIO` and `read` by a new reader returns 0. Ends opened afterwards transfer data.
+/// After processes that repeatedly open and close a FIFO are all killed at random instants, `open` with `O_WRONLY | O_NONBLOCK`
+/// fails with `ENXIO` and `read` by a new reader returns 0. Ends opened afterwards transfer data.
 #[conformance::test(posix = "open", posix = "close", posix = "_Exit")]
-fn of_kills_leaves_no_end_open() -> Outcome {
+fn killed_processes_leave_no_end_open() -> Outcome {
     let fifo = Fifo::new()?;
     let mut random = Random(seed());
     let mut openers = Vec::new();
@@ -64,7 +64,7 @@ fn of_kills_leaves_no_end_open() -> Outcome {
 /// In each of 50 rounds, a blocking `open` for reading and a concurrent blocking `open` for writing of one FIFO both return. The
 /// reader reads the byte of that round.
 #[conformance::test(posix = "open")]
-fn of_concurrent_opens_loses_no_wakeup() -> Outcome {
+fn concurrent_opens_both_return() -> Outcome {
     let fifo = Fifo::new()?;
     let rounds = 50;
     let writer = Participant::spawn("writer", (), |(), link| {
@@ -87,7 +87,7 @@ fn of_concurrent_opens_loses_no_wakeup() -> Outcome {
 
 /// In each of 20 rounds, two writers call `close` at the same time, and `read` of the empty FIFO returns 0.
 #[conformance::test(posix = "read", posix = "close")]
-fn of_concurrent_closes_ends_in_end_of_file() -> Outcome {
+fn concurrent_closes_give_end_of_file() -> Outcome {
     let fifo = Fifo::new()?;
     let rounds = 20;
     let mut writers = Vec::new();

@@ -112,8 +112,8 @@ fn read_updates_atime() -> Outcome {
     Ok(())
 }
 
-/// Whether `st_atime` or `st_mtime` of a FIFO is updated by calls that transfer no bytes is recorded. The calls are `read` and
-/// `write` of 0 bytes or with `EAGAIN`, `EFAULT` or `EPIPE`, and `open`, `close` and `poll`.
+/// Whether `st_atime` or `st_mtime` of a FIFO is updated by calls that transfer no bytes is recorded. The calls are `open`,
+/// `close`, `poll`, `read` and `write` of 0 bytes, and `read` and `write` that fail with `EAGAIN`, `EFAULT` or `EPIPE`.
 #[conformance::test(posix = "read", posix = "write", level = observed)]
 fn without_transferred_bytes() -> Outcome {
     let fifo = with_timestamps()?;

@@ -86,7 +86,8 @@ fn plain_wake_matches_every_mask() -> Outcome {
 }
 
 /// After `FUTEX_CMP_REQUEUE` has moved a `FUTEX_WAIT_BITSET` waiter to another word, `FUTEX_WAKE_BITSET` on that word returns 0
-/// if its mask has no bit in common with the waiter's mask. With a common bit it wakes the waiter and returns 1.
+/// if its mask has no bit in common with the waiter's mask. With a common bit, `FUTEX_WAKE_BITSET` wakes the waiter and returns
+/// 1.
 #[conformance::test(man = "futex(2)")]
 fn requeued_waiter_keeps_its_mask() -> Outcome {
     let words = words()?;

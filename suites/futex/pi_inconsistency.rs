@@ -46,8 +46,8 @@ fn plain_wake_and_requeue_of_a_lock_waiter_fail() -> Outcome {
     Ok(())
 }
 
-/// If the owner's thread id in the word of a lock with a waiter was overwritten by another id or by none, `FUTEX_UNLOCK_PI` by
-/// the owner fails with `EPERM` and `FUTEX_LOCK_PI` by another process fails with `EINVAL`. The waiter stays blocked.
+/// If the owner's thread id in the word of a lock with a waiter was overwritten by another id or by 0, `FUTEX_UNLOCK_PI` by the
+/// owner fails with `EPERM` and `FUTEX_LOCK_PI` by another process fails with `EINVAL`. The waiter stays blocked.
 #[rstest]
 #[case::another_id(1, EPERM)]
 #[case::no_id(0, EPERM)]

@@ -70,7 +70,7 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
 /// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, an owner of `SCHED_FIFO` priority 20 runs with
 /// priority 20.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn lower_waiter_priority_keeps_the_owners() -> Outcome {
+fn lower_priority_waiter_leaves_the_owner_priority() -> Outcome {
     let words = words()?;
     let word = words.word(0);
     let owner = Participant::spawn("owner", (), |(), link| {

@@ -51,7 +51,8 @@ fn changed_word_fails() -> Outcome {
 }
 
 /// `FUTEX_CMP_REQUEUE` fails with `EAGAIN` if the expected value is that of the target word and not that of the source word. With
-/// the value of the source word, `val` 1 and `val2` 1, it wakes one of two waiters, moves the other and returns 2.
+/// the value of the source word, `val` 1 and `val2` 1, `FUTEX_CMP_REQUEUE` wakes one of two waiters, moves the other and returns
+/// 2.
 #[conformance::test(man = "futex(2)")]
 fn compares_the_source_word() -> Outcome {
     let words = words()?;

@@ -83,7 +83,7 @@ fn free_lock_is_acquired_by_one_waiter() -> Outcome {
 }
 
 /// `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns moves all three processes blocked in `FUTEX_WAIT_REQUEUE_PI` to the
-/// lock, wakes none of them, and returns 3. After `FUTEX_UNLOCK_PI` they acquire the lock in turn.
+/// lock, wakes none of them, and returns 3. After `FUTEX_UNLOCK_PI` the three processes acquire the lock in turn.
 #[conformance::test(man = "futex(2)")]
 fn owned_lock_leaves_all_waiters_blocked() -> Outcome {
     let words = words()?;
@@ -303,8 +303,8 @@ fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_res
 }
 
 /// If a signal handler without `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE_PI` has moved to an owned lock, its
-/// `FUTEX_WAIT_REQUEUE_PI` fails or stays blocked, which is recorded. If the call failed, the owner's `FUTEX_UNLOCK_PI` stores 0
-/// in the word of the lock.
+/// `FUTEX_WAIT_REQUEUE_PI` stays blocked or fails with any error; the result is recorded. If the call failed, the owner's
+/// `FUTEX_UNLOCK_PI` stores 0 in the word of the lock.
 #[conformance::test(man = "futex(2)", level = observed)]
 fn handler_may_end_a_moved_wait() -> Outcome {
     let words = words()?;

@@ -82,8 +82,8 @@ pub fn chain_all(list: &RobustList, count: usize) {
     list.chain(&(0..count).map(Entry::Entry).collect::<Vec<_>>(), Entry::Head);
 }
 
-/// When a thread ends, every word on its robust list that holds its thread id gets `FUTEX_OWNER_DIED`, keeps `FUTEX_WAITERS` and
-/// loses the id. Listed words without an id, or with another thread's id, stay as they were.
+/// When a thread ends, in every word on its robust list that holds its thread id, `FUTEX_OWNER_DIED` is set, `FUTEX_WAITERS`
+/// stays and the id becomes 0. Listed words without an id, or with another thread's id, stay as they were.
 #[rstest]
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn sets_owner_died_in_words_of_the_thread(

@@ -79,8 +79,8 @@ fn get_with_an_invalid_pointer_fails(#[values(Misplaced::Head, Misplaced::Size)]
     Ok(())
 }
 
-/// In a child created by the fork system call itself, without a C library, `get_robust_list` returns a null head. In the parent
-/// it still returns the list that the parent has registered.
+/// In a child created by the fork system call itself, without a C library, `get_robust_list` returns a null head. In the parent,
+/// `get_robust_list` still returns the list that the parent has registered.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn forked_child_has_no_list() -> Outcome {
     let list = RobustList::new(1)?;

@@ -52,7 +52,7 @@ fn walk_of_a_circular_list_ends(#[case] entries: usize) -> Outcome {
 }
 
 /// When a thread ends whose robust list has 2058 entries, `FUTEX_OWNER_DIED` is set in the words of the first n entries and in no
-/// other. The number n is recorded.
+/// other. The number n is left open and recorded.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
 fn number_of_entries_walked() -> Outcome {
     const ENTRIES: usize = ROBUST_LIST_LIMIT + 10;
@@ -69,8 +69,8 @@ fn number_of_entries_walked() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has an invalid pointer or NULL after its second entry, `FUTEX_OWNER_DIED` is set in the
-/// words of the first two entries, and the thread ends as usual.
+/// When a thread is killed or exits whose robust list has an invalid pointer or NULL after its second entry, `FUTEX_OWNER_DIED`
+/// is set in the words of the first two entries, and the thread ends.
 #[rstest]
 #[case::invalid(Entry::Nowhere)]
 #[case::null(Entry::Null)]
@@ -89,8 +89,8 @@ fn invalid_next_pointer_ends_the_walk(
     Ok(())
 }
 
-/// A process exits as usual if its robust list has an unaligned word, an invalid `list_op_pending` pointer or an inaccessible
-/// head.
+/// A process whose robust list has an unaligned word, an invalid `list_op_pending` pointer or an inaccessible head ends by its
+/// own exit and not by a signal.
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn thread_with_an_invalid_list_exits() -> Outcome {
     let list = RobustList::with_offset(1, 9)?;

@@ -54,7 +54,7 @@ fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
 }
 
 /// If three processes add 60 semaphore tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish.
-/// Then no token is left and `FUTEX_WAKE` returns 0.
+/// The number of tokens is then 0 and `FUTEX_WAKE` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     const EACH: u32 = 60;
@@ -107,8 +107,8 @@ fn killed_waiters_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// If four processes move five waiters to and fro between two words with `FUTEX_CMP_REQUEUE` while three of the waiters are
-/// killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
+/// If four processes move five waiters between two words in both directions with `FUTEX_CMP_REQUEUE` while three of the waiters
+/// are killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;

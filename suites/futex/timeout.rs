@@ -128,8 +128,8 @@ fn wait_accepts_clock_realtime() -> Outcome {
     Ok(())
 }
 
-/// `futex` with `FUTEX_CLOCK_REALTIME` and an operation that does not allow this option fails with `ENOSYS`. The words stay 0 and
-/// a waiter stays blocked.
+/// `futex` with `FUTEX_CLOCK_REALTIME` fails with `ENOSYS` if the operation is not `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`,
+/// `FUTEX_WAIT_REQUEUE_PI` or `FUTEX_LOCK_PI2`. The words stay 0 and a waiter stays blocked.
 #[rstest]
 #[case::wake(op::WAKE)]
 #[case::wake_bitset(op::WAKE_BITSET)]
@@ -152,8 +152,9 @@ fn clock_realtime_with_other_operations_fails(#[case] operation: u32) -> Outcome
     Ok(())
 }
 
-/// On a lock that another process owns, `FUTEX_LOCK_PI` fails with `ETIMEDOUT`, and not before `CLOCK_REALTIME` reaches its
-/// timeout. `FUTEX_LOCK_PI2` does the same with `CLOCK_MONOTONIC` or, with `FUTEX_CLOCK_REALTIME`, with `CLOCK_REALTIME`.
+/// On a lock that another process owns, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` fail with `ETIMEDOUT`, and not before the clock
+/// reaches the timeout. The clock is `CLOCK_MONOTONIC` for `FUTEX_LOCK_PI2` without `FUTEX_CLOCK_REALTIME`, and `CLOCK_REALTIME`
+/// otherwise.
 #[rstest]
 #[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]

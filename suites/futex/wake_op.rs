@@ -164,7 +164,7 @@ fn wakes_up_to_each_limit(#[case] val: u32, #[case] val2: i32, #[case] first: u3
 }
 
 /// `FUTEX_WAKE_OP` with `val` 2 and `val2` 1, no waiter on the first word and two on the second, wakes one and returns 1 if its
-/// comparison holds. If the comparison does not hold, it returns 0 and both waiters stay blocked.
+/// comparison holds. If the comparison does not hold, `FUTEX_WAKE_OP` returns 0 and both waiters stay blocked.
 #[conformance::test(man = "futex(2)")]
 fn limits_are_independent() -> Outcome {
     let words = words()?;

@@ -57,8 +57,8 @@ fn accumulates_seals() -> Outcome {
     })
 }
 
-/// `fcntl(F_ADD_SEALS)` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for one that the file has, and for
-/// `F_SEAL_SEAL`. The seals of the file stay in force.
+/// `fcntl(F_ADD_SEALS)` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for a seal that the file has, and for
+/// `F_SEAL_SEAL`. `fcntl(F_GET_SEALS)` returns the seals that the file had before.
 #[rstest]
 #[case::new_seal(GROW)]
 #[case::existing_seal(SHRINK)]
@@ -111,8 +111,8 @@ fn fails_on_other_file_types() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`; the results of
-/// `fcntl(F_ADD_SEALS)` and `fcntl(F_GET_SEALS)` are recorded. `ftruncate` afterwards returns 0.
+/// `fcntl(F_ADD_SEALS)` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`, and `ftruncate` afterwards
+/// returns 0. This error and the result of `fcntl(F_GET_SEALS)`, which is left open, are recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn fails_on_shared_memory_objects() -> Outcome {
     sealable()?;
@@ -125,8 +125,8 @@ fn fails_on_shared_memory_objects() -> Outcome {
     Ok(())
 }
 
-/// Seals added by one process bind every descriptor of the file: after `F_SEAL_WRITE`, `write` fails with `EPERM` through a
-/// duplicate, a reopened descriptor, one received over a socket, and in a child.
+/// After another process has added `F_SEAL_WRITE` to a file, `write` fails with `EPERM` through the first descriptor, a
+/// duplicate, a reopened descriptor and a descriptor received over a socket, and in a child.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
 fn binds_every_descriptor_and_process() -> Outcome {
     let file = holding(&pattern(BYTES))?;
@@ -176,7 +176,7 @@ fn killed_sealer_leaves_the_added_seals() -> Outcome {
 }
 
 /// On a file with `F_SEAL_EXEC`, `fchmod` that changes an execute bit fails with `EPERM` and leaves the mode as it was. `fchmod`
-/// that changes other bits, `write` and `ftruncate` return success.
+/// that changes other bits and `ftruncate` return 0, and `pwrite` returns its count.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (6fd7353829ca)")]
 fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     let file = with_flags(NOEXEC_SEAL)?;
@@ -190,8 +190,8 @@ fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM`. The bytes
-/// stay as they were, and the seals of the file are recorded.
+/// After `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM` and the
+/// bytes stay as they were. The seals that `fcntl(F_GET_SEALS)` returns are left open and recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
 fn f_seal_exec_on_an_executable_seals_its_bytes() -> Outcome {
     use conformance::sys::memory::memfd::EXEC;

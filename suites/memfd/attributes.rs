@@ -197,8 +197,8 @@ fn changes_by_another_user_may_clear_set_id_bits(
     Ok(())
 }
 
-/// `fsetxattr` of a `user.` attribute on a memory file returns 0 or fails with `EOPNOTSUPP`; the result is recorded. If it
-/// returns 0, `fgetxattr` returns the same bytes, and `fremovexattr` removes the attribute (`ENODATA`).
+/// `fsetxattr` of a `user.` attribute on a memory file returns 0 or fails with `EOPNOTSUPP`; the result is recorded. If
+/// `fsetxattr` returns 0, `fgetxattr` returns the bytes that were set, and fails with `ENODATA` after `fremovexattr`.
 #[conformance::test(man = "xattr(7)", level = observed)]
 fn may_support_user_extended_attributes() -> Outcome {
     const CREATE: i32 = 1;

@@ -73,8 +73,8 @@ fn rejects_names_of_250_bytes(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` fails with `EFAULT` if the name is inaccessible before its null byte. A name whose null byte is the last
-/// accessible byte is accepted up to 249 bytes, and fails with `EINVAL` with 250 bytes.
+/// `memfd_create` fails with `EFAULT` if the name is inaccessible before its null byte. If the null byte is the last accessible
+/// byte, `memfd_create` returns a descriptor for a name of up to 249 bytes, and fails with `EINVAL` for 250 bytes.
 #[rstest]
 #[case::inaccessible(0, b'x', Err(EFAULT))]
 #[case::unterminated_at_page_end(10, b'x', Err(EFAULT))]
@@ -272,7 +272,7 @@ fn write_beyond_the_end_leaves_a_hole() -> Outcome {
 }
 
 /// After `fchmod` on a memory file, `open` of `/proc/self/fd/N` by another user fails with `EACCES` unless the bits for others
-/// allow the access. A descriptor that is open already still writes.
+/// allow the access. `write` through a descriptor that was opened before returns its count.
 #[conformance::test(man = "memfd_create(2)", needs(procfs, second_user))]
 fn permission_bits_apply_to_proc_open() -> Outcome {
     use conformance::sandbox::second_user;

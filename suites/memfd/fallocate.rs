@@ -143,8 +143,8 @@ fn requires_a_writable_file() -> Outcome {
     Ok(())
 }
 
-/// `posix_fallocate` allocates the range, enlarges the file to its end, and returns 0. It returns `EINVAL` for length 0 or a
-/// negative offset, and `EFBIG` for a range beyond the largest offset.
+/// `posix_fallocate` allocates the range, enlarges the file to the end of the range, and returns 0. For length 0 or a negative
+/// offset `posix_fallocate` returns `EINVAL`, and for a range beyond the largest offset `EFBIG`.
 #[conformance::test(posix = "posix_fallocate", man = "posix_fallocate(3)")]
 fn posix_fallocate_returns_its_error() -> Outcome {
     let page = page_size();
@@ -157,8 +157,8 @@ fn posix_fallocate_returns_its_error() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to the current size frees the pages allocated beyond the end or keeps them; their number is recorded. `ftruncate`
-/// to a smaller size frees them.
+/// `ftruncate` to the current size frees or keeps the pages that `fallocate` with `FALLOC_FL_KEEP_SIZE` has allocated beyond the
+/// end; the number of pages left is recorded. `ftruncate` to a smaller size frees these pages.
 #[conformance::test(man = "fallocate(2)", level = observed)]
 fn ftruncate_may_free_pages_beyond_the_end() -> Outcome {
     let page = page_size();

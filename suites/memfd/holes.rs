@@ -303,8 +303,8 @@ fn punching_ends_under_concurrent_stores() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` cuts a page off and adds it again, the page of the file is 0 and a private copy of the page before stays.
-/// Whether the private copy of the cut page stays is recorded.
+/// After `ftruncate` from two pages to one and back to two, the second page of the file reads as 0 and a private copy of the
+/// first page stays. Whether a private copy of the second page stays is recorded.
 #[conformance::test(man = "mmap(2)", posix = "ftruncate", level = observed)]
 fn truncation_may_remove_private_copies() -> Outcome {
     let page = page_size();

@@ -240,8 +240,8 @@ fn write_seal_stops_a_concurrent_writer() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` inside and beyond the end of a file with `F_SEAL_WRITE`, `F_SEAL_GROW` and `F_SEAL_SHRINK` leaves the bytes as
-/// they were. The results of the calls are recorded.
+/// `fallocate` inside and beyond the end of a file with `F_SEAL_WRITE`, `F_SEAL_GROW` and `F_SEAL_SHRINK` returns 0 or fails with
+/// any error; the results are recorded. The bytes of the file stay as they were.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn write_seal_may_allow_fallocate() -> Outcome {
     let file = holding(&pattern(BYTES))?;

@@ -29,8 +29,8 @@ fn add_future_write_seal(file: &OwnedFd) -> Outcome {
     }
 }
 
-/// While a writable shared mapping exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` and adds no other seal of
-/// the call. After `munmap` the call returns 0.
+/// While a writable shared mapping exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE | F_SEAL_GROW` fails with `EBUSY` and adds
+/// neither seal. After `munmap`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     let file = page()?;
@@ -84,7 +84,7 @@ enum Release {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited writable shared mapping. After the
-/// child unmaps it, exits or is killed, the call returns 0.
+/// child has called `munmap`, has exited or was killed, `fcntl(F_ADD_SEALS)` returns 0.
 #[rstest]
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
@@ -204,7 +204,7 @@ fn future_write_seal_keeps_existing_mappings() -> Outcome {
 }
 
 /// On a file with `F_SEAL_FUTURE_WRITE`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a writable shared
-/// mapping from before exists. After `munmap` the call returns 0.
+/// mapping exists that was made before the first seal. After `munmap`, `fcntl(F_ADD_SEALS)` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn existing_mapping_delays_f_seal_write() -> Outcome {
     let file = page()?;
@@ -216,8 +216,8 @@ fn existing_mapping_delays_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_FUTURE_WRITE`, `madvise` with `MADV_REMOVE` through a writable shared mapping from before fails with
-/// `EPERM`. The bytes stay as they were.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `madvise` with `MADV_REMOVE` through a writable shared mapping that was made before the
+/// seal fails with `EPERM`. The bytes stay as they were.
 #[conformance::test(man = "fcntl(2)", man = "madvise(2)")]
 fn future_write_seal_forbids_madv_remove() -> Outcome {
     let file = page()?;
@@ -244,7 +244,7 @@ fn shrink_seal_prevents_sigbus() -> Outcome {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a page of the file is in a pipe after `splice`, returns 0 or fails with
-/// `EBUSY`; the result is recorded. After the page is read from the pipe, the call returns 0.
+/// `EBUSY`; the result is recorded. After the page is read from the pipe, `fcntl(F_ADD_SEALS)` returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     let file = page()?;
@@ -263,8 +263,8 @@ fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 after several shared, private and inherited mappings were made, changed
-/// with `mprotect` and unmapped, and after `mmap` calls that failed with `EACCES`.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 after shared, private and inherited mappings were made, changed with
+/// `mprotect` and unmapped, and after `mmap` calls that failed with `EACCES`.
 #[conformance::test(man = "fcntl(2)")]
 fn removed_mappings_do_not_count() -> Outcome {
     let file = page()?;
@@ -292,8 +292,8 @@ fn removed_mappings_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// After `F_SEAL_FUTURE_WRITE`, `mprotect` with `PROT_WRITE` on a read-only shared mapping from before returns 0 or fails with
-/// `EACCES`. The result is recorded.
+/// After `F_SEAL_FUTURE_WRITE`, `mprotect` with `PROT_WRITE` on a read-only shared mapping that was made before the seal returns
+/// 0 or fails with `EACCES`. The result is recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_only_mapping_before_future_write_seal() -> Outcome {
     let file = page()?;
@@ -305,8 +305,9 @@ fn read_only_mapping_before_future_write_seal() -> Outcome {
     Ok(())
 }
 
-/// After a writable shared mapping of a file with execute bits is unmapped, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` returns 0 and
-/// `pwrite` fails with `EPERM`. The result of `fcntl(F_ADD_SEALS)` during the mapping is recorded.
+/// While a writable shared mapping of a file with execute bits exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` returns 0 or fails
+/// with any error; the result is recorded. After `munmap`, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` returns 0 and `pwrite` fails
+/// with `EPERM`.
 #[conformance::test(man = "memfd_create(2)", level = customary)]
 fn writable_mapping_of_an_executable() -> Outcome {
     use conformance::sys::memory::memfd::{EXEC, MemoryFlags, SEAL_EXEC};

@@ -33,8 +33,8 @@ fn write_stops_at_the_limit() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to a greater size beyond `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. A file that is longer already
-/// can be set to any smaller size, also beyond the limit, without a signal.
+/// `ftruncate` to a greater size beyond `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. `ftruncate` of a longer file
+/// to a smaller size, also beyond the limit, returns 0 without a signal.
 #[conformance::test(posix = "ftruncate", man = "getrlimit(2)")]
 fn ftruncate_beyond_the_limit_fails() -> Outcome {
     let (file, long) = (sealable()?, holding(&pattern(9000))?);
@@ -95,7 +95,7 @@ fn mapped_stores_ignore_the_limit() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to 11 by a process with `RLIMIT_FSIZE` 10 fails with `EFBIG`. The same `ftruncate` by a process without this limit
+/// `ftruncate` to 11 by a process with `RLIMIT_FSIZE` 10 fails with `EFBIG`. `ftruncate` to 11 by a process without this limit
 /// returns 0.
 #[conformance::test(man = "getrlimit(2)")]
 fn limit_binds_only_its_process() -> Outcome {

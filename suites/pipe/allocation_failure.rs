@@ -27,8 +27,8 @@ fn pages(count: usize) -> i32 {
     i32::try_from(count * page_size()).unwrap_or(i32::MAX)
 }
 
-/// If a memory allocation inside `pipe2` fails, the call succeeds or fails with `ENOMEM` or `ENFILE`. After a failure both file
-/// descriptors are free: the next `pipe` returns the same two numbers.
+/// If a memory allocation inside `pipe2` fails, the call returns the two lowest free descriptor numbers or fails with `ENOMEM` or
+/// `ENFILE`. After a failure these two numbers are still free: the next `pipe` returns them.
 #[rstest]
 #[case::no_flags(OFlag::empty())]
 #[case::o_cloexec_and_o_nonblock(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)]
@@ -48,8 +48,8 @@ fn pipe2_leaks_no_descriptor(#[case] flags: OFlag) -> Outcome {
     })
 }
 
-/// Calls of `pipe` and `fcntl(F_SETPIPE_SZ)` that fail because a memory allocation fails are not charged to the user's limit
-/// `pipe-user-pages-soft`. After many such failures a new pipe of this user has 16 pages.
+/// `pipe` and `fcntl(F_SETPIPE_SZ)` calls that fail because a memory allocation fails charge no pages to the user's limit
+/// `pipe-user-pages-soft`. After repeated failures, `fcntl(F_GETPIPE_SZ)` on a new pipe of this user returns 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(fault_injection, second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_calls_charge_no_pages() -> Outcome {
@@ -106,8 +106,8 @@ fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, kind: Kind) -> Outc
     })
 }
 
-/// If a memory allocation inside `write` fails, `write` returns the count of the bytes that it has added, or fails with `ENOMEM`
-/// and has added none. `read` returns exactly the added bytes, and the capacity stays as it was.
+/// If a memory allocation inside `write` fails, `write` returns the count of the bytes that were added to the pipe, or fails with
+/// `ENOMEM` and adds no byte. `read` returns exactly the added bytes, and the capacity stays as it was.
 #[apply(pipe_and_fifo)]
 #[case::one_byte(0, |_| 1)]
 #[case::one_page(0, |page| page)]
@@ -196,8 +196,8 @@ fn last_close_needs_no_memory(kind: Kind) -> Outcome {
     })
 }
 
-/// If `fcntl(F_SETFL)` with `O_ASYNC` fails with `ENOMEM` because a memory allocation fails, `O_ASYNC` stays clear and a later
-/// `write` to the pipe sends no signal. The same call succeeds when memory is available, and `write` then sends the signal.
+/// If `fcntl(F_SETFL)` with `O_ASYNC` on the read end fails with `ENOMEM` because a memory allocation fails, the flag stays clear
+/// and `write` queues no signal. When memory is available, the call returns 0 and `write` queues a signal.
 #[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
 fn failed_o_async_sends_no_signal(kind: Kind) -> Outcome {
@@ -248,8 +248,8 @@ fn poll_fails_or_reports_the_ready_pipe(#[case] timeout: Option<u16>) -> Outcome
     })
 }
 
-/// If a memory allocation inside `select` on a descriptor from 600 up fails, `select` fails with `ENOMEM` or returns 1 for the
-/// ready pipe. The next `select` returns 1.
+/// If a memory allocation inside `select` on descriptor number 600 or above fails, `select` fails with `ENOMEM` or returns 1 for
+/// the ready read end. The next `select` returns 1.
 #[conformance::test(man = "select(2)", needs(fault_injection))]
 fn select_fails_or_reports_the_ready_pipe() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -283,8 +283,8 @@ fn failed_epoll_ctl_adds_no_entry(kind: Kind) -> Outcome {
     })
 }
 
-/// If `fcntl(F_DUPFD_CLOEXEC)` to number 900 fails with `ENOMEM` or `EMFILE` because a memory allocation fails, number 900 stays
-/// free and no reference to the pipe remains. When memory is available, the call returns 900.
+/// If `fcntl(F_DUPFD_CLOEXEC)` to number 900 for a write end fails with `ENOMEM` or `EMFILE` because a memory allocation fails,
+/// the next such call returns 900. After the last write end is closed, `read` returns 0.
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
 fn failed_dup_leaks_no_descriptor() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -89,8 +89,8 @@ fn writev_of_three_writers(#[case] pieces: usize) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of `PIPE_BUF` bytes to a pipe with `PIPE_BUF` / 2 bytes free stays blocked and adds no byte. When enough
-/// bytes have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
+/// A blocking `write` of `PIPE_BUF` bytes to a pipe with `PIPE_BUF` / 2 free bytes stays blocked and adds no byte. After all
+/// unread bytes have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
 fn blocked_write_adds_no_part() -> Outcome {
     let (reader, writer_end) = pipe()?;

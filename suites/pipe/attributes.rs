@@ -71,8 +71,8 @@ fn type_is_fifo_and_owner_is_the_creator() -> Outcome {
     Ok(())
 }
 
-/// The permission bits, link count and size that `fstat` shows for a pipe are recorded. The size is 0 or the number of unread
-/// bytes, and both ends show the same permission bits and link count.
+/// `fstat` shows the same permission bits and link count at both ends of a pipe, and a size of 0 or of the number of unread
+/// bytes. The values are recorded, and any permission bits and link count are allowed.
 #[conformance::test(posix = "fstat", level = observed)]
 fn permissions_link_count_and_size() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -103,8 +103,8 @@ fn fchmod_shows_at_both_ends() -> Outcome {
     Ok(())
 }
 
-/// `fchown` of a pipe to its present user and group returns 0 or fails with `EINVAL`; which of the two is recorded. The owner
-/// stays the same.
+/// `fchown` of a pipe to its present user and group returns 0 or fails with `EINVAL`; which of the two is recorded. `fstat` then
+/// shows the same user and group as before.
 #[conformance::test(posix = "fchown", level = observed)]
 fn fchown_to_the_present_owner() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -265,8 +265,8 @@ fn unreadable_iovec_array_transfers_no_byte(#[case] readable: usize) -> Outcome 
     Ok(())
 }
 
-/// With an invalid pointer, a non-blocking `read` on an empty pipe and a non-blocking `write` on a full pipe fail with `EAGAIN`
-/// or `EFAULT`, and `read` at end-of-file returns 0 or fails with `EFAULT`. Which result is returned is recorded.
+/// With an invalid pointer, non-blocking `read` of an empty pipe and `write` to a full pipe fail with `EAGAIN` or `EFAULT`, and
+/// `read` at end-of-file returns 0 or fails with `EFAULT`. The result of each is recorded.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "write(2)", level = observed)]
 fn read_on_empty_and_write_on_full_pipe(kind: Kind) -> Outcome {

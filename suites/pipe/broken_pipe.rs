@@ -175,7 +175,7 @@ fn wakes_all_blocked_writers(kind: Kind) -> Outcome {
 }
 
 /// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
-/// of that part or fails with `EPIPE`. Which of the two happens, and with how many `SIGPIPE` signals, is recorded.
+/// of that part with 0 or 1 `SIGPIPE`, or fails with `EPIPE` and 1 `SIGPIPE`. Result and number of signals are recorded.
 #[apply(pipe_and_fifo)]
 #[case::nothing_read(|_| 0)]
 #[case::two_pages_read(|page| 2 * page)]
@@ -228,8 +228,8 @@ fn failed_write_adds_no_byte(#[case] left: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// On a FIFO whose only descriptor was opened with `O_RDWR`, non-blocking `write` returns counts until the FIFO is full and then
-/// fails with `EAGAIN`. `read` on the same descriptor returns all these bytes.
+/// On a FIFO whose only descriptor was opened with `O_RDWR`, non-blocking `write` adds bytes until the FIFO is full and then
+/// fails with `EAGAIN`. `read` on that descriptor returns all these bytes.
 #[conformance::test(man = "fifo(7)")]
 fn not_for_a_fifo_opened_read_write() -> Outcome {
     let (one, other) = open_nonblocking(Kind::FifoReadWrite)?;

@@ -48,7 +48,8 @@ fn is_sixteen_pages_by_default(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A pipe of one page takes a whole page of bytes in small `write` calls, and the next `write` fails with `EAGAIN`.
+/// A pipe of one page takes a whole page of bytes in non-blocking `write` calls of 1, 2 or 512 bytes each. The next `write` fails
+/// with `EAGAIN`.
 #[cfg(has_pipe_size)]
 #[rstest]
 #[case::writes_of_1_byte(1)]
@@ -67,8 +68,8 @@ fn is_the_same_for_small_writes(#[case] piece: usize) -> Outcome {
     Ok(())
 }
 
-/// If the last page of a pipe holds a few bytes and no other page is free, a non-blocking `write` that fits into the rest of the
-/// last page returns its count. A `write` of 1 byte more fails with `EAGAIN`.
+/// If the last page of a pipe holds 2 bytes and no other page is free, a non-blocking `write` of a page less 2 bytes returns its
+/// whole count. A `write` of 1 byte more fails with `EAGAIN`.
 #[cfg(has_pipe_size)]
 #[conformance::test(man = "pipe(7)", level = customary)]
 fn last_page_takes_small_writes_that_fit() -> Outcome {

@@ -140,8 +140,8 @@ fn pipe2_emfile_opens_no_descriptor() -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with a flag that is valid only for `open` fails with `EINVAL` and opens no descriptor, also if `O_CLOEXEC` and
-/// `O_NONBLOCK` are given too.
+/// `pipe2` with `O_WRONLY`, `O_RDWR`, `O_CREAT`, `O_TRUNC`, `O_APPEND` or `O_DIRECTORY` fails with `EINVAL` and opens no
+/// descriptor, also if `O_CLOEXEC` and `O_NONBLOCK` are given too.
 #[cfg(has_pipe2)]
 #[rstest]
 #[case::o_wronly(OFlag::O_WRONLY)]
@@ -192,8 +192,8 @@ fn pipe2_sets_o_direct(#[case] others: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with `O_EXCL` (notification pipe) either fails with an error, which is recorded, or creates a pipe on which every
-/// `write` fails and adds no byte.
+/// `pipe2` with `O_EXCL` (notification pipe) either fails or creates a pipe, and `errno` or the success is recorded. On the
+/// created pipe, `write` fails with any `errno` and adds no byte.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)", level = observed)]
 fn write_to_a_notification_pipe_fails() -> Outcome {

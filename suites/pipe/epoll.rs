@@ -97,8 +97,8 @@ fn reports_a_one_shot_entry_once() -> Outcome {
     Ok(())
 }
 
-/// After `EPOLL_CTL_DEL`, `epoll_wait` reports no event for the end, and a second `EPOLL_CTL_DEL` fails with `ENOENT`. A second
-/// `EPOLL_CTL_ADD` of an entry fails with `EEXIST`.
+/// After `EPOLL_CTL_DEL`, `epoll_wait` reports no event for the end, and another `EPOLL_CTL_DEL` fails with `ENOENT`.
+/// `EPOLL_CTL_ADD` of an end that has an entry fails with `EEXIST`.
 #[conformance::test(man = "epoll_ctl(2)")]
 fn removed_entry_reports_no_event() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -112,8 +112,8 @@ fn removed_entry_reports_no_event() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` reports an end as long as any descriptor of its open file description is open, and no longer. The entry itself
-/// does not keep the end open.
+/// `epoll_wait` reports `EPOLLIN` for a read end with unread bytes as long as any duplicate of its descriptor is open. After the
+/// last one is closed, `epoll_wait` reports no event, and `poll` on the write end reports `POLLERR`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
 fn entry_ends_with_the_last_descriptor(kind: Kind) -> Outcome {

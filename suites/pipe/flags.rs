@@ -8,8 +8,8 @@ use rstest_reuse::apply;
 use common::ends::{flags, next, open_nonblocking};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one of two duplicates is set or clear on the other too, and `read`
-/// through the other obeys it.
+/// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one of two duplicates is shown by `F_GETFL` as set or clear on the other.
+/// While the flag is set, `read` of the empty pipe through the other fails with `EAGAIN`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
 fn status_flags_are_shared_by_duplicates(kind: Kind) -> Outcome {
@@ -22,7 +22,8 @@ fn status_flags_are_shared_by_duplicates(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `O_NONBLOCK` that `fcntl(F_SETFL)` sets or clears on one end of a pipe stays as it was on the other end.
+/// `fcntl(F_SETFL)` that sets or clears `O_NONBLOCK` on the read end leaves `O_NONBLOCK` on the write end as it was, as `F_GETFL`
+/// shows.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
 fn status_flags_are_separate_for_each_end(kind: Kind) -> Outcome {

@@ -49,8 +49,8 @@ impl Drop for Setting {
     }
 }
 
-/// `pwrite` of an invalid value to `/proc/sys/fs/pipe-max-size`, with or without a newline, fails with `EINVAL`. The setting
-/// stays as it was.
+/// `pwrite` of a negative number, a word or a number above 2147483648 to `/proc/sys/fs/pipe-max-size`, with or without a newline,
+/// fails with `EINVAL`. The setting stays as it was.
 #[rstest]
 #[case::minus_1("-1")]
 #[case::minus_4096("-4096")]

@@ -8,8 +8,8 @@ use rstest_reuse::apply;
 
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// A non-blocking `read` of an empty pipe fails with `EAGAIN` while there is a writer, and returns 0 when there is none. Unread
-/// bytes are returned first.
+/// A non-blocking `read` of an empty pipe fails with `EAGAIN` while a writer is open, and returns 0 after the last writer closes.
+/// While bytes are unread, `read` returns these.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
 fn read_of_an_empty_pipe(kind: Kind) -> Outcome {

@@ -164,8 +164,8 @@ fn signals_another_process_as_owner() -> Outcome {
     Ok(())
 }
 
-/// After the last descriptor of an open file description with `O_ASYNC` is closed, a `write` to the FIFO queues no signal,
-/// although the FIFO is still open through another open file description.
+/// If a FIFO is open through two open file descriptions and the last descriptor of the one with `O_ASYNC` is closed, a `write` to
+/// the FIFO queues no signal.
 #[conformance::test(man = "fcntl(2)")]
 fn closed_description_sends_no_signal() -> Outcome {
     let scratch = Scratch::new()?;
@@ -187,8 +187,8 @@ fn closed_description_sends_no_signal() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end, whether a process that blocks in `read` on the empty pipe causes a signal is recorded, and
-/// whether a `read` of part of a page causes one. A `write` causes none.
+/// With `O_ASYNC` on the write end, a `write` queues no signal. Whether a process that blocks in `read` on the empty pipe causes
+/// a signal, and whether a `read` of part of a page does, is recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_without_freeing_a_page_may_signal_the_writer() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -206,8 +206,8 @@ fn read_without_freeing_a_page_may_signal_the_writer() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end, a `read` of 0 bytes causes no signal. Whether a non-blocking `read` that fails with `EAGAIN`
-/// causes one is recorded.
+/// With `O_ASYNC` on the write end, a `read` of 0 bytes queues no signal. Whether a non-blocking `read` that fails with `EAGAIN`
+/// queues a signal is recorded.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn failed_read_may_signal_the_writer(kind: Kind) -> Outcome {

@@ -108,8 +108,8 @@ fn stays_when_another_user_holds_the_pipe() -> Outcome {
     Ok(())
 }
 
-/// `fchmod` and `fchown` by an unprivileged user on a pipe of another user fail with `EPERM`. `fchmod` on a pipe of their own
-/// returns 0.
+/// `fchmod` and `fchown` by an unprivileged user on a pipe that another user created fail with `EPERM`. `fchmod` on a pipe that
+/// the caller created returns 0.
 #[cfg(linux)]
 #[conformance::test(posix = "fchmod", man = "chmod(2)", needs(second_user))]
 fn only_the_owner_may_call_fchmod() -> Outcome {

@@ -103,8 +103,8 @@ fn long_write_is_split_at_pipe_buf(#[case] whole: usize, #[case] rest: usize) ->
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, after several `write` calls of any sizes, each `read` of `PIPE_BUF` bytes returns one packet, in
-/// order. A `write` of at most `PIPE_BUF` bytes is one packet, and a longer one is several.
+/// On a pipe with `O_DIRECT`, each `read` of `PIPE_BUF` bytes returns one packet, in order. A `write` of at most `PIPE_BUF` bytes
+/// adds one packet, and a longer `write` adds packets of `PIPE_BUF` bytes and one of the remaining bytes.
 #[conformance::test(man = "pipe(2)")]
 fn packets_are_those_of_the_writes() -> Outcome {
     property(&prop::collection::vec(1_usize..9000, 1..5), |sizes| {
@@ -138,7 +138,7 @@ fn writev_and_readv_transfer_one_packet() -> Outcome {
 }
 
 /// A pipe with `O_DIRECT` takes as many packets of 1 byte as its size has pages, and the next `write` fails with `EAGAIN`. After
-/// one packet has been read, one more `write` succeeds.
+/// one packet has been read, a `write` of 2 bytes returns 2, and the next `write` fails with `EAGAIN`.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn each_packet_uses_one_page() -> Outcome {
     let (reader, writer) = packets()?;
@@ -205,8 +205,8 @@ fn f_getfl_shows_o_direct() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, `read` returns the bytes of each `write` alone. After the flag is
-/// cleared, one `read` returns the bytes of several later `write` calls together.
+/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, each `read` returns the bytes of exactly one `write`. After `F_SETFL`
+/// clears `O_DIRECT`, one `read` returns the bytes of two later `write` calls.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn f_setfl_switches_o_direct(kind: Kind) -> Outcome {

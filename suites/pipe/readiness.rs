@@ -153,8 +153,8 @@ fn poll_reports_each_of_five_pipes() -> Outcome {
     Ok(())
 }
 
-/// Whether `poll` reports `POLLOUT` for a pipe with few free bytes is recorded. If `POLLOUT` is reported, a `write` of as many
-/// bytes, at most `PIPE_BUF`, returns its whole count.
+/// Whether `poll` reports `POLLOUT` for a pipe with 1, 100 or 4095 free bytes is recorded. If `POLLOUT` is reported, a `write` of
+/// that many bytes, at most `PIPE_BUF`, returns its whole count.
 #[rstest]
 #[case::one_byte_free(1)]
 #[case::hundred_bytes_free(100)]

@@ -47,8 +47,8 @@ fn opens_the_same_file(#[case] mode: OFlag) -> Outcome {
     Ok(())
 }
 
-/// A descriptor from `open` of `/proc/self/fd/N` has its own status flags: `O_NONBLOCK` set on it stays clear on the original
-/// end, and the other way round.
+/// `O_NONBLOCK` set or clear on a descriptor from `open` of `/proc/self/fd/N` leaves the flag of the original end as it was. With
+/// the flag set on the original end only, `read` through the new descriptor of the empty pipe blocks.
 #[conformance::test(man = "proc(5)", posix = "fcntl", needs(procfs))]
 fn has_its_own_status_flags() -> Outcome {
     let (reader, writer) = pipe()?;

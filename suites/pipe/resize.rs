@@ -35,8 +35,8 @@ fn rounds_up_to_a_power_of_two_pages(#[case] asked: usize, #[case] pages: usize)
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` with a size that cannot be rounded up to a power of two fails with `EINVAL`. The size and the unread
-/// bytes stay as they were.
+/// `fcntl(F_SETPIPE_SZ)` with a size above 2 GiB as an unsigned number, such as -1, fails with `EINVAL`. The size of the pipe and
+/// the unread bytes stay as they were.
 #[rstest]
 #[case::minus_one(-1)]
 #[case::above_2_gib(i32::MIN + 4096)]
@@ -89,8 +89,8 @@ fn applies_to_both_ends(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A size set by `fcntl(F_SETPIPE_SZ)` in one process is returned by `F_GETPIPE_SZ` in another process that holds the other end,
-/// and the other way round.
+/// A size set by `fcntl(F_SETPIPE_SZ)` through the write end in one process is returned by `F_GETPIPE_SZ` through the read end in
+/// another process. A size set by that process is returned in the first one.
 #[conformance::test(man = "fcntl(2)")]
 fn shows_in_another_process() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -162,8 +162,8 @@ fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usi
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` fails with `EBUSY` while unread bytes are in more pages than the new size has, even if fewer bytes than
-/// that are unread. After enough pages have been read, the call succeeds.
+/// `fcntl(F_SETPIPE_SZ)` to one page fails with `EBUSY` while unread bytes are in two pages, even if only 2 bytes are unread.
+/// After `read` has emptied one of the two pages, the call returns the size of one page.
 #[conformance::test(man = "fcntl(2)")]
 fn fails_with_ebusy_while_more_pages_are_in_use() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -182,8 +182,8 @@ fn fails_with_ebusy_while_more_pages_are_in_use() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` on a full pipe fails with `EBUSY` for a smaller size and succeeds for the present and a larger size.
-/// After it has doubled, exactly as many bytes again can be written.
+/// `fcntl(F_SETPIPE_SZ)` on a full pipe fails with `EBUSY` for half the size, and returns the size set for the present and the
+/// double size. After the size has doubled, `write` can add exactly as many bytes again.
 #[conformance::test(man = "fcntl(2)")]
 fn full_pipe_can_only_grow() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;

@@ -126,7 +126,8 @@ fn handler_runs_in_the_writing_thread() -> Outcome {
     Ok(())
 }
 
-/// `si_code` of a `SIGPIPE` caused by `write` is recorded. `si_pid` is the process ID of the writer or 0.
+/// A `SIGPIPE` caused by `write` has the process ID of the writer or 0 in `si_pid`. `si_code` is recorded, and any value is
+/// allowed.
 #[conformance::test(posix = "write", level = observed)]
 fn si_code_and_sender() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;

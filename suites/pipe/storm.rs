@@ -52,8 +52,8 @@ fn killed_writers_leave_whole_records(#[case] limit: usize, kind: Kind) -> Outco
     Ok(())
 }
 
-/// If the last reader closes after some of four writers were killed at random instants, `write` fails with `EPIPE` in each writer
-/// that is alive. No more records of a writer were read than it has written.
+/// If the last reader closes after five writers were killed at random instants and replaced, `write` fails with `EPIPE` in each
+/// of the four living writers. The number of records read from a writer is at most the number it has written.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn every_writer_gets_epipe(kind: Kind) -> Outcome {

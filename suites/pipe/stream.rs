@@ -121,7 +121,8 @@ fn two_writes_are_read_at_once(#[case] first: fn(usize) -> usize, #[case] second
     Ok(())
 }
 
-/// After many `write` calls of a few bytes, one `read` returns the bytes of all of them in order.
+/// After `write` calls of 1, 7 or 2047 bytes each that add almost 5000 bytes together, one `read` returns the bytes of all of
+/// them in order.
 #[apply(pipe_and_fifo)]
 #[case::writes_of_1_byte(1)]
 #[case::writes_of_7_bytes(7)]

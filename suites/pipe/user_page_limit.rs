@@ -168,8 +168,8 @@ fn shrinking_and_closing_release_pages() -> Outcome {
     Ok(())
 }
 
-/// Calls of `fcntl(F_SETPIPE_SZ)` that fail with `EBUSY` or `EPERM` neither charge nor release pages of `pipe-user-pages-soft`:
-/// after 400 failures the user can use exactly the pages that were left.
+/// `fcntl(F_SETPIPE_SZ)` calls that fail with `EBUSY` or `EPERM` neither charge nor release pages of `pipe-user-pages-soft`.
+/// After 400 failures, pages that one pipe releases are exactly the pages by which another can grow.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_resizes_charge_no_page() -> Outcome {
@@ -191,8 +191,8 @@ fn failed_resizes_charge_no_page() -> Outcome {
     Ok(())
 }
 
-/// Calls of `pipe` that fail with `EMFILE` charge no pages of `pipe-user-pages-soft`, whether two descriptors are missing or one.
-/// After many such failures a new pipe has 16 pages.
+/// `pipe` calls that fail with `EMFILE`, with no or one descriptor number free, charge no pages of `pipe-user-pages-soft`. After
+/// one failure for every 8 pages of this limit, `fcntl(F_GETPIPE_SZ)` on a new pipe returns 16 pages.
 #[rstest]
 #[case::no_descriptor_free(0)]
 #[case::one_descriptor_free(1)]

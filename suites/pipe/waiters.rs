@@ -44,8 +44,8 @@ fn one_byte_ends_one_of_three_reads(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns another
-/// one of the bytes.
+/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns a
+/// different one of the 4 bytes.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn one_write_ends_four_reads(kind: Kind) -> Outcome {
@@ -104,7 +104,7 @@ fn write_after_a_kill_wakes_the_second_reader(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, one `read` that frees enough space wakes all of
+/// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, one `read` of at least three pages wakes all of
 /// them. Each `write` returns `PIPE_BUF`, and its bytes are in one piece.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]

@@ -34,8 +34,8 @@ impl State {
     }
 }
 
-/// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, full or in
-/// between.
+/// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, partly filled
+/// or full.
 #[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
 fn read_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
@@ -47,7 +47,7 @@ fn read_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: 
 }
 
 /// `write` of 0 bytes to a pipe with a reader, blocking or non-blocking, returns 0 at once and adds no byte, whether the pipe is
-/// empty, full or in between.
+/// empty, partly filled or full.
 #[apply(every_pipe)]
 #[conformance::test(posix = "write", level = customary)]
 fn write_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
@@ -58,8 +58,8 @@ fn write_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state:
     Ok(())
 }
 
-/// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, full or
-/// in between.
+/// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, partly
+/// filled or full.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "readv(2)", level = customary)]
 fn empty_segments_return_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {

@@ -17,8 +17,8 @@ fn from_now(clock: ClockId, duration: Duration) -> Result<TimeSpec, Errno> {
     Ok(clock_gettime(clock)? + TimeSpec::from(duration))
 }
 
-/// `sem_clockwait` with a deadline that has passed on its clock returns 0 and decrements a value above 0. At value 0 it fails
-/// with `ETIMEDOUT`, and the value stays 0.
+/// `sem_clockwait` with a deadline that has passed on its clock returns 0 and decrements a value above 0. At value 0,
+/// `sem_clockwait` fails with `ETIMEDOUT`, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]

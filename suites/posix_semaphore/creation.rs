@@ -87,8 +87,8 @@ fn o_excl_fails_with_eexist() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT` on an existing name opens that semaphore, whatever the mode and value arguments are. Its value and
-/// its mode stay as they were.
+/// `sem_open` with `O_CREAT` on an existing name opens that semaphore, whatever the mode and value arguments are. The value and
+/// the mode of the semaphore stay as they were.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn o_creat_opens_an_existing_semaphore_unchanged() -> Outcome {
     let name = Name::new();
@@ -178,7 +178,7 @@ fn fails_with_emfile_at_the_descriptor_limit() -> Outcome {
 }
 
 /// `sem_open` with `O_RDWR` on an existing name returns a semaphore or fails with `EINVAL`, as POSIX defines no access modes for
-/// it. The case records which, and the value stays as it was.
+/// `sem_open`. The case records which, and the value stays as it was.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn access_mode_flag_is_recorded() -> Outcome {
     let name = Name::new();
@@ -193,7 +193,7 @@ fn access_mode_flag_is_recorded() -> Outcome {
 /// A process can have `_POSIX_SEM_NSEMS_MAX` (256) named semaphores open at the same time. Each has an address and a value of its
 /// own.
 #[conformance::test(posix = "sem_open", posix = "limits.h", needs(descriptors(300)))]
-fn opens_256_semaphores_at_once() -> Outcome {
+fn opens_256_semaphores_at_the_same_time() -> Outcome {
     const PROMISED: u32 = 256;
     let names: Vec<Name> = (0..PROMISED).map(|_| Name::new()).collect();
     let mut semaphores = Vec::new();
@@ -234,7 +234,7 @@ fn fails_with_enomem_without_address_space() -> Outcome {
 }
 
 /// If the tmpfs on `/dev/shm` has no free block or no free inode, `sem_open` with `O_CREAT | O_EXCL` fails with `ENOSPC` and
-/// leaves no file there. After an existing semaphore was unlinked and closed, the same call succeeds.
+/// leaves no file there. After `sem_unlink` and `sem_close` of another semaphore, the same `sem_open` returns a semaphore.
 #[cfg(linux)]
 #[rstest]
 #[case::no_free_block("nr_blocks=1")]

@@ -35,7 +35,7 @@ fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process blocked in `sem_wait` runs signal handlers installed with `SA_RESTART`, it is blocked again afterwards.
+/// After a process blocked in `sem_wait` has run signal handlers installed with `SA_RESTART`, the process is blocked again.
 /// `sem_wait` returns 0 after a `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction", man = "signal(7)")]

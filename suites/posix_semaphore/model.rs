@@ -146,9 +146,9 @@ impl Subject for Real {
     }
 }
 
-/// Any sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns what a sequential
-/// model predicts. After an unlink, the name can be created again as another semaphore, and open handles of the old one stay
-/// usable.
+/// Any sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns the results of a
+/// model that keeps one value for each semaphore. After `sem_unlink`, `sem_open` creates another semaphore of the same name, and
+/// open handles of the old one stay usable.
 #[conformance::test(posix = "sem_open", posix = "sem_close", posix = "sem_unlink", man = "sem_overview(7)")]
 fn names_and_handles_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..35)

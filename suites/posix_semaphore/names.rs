@@ -24,7 +24,7 @@ fn of_length(length: usize) -> Name {
 }
 
 /// If a semaphore is created under a name of letters, dots, spaces, UTF-8, percent signs or backslashes after one slash,
-/// `sem_open` in an unrelated process opens it. After `sem_unlink` the name fails with `ENOENT`.
+/// `sem_open` in an unrelated process opens it. After `sem_unlink`, `sem_open` of the name fails with `ENOENT`.
 #[rstest]
 #[case::letters("")]
 #[case::dots("..a.")]
@@ -75,7 +75,7 @@ fn different_names_lead_to_different_semaphores(#[case] one: &str, #[case] other
 }
 
 /// `sem_open` creates a semaphore under a name of 251 characters after the slash, and opens it by that name in an unrelated
-/// process. The name without its last character fails with `ENOENT`.
+/// process. `sem_open` of the name without its last character fails with `ENOENT`.
 #[conformance::test(man = "sem_overview(7)")]
 fn may_have_251_characters() -> Outcome {
     let name = of_length(251);
@@ -87,8 +87,8 @@ fn may_have_251_characters() -> Outcome {
     Ok(())
 }
 
-/// For a name of 256 or 5000 characters, `sem_open` and `sem_unlink` fail with `ENAMETOOLONG`, `EINVAL` or, except when creating,
-/// `ENOENT`. The case records the errors.
+/// For a name of 256 or 5000 characters, `sem_open` with `O_CREAT` fails with `ENAMETOOLONG` or `EINVAL`, and `sem_open` without
+/// `O_CREAT` and `sem_unlink` with `ENAMETOOLONG`, `EINVAL` or `ENOENT`. The errors are recorded.
 #[rstest]
 #[case::above_name_max(256)]
 #[case::above_path_max(5000)]

@@ -77,8 +77,8 @@ fn exit_leaves_the_value() -> Outcome {
     Ok(())
 }
 
-/// After `execve` the named semaphores that the process had open are no longer in its memory map. `sem_open` finds them with the
-/// value that they had.
+/// After `execve`, `/proc/self/maps` does not contain the named semaphore that the process had open. `sem_open` of the name finds
+/// the semaphore with the value that it had.
 #[cfg(linux)]
 #[conformance::test(posix = "exec", man = "sem_overview(7)", needs(procfs))]
 fn exec_closes_the_semaphore() -> Outcome {
@@ -137,8 +137,8 @@ fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` by a process that has not opened the named semaphore returns 0. A process that is blocked in `sem_wait` on it
-/// stays blocked, and a later `sem_post` wakes it.
+/// `sem_unlink` by a process that has not opened the named semaphore returns 0. Another process that is blocked in `sem_wait` on
+/// this semaphore stays blocked until a `sem_post`.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlink_needs_no_open_semaphore() -> Outcome {
     let name = Name::new();

@@ -31,8 +31,8 @@ fn as_second_user<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::
     Ok(participant.join()??)
 }
 
-/// `sem_open` of an existing semaphore, with or without `O_CREAT`, returns it if its mode gives the caller read and write
-/// permission. If one of the two is missing, it fails with `EACCES`.
+/// `sem_open` of an existing semaphore, with or without `O_CREAT`, returns the semaphore if its mode gives the caller read and
+/// write permission. If one of the two is missing, `sem_open` fails with `EACCES`.
 #[rstest]
 #[case::read_and_write(0o606, Ok(()))]
 #[case::read_only(0o604, Err(EACCES))]
@@ -65,7 +65,7 @@ fn o_excl_without_permission_fails_with_eexist() -> Outcome {
 #[case::none(0)]
 #[case::others_only(0o066)]
 #[conformance::test(posix = "sem_open", needs(second_user))]
-fn creator_can_use_it_whatever_its_mode(#[case] mode: u32) -> Outcome {
+fn creator_can_use_a_semaphore_of_any_mode(#[case] mode: u32) -> Outcome {
     let name = Name::new();
     let seen = as_second_user(|| {
         let created = create_with_mode(&name, mode, 1)?;

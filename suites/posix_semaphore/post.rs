@@ -27,8 +27,8 @@ fn two_posts_wake_two_of_three_waiters(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `sem_getvalue` gives the value of the semaphore. While two processes are blocked in `sem_wait`, it gives 0 or -2, and the case
-/// records which.
+/// `sem_getvalue` gives the value of the semaphore. While two processes are blocked in `sem_wait`, `sem_getvalue` gives 0 or -2,
+/// and the case records which.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_getvalue", man = "sem_getvalue(3)")]
 fn getvalue_with_waiters_is_zero_or_negative(kind: Kind) -> Outcome {
@@ -44,8 +44,8 @@ fn getvalue_with_waiters_is_zero_or_negative(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of three processes blocked in `sem_wait` is killed, two `sem_post` calls wake the two others. Further posts increment
-/// the value.
+/// If one of three processes blocked in `sem_wait` is killed, two `sem_post` calls wake the two others. Each further `sem_post`
+/// increments the value.
 #[apply(named_and_unnamed)]
 #[case::first(0)]
 #[case::middle(1)]

@@ -8,7 +8,7 @@ use rstest_reuse::apply;
 use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// If a signal handler calls `sem_post` on the semaphore that its own thread waits for, `sem_wait` returns 0 with `SA_RESTART`.
-/// Without it, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
+/// Without `SA_RESTART`, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
 fn sem_post_wakes_the_thread_that_it_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart, kind: Kind) -> Outcome {

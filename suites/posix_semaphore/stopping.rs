@@ -64,7 +64,7 @@ fn waiter_killed_while_stopped_takes_no_post(kind: Kind) -> Outcome {
 }
 
 /// If `sem_post` is called while the only waiter is stopped, either `sem_trywait` by another process returns 0 and the waiter
-/// stays blocked, or it fails with `EAGAIN` and `sem_wait` returns 0. The case records which.
+/// stays blocked, or `sem_trywait` fails with `EAGAIN` and `sem_wait` of the waiter returns 0. The case records which.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_trywait", posix = "sem_wait", level = observed)]
 fn trywait_beside_a_stopped_waiter_is_recorded(kind: Kind) -> Outcome {

@@ -27,7 +27,8 @@ fn woke_since_mark<T>(victim: &Victim<T>) -> bool {
 }
 
 /// If a process that calls `sem_post` three times is killed at any system call, each completed post is in the value or has woken
-/// one of two waiters. No waiter stays blocked at a value above 0, except if the kill came right before the wake-up.
+/// one of two waiters. At a value above 0 no waiter is blocked, unless the process was killed at the `futex` system call that
+/// wakes a waiter.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit", needs(ptrace))]
 fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
@@ -115,7 +116,7 @@ fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
 }
 
 /// If a process that uses a semaphore of value 1 as a lock is killed at any system call between `sem_wait` and `sem_post`, the
-/// value stays 0. Another `sem_wait` blocks until some other process posts.
+/// value stays 0. `sem_wait` by another process blocks until a third process calls `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)", needs(ptrace))]
 fn killed_holder_does_not_post(kind: Kind) -> Outcome {
@@ -141,8 +142,9 @@ fn killed_holder_does_not_post(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, opening the name fails with `ENOENT` or gives
-/// a semaphore with the full initial value, whose `sem_post` increments it by 1.
+/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, `sem_open` of the name by another process
+/// fails with `ENOENT` or returns a semaphore with the full initial value. `sem_post` on this semaphore increments the value by
+/// 1.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(ptrace, CAP_SYS_ADMIN, file("/dev/shm")))]
 fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
@@ -166,7 +168,7 @@ fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
 }
 
 /// If a process is killed at any system call of `sem_unlink`, `sem_open` of the name fails with `ENOENT` if the `unlink` system
-/// call had returned 0, and succeeds if not. A handle that was open before stays usable.
+/// call had returned 0, and returns the semaphore if not. `sem_post` through a handle that was open before returns 0.
 #[conformance::test(posix = "sem_unlink", needs(ptrace))]
 fn killed_unlinker_removes_the_name_or_leaves_it() -> Outcome {
     sweep(|run| {

@@ -77,8 +77,8 @@ fn invalid_nanoseconds_fail_with_einval(#[case] nanoseconds: i64, #[values(0, 4_
     Ok(())
 }
 
-/// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value, as POSIX lets no call
-/// fail for its time then.
+/// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value, since the deadline
+/// counts only if the call would block.
 #[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
@@ -198,8 +198,8 @@ fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process blocked in `sem_timedwait` runs a signal handler installed with `SA_RESTART`, it is blocked again afterwards. The
-/// call returns 0 after a `sem_post`.
+/// After a process blocked in `sem_timedwait` has run a signal handler installed with `SA_RESTART`, the process is blocked again.
+/// `sem_timedwait` returns 0 after a `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sigaction", man = "signal(7)")]
 fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {

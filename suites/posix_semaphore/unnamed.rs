@@ -29,7 +29,7 @@ fn init_rejects_a_value_above_sem_value_max(#[case] beyond: u32, #[values(false,
 }
 
 /// After `sem_destroy`, `sem_init` in the same memory returns 0 and creates a semaphore with its own initial value. `sem_post`,
-/// `sem_trywait` and `sem_destroy` on it return 0.
+/// `sem_trywait` and `sem_destroy` on the new semaphore return 0.
 #[rstest]
 #[conformance::test(posix = "sem_destroy", posix = "sem_init", man = "sem_destroy(3)")]
 fn can_be_destroyed_and_initialised_again(#[values(false, true)] shared: bool) -> Outcome {
@@ -42,8 +42,8 @@ fn can_be_destroyed_and_initialised_again(#[values(false, true)] shared: bool) -
     Ok(())
 }
 
-/// An unrelated process that maps the memory of a process-shared semaphore at another address waits for the same semaphore. Its
-/// `sem_wait` at value 0 blocks until the first process calls `sem_post`.
+/// `sem_wait` at value 0 by an unrelated process that maps the memory of a process-shared semaphore at another address blocks.
+/// After `sem_post` by the first process, `sem_wait` returns 0.
 #[conformance::test(posix = "sem_init", man = "sem_overview(7)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;

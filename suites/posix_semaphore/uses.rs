@@ -10,8 +10,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, named_and_unnamed, together};
 
-/// If four processes increment a counter in two steps between `sem_wait` and `sem_post` on a semaphore of value 1, no increment
-/// is lost, and the value is 1 in the end.
+/// If four processes increment a counter 300 times each, by load and store, between `sem_wait` and `sem_post` on a semaphore of
+/// value 1, the counter is 1200 and the value is 1 at the end.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn lock_admits_one_process(kind: Kind) -> Outcome {
@@ -33,8 +33,8 @@ fn lock_admits_one_process(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If five processes enter a section with `sem_wait` and leave it with `sem_post` on a semaphore of value n, never more than n
-/// are inside, and the value is n in the end.
+/// If five processes enter a section with `sem_wait` and leave it with `sem_post` on a semaphore of value n, at most n are inside
+/// at the same time, and the value is n at the end.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
@@ -186,7 +186,7 @@ fn killed_blocked_consumer_takes_no_item(kind: Kind) -> Outcome {
 }
 
 /// If a consumer is killed between `sem_wait` on the full slots and `sem_post` on the free slots, producers find one free slot
-/// less. One `sem_post` on the free slots by another process makes up for it.
+/// less. After one `sem_post` on the free slots by another process, a blocked producer continues.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn killed_consumer_keeps_its_slot(kind: Kind) -> Outcome {

@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked, together};
 
-/// At value 0, `sem_wait` blocks, also after a `sem_post` to another semaphore. After a `sem_post` to its own semaphore it
-/// returns 0, and the value stays 0.
+/// At value 0, `sem_wait` blocks, also after a `sem_post` to another semaphore. After a `sem_post` to its own semaphore,
+/// `sem_wait` returns 0, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
 fn blocks_until_a_post_to_the_same_semaphore(kind: Kind) -> Outcome {
@@ -20,8 +20,8 @@ fn blocks_until_a_post_to_the_same_semaphore(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If several processes are blocked in `sem_wait`, each `sem_post` wakes exactly one of them, and each of them is woken once.
-/// `sem_trywait` fails with `EAGAIN` after each `sem_post`.
+/// If one, two or five processes are blocked in `sem_wait`, each `sem_post` wakes exactly one of them, and each of them is woken
+/// once. `sem_trywait` fails with `EAGAIN` after each `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, kind: Kind) -> Outcome {

@@ -148,7 +148,7 @@ fn system_calls_fail_with_efault() -> Outcome {
 }
 
 /// After another process has enlarged a shared memory object with `ftruncate`, an existing mapping shows the added page as zeros.
-/// After `ftruncate` to the old size, `write` from this page fails with `EFAULT`.
+/// After `ftruncate` to the old size, `write` to a pipe from this page fails with `EFAULT`.
 #[conformance::test(posix = "mmap", posix = "ftruncate", level = customary)]
 fn follows_ftruncate_by_another_process() -> Outcome {
     let object = pages(1)?;
@@ -172,8 +172,8 @@ fn follows_ftruncate_by_another_process() -> Outcome {
     Ok(())
 }
 
-/// In a mapping with an `mmap` offset, pages beyond the end of the object are counted from this offset: `write` from the last
-/// page of the object returns the page size, and `write` from the next page fails with `EFAULT`.
+/// In a mapping that begins at the last page of a shared memory object, `write` to a pipe from the first mapped page returns the
+/// page size. `write` from the second mapped page, beyond the end of the object, fails with `EFAULT`.
 #[conformance::test(posix = "mmap")]
 fn depends_on_the_mapping_offset() -> Outcome {
     let object = pages(2)?;

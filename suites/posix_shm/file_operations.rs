@@ -94,7 +94,7 @@ fn reading_holes_allocates_no_pages() -> Outcome {
 }
 
 /// `pread` at any offset and length returns the written bytes, zeros for pages never written, and no byte beyond the end.
-/// `splice` of the same range into a pipe moves a prefix of the same bytes.
+/// `splice` from the same range into a pipe moves the first n of these bytes, at least one unless there are none, and returns n.
 #[conformance::test(man = "pread(2)", man = "tmpfs(5)", man = "splice(2)")]
 fn pread_and_splice_return_any_range() -> Outcome {
     let page = page_size();
@@ -204,13 +204,13 @@ fn accepts_buffers_mapped_from_the_same_object() -> Outcome {
     Ok(())
 }
 
-/// `write` from a buffer that becomes inaccessible after some bytes returns at most the number of accessible bytes, or fails with
-/// `EFAULT`. Object and file offset change by exactly the returned count.
+/// `write` to a shared memory object from a buffer of which only the first 5 or 100 bytes are accessible returns at most that
+/// number, or fails with `EFAULT`. The bytes of the object and the file offset change by exactly the returned count.
 #[rstest]
 #[case::within_a_page(5)]
 #[case::at_the_end_of_a_page(100)]
 #[conformance::test(man = "write(2)")]
-fn invalid_pointer_after_some_bytes(#[case] good: usize) -> Outcome {
+fn write_stops_at_an_invalid_page(#[case] good: usize) -> Outcome {
     let page = page_size();
     let object = object_at_offset(3 * page, page - 100)?;
     let mut memory = Guarded::new()?;
@@ -325,7 +325,7 @@ fn flock_is_released_when_the_owner_is_killed() -> Outcome {
     Ok(())
 }
 
-/// `fsync` and `fdatasync` on a shared memory object return 0. Its bytes stay as they were.
+/// `fsync` and `fdatasync` on a shared memory object return 0. The bytes of the object stay as they were.
 #[conformance::test(man = "fsync(2)", level = customary)]
 fn fsync_and_fdatasync_succeed() -> Outcome {
     let object = pages(1)?;

@@ -34,8 +34,8 @@ fn ftruncate_reserves_no_memory() -> Outcome {
     Ok(())
 }
 
-/// The pages of an unlinked shared memory object stay allocated while a process has it open: `posix_fallocate` fails with
-/// `ENOSPC`. After this process is killed, `posix_fallocate` of the same pages returns 0.
+/// While a process has an unlinked shared memory object open that fills `/dev/shm`, `posix_fallocate` of another object fails
+/// with `ENOSPC`. After this process is killed, `posix_fallocate` of as many pages returns 0.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn unlinked_object_is_freed_with_its_last_process() -> Outcome {
     let page = page_size();
@@ -59,8 +59,8 @@ fn unlinked_object_is_freed_with_its_last_process() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free inode, and leaves no name and no descriptor. An
-/// existing object can still be opened and unlinked.
+/// `shm_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free inode, and leaves no name and no descriptor.
+/// `shm_open` of an existing object returns a descriptor, and `shm_unlink` of its name returns 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn shm_open_without_free_inode_fails() -> Outcome {
     let small = Small::for_shared_memory("nr_inodes=2")?;

@@ -5,8 +5,8 @@ use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 
-/// After `fork`, a child and its own child have the `MAP_SHARED` mappings of the parent: bytes stored by one of the three
-/// processes are read by the others.
+/// After `fork`, bytes that a child and its own child store through an inherited `MAP_SHARED` mapping are read by the parent.
+/// Bytes that the parent stores are read by the child.
 #[conformance::test(posix = "fork", posix = "mmap")]
 fn descendants_share_the_mappings() -> Outcome {
     let object = pages(1)?;

@@ -55,8 +55,8 @@ fn grows_by_moving_only_with_maymove() -> Outcome {
     Ok(())
 }
 
-/// `mremap` to a smaller length returns the same address and unmaps the pages beyond the new length: `write` from such a page
-/// fails with `EFAULT`.
+/// `mremap` to a smaller length returns the same address and unmaps the pages beyond the new length. `write` to a pipe from such
+/// a page fails with `EFAULT`.
 #[conformance::test(man = "mremap(2)")]
 fn shrinking_keeps_the_address() -> Outcome {
     let object = pages(3)?;
@@ -76,8 +76,8 @@ fn shrinking_keeps_the_address() -> Outcome {
     Ok(())
 }
 
-/// `mremap` to a length beyond the end of the shared memory object returns a mapping, and `write` from a page beyond the end
-/// fails with `EFAULT`. After `ftruncate` to a greater size this page reads as zeros.
+/// `mremap` to a length beyond the end of the shared memory object returns a mapping, and `write` to a pipe from a page beyond
+/// the end fails with `EFAULT`. After `ftruncate` to a greater size this page reads as zeros.
 #[conformance::test(man = "mremap(2)", man = "mmap(2)")]
 fn growing_beyond_the_object_maps_missing_pages() -> Outcome {
     let object = pages(1)?;

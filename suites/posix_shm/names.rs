@@ -132,8 +132,8 @@ fn accepts_any_byte(#[case] tail: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` and the name `/.` or `/..` creates an object or fails; the result is recorded. `shm_unlink` with
-/// this name returns 0 exactly if the object was created.
+/// `shm_open` with `O_CREAT` and the name `/.` or `/..` creates an object or fails with any error; the result is recorded.
+/// `shm_unlink` with this name returns 0 exactly if the object was created.
 #[rstest]
 #[case::dot("dot", "/.")]
 #[case::dot_dot("dot-dot", "/..")]
@@ -161,8 +161,8 @@ fn accepts_leading_dots() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with a name of no, two or four leading slashes fails, or creates the object of the name with one slash, or another
-/// object; the result is recorded. `shm_unlink` with the same name removes the created object.
+/// `shm_open` with a name of no, two or four leading slashes fails with any error, or creates the object of the name with one
+/// slash, or another object; the result is recorded. `shm_unlink` with the same name removes the created object.
 #[rstest]
 #[case::no_slash("without-slash", "")]
 #[case::two_slashes("with-two-slashes", "//")]
@@ -183,8 +183,8 @@ fn may_accept_other_leading_slashes(#[case] what: &str, #[case] beginning: &str)
     Ok(())
 }
 
-/// `sem_unlink` with the name of a shared memory object either fails, and `shm_open` still opens the object, or removes the
-/// object. The result is recorded.
+/// `sem_unlink` with the name of a shared memory object fails with any error and leaves the object, or returns 0 and removes the
+/// object (`shm_open` fails). Which of the two happens is recorded.
 #[conformance::test(man = "sem_overview(7)", man = "shm_overview(7)", level = observed)]
 fn may_be_shared_with_named_semaphores() -> Outcome {
     let name = Name::new("semaphore");

@@ -136,8 +136,8 @@ fn sets_the_access_mode(#[case] flags: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_WRONLY`, which POSIX does not allow, returns a descriptor with access mode `O_WRONLY` or fails. The result
-/// is recorded.
+/// `shm_open` with `O_WRONLY`, which POSIX does not allow, returns a descriptor with access mode `O_WRONLY` or fails with any
+/// error. The result is recorded.
 #[conformance::test(posix = "shm_open", level = observed)]
 fn may_accept_wronly() -> Outcome {
     let object = pages(1)?;
@@ -198,7 +198,7 @@ fn creates_an_open_file_description() -> Outcome {
     Ok(())
 }
 
-/// At the descriptor limit, `shm_open` fails with `EMFILE`: with `O_CREAT` the name does not exist afterwards (`ENOENT`), and
+/// At the descriptor limit, `shm_open` fails with `EMFILE`. With `O_CREAT` the name does not exist afterwards (`ENOENT`), and
 /// with `O_TRUNC` an existing object keeps its bytes.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn fails_at_the_descriptor_limit() -> Outcome {
@@ -215,8 +215,8 @@ fn fails_at_the_descriptor_limit() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` and `close` of one object 300 times return success each time. The number of open descriptors and the bytes of the
-/// object stay as they were.
+/// If one object is opened and closed 300 times, `shm_open` returns a descriptor and `close` returns 0 each time. The number of
+/// open descriptors and the bytes of the object stay as they were.
 #[conformance::test(posix = "shm_open")]
 fn repeated_open_and_close_leaks_nothing() -> Outcome {
     let object = pages(1)?;

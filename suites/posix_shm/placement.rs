@@ -115,8 +115,8 @@ fn failed_map_fixed_keeps_the_neighbours() -> Outcome {
     Ok(())
 }
 
-/// Pages of one shared memory object mapped with `MAP_FIXED` at four places in any order, also one page at several places, show
-/// at each place the bytes of their page.
+/// Pages of one shared memory object mapped with `MAP_FIXED` at four places in any order, also one page at more than one place,
+/// show at each place the bytes of their page.
 #[conformance::test(posix = "mmap")]
 fn pages_can_be_mapped_in_any_order() -> Outcome {
     let page = page_size();
@@ -160,7 +160,7 @@ fn map_fixed_noreplace_requires_free_pages() -> Outcome {
 }
 
 /// `mmap` with `MAP_POPULATE`, shared or private, returns a mapping although it is longer than the shared memory object. The
-/// pages show the bytes of the object, and `write` from a page beyond the end fails with `EFAULT`.
+/// pages show the bytes of the object, and `write` to a pipe from a page beyond the end fails with `EFAULT`.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
 fn map_populate_succeeds_beyond_the_end() -> Outcome {

@@ -41,8 +41,8 @@ fn copied_page_hides_later_stores() -> Outcome {
     Ok(())
 }
 
-/// The first store of one byte into a page of a `MAP_PRIVATE` mapping copies the whole page: bytes stored to the object before
-/// are shown, and bytes stored to the object later are not shown.
+/// The first store of one byte into a page of a `MAP_PRIVATE` mapping copies the whole page. Bytes of this page stored to the
+/// object before are read through the mapping, and bytes stored to the object later leave the mapping as it was.
 #[conformance::test(posix = "mmap", level = customary)]
 fn first_store_copies_the_whole_page() -> Outcome {
     let object = pages(1)?;

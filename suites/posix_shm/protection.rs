@@ -147,7 +147,8 @@ fn read_into_a_read_only_mapping_fails() -> Outcome {
 }
 
 /// After `mprotect` with `PROT_READ` on the middle page of a mapping, a store into this page raises `SIGSEGV` with `SEGV_ACCERR`,
-/// and stores into the neighbouring pages change the object. After `mprotect` with `PROT_WRITE` the page takes stores again.
+/// and stores into the neighbouring pages change the object. After `mprotect` with `PROT_READ | PROT_WRITE`, a store into the
+/// page changes the object.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
 fn mprotect_changes_only_its_page() -> Outcome {
     let object = pages(3)?;

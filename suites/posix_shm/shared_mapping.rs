@@ -65,8 +65,8 @@ fn mappings_at_different_offsets_share_bytes() -> Outcome {
     })
 }
 
-/// `mmap` with length 1 maps a whole page: `munmap` of the first byte unmaps the page and returns 0. A byte stored through the
-/// short mapping is read through another mapping of the object.
+/// `munmap` with length 1 of a mapping made by `mmap` with length 1 returns 0. A byte stored through this mapping is read through
+/// another mapping of the object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn length_is_rounded_up_to_a_page() -> Outcome {
     let object = pages(1)?;

@@ -41,8 +41,8 @@ fn work(name: &str, number: usize) -> Result<(), Errno> {
     }
 }
 
-/// Three processes store increasing numbers into their own page of a shared mapping and are killed and restarted: the numbers of
-/// each page never decrease and stay in the order of the stores. Bytes outside of the stored words stay 0.
+/// If three processes that store increasing numbers into their own pages of a shared mapping are killed and restarted, the
+/// numbers of each page never decrease and stay in the order of the stores. Bytes outside of the stored words stay 0.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn stores_stay_in_order_across_kills() -> Outcome {
     const MEMBERS: u8 = 3;

@@ -16,8 +16,8 @@ use rstest::rstest;
 /// Values that no attribute has.
 const INVALID: [i32; 2] = [-1, 77];
 
-/// Newly initialised attributes of a mutex, a condition variable and a read-write lock have the process-shared attribute
-/// `PTHREAD_PROCESS_PRIVATE`. For those of the mutex, `pthread_mutexattr_getprotocol` gives `PTHREAD_PRIO_NONE`.
+/// On new attributes, `pthread_mutexattr_getpshared`, `pthread_condattr_getpshared` and `pthread_rwlockattr_getpshared` give
+/// `PTHREAD_PROCESS_PRIVATE`. `pthread_mutexattr_getprotocol` gives `PTHREAD_PRIO_NONE`.
 #[conformance::test(posix = "pthread_mutexattr_getpshared")]
 fn default_to_private_and_prio_none() -> Outcome {
     let (mutex, condition, lock) = (MutexAttributes::new()?, ConditionAttributes::new()?, LockAttributes::new()?);
@@ -26,7 +26,7 @@ fn default_to_private_and_prio_none() -> Outcome {
 }
 
 /// `pthread_barrierattr_getpshared` gives `PTHREAD_PROCESS_PRIVATE` on new attributes, and `PTHREAD_PROCESS_SHARED` after
-/// `pthread_barrierattr_setpshared` has set that.
+/// `pthread_barrierattr_setpshared` with `PTHREAD_PROCESS_SHARED`.
 #[cfg(has_barriers)]
 #[conformance::test(posix = "pthread_barrierattr_getpshared")]
 fn barrier_is_private_by_default() -> Outcome {
@@ -55,7 +55,7 @@ fn default_to_stalled() -> Outcome {
 }
 
 /// On new mutex attributes, `pthread_mutexattr_gettype` gives `PTHREAD_MUTEX_DEFAULT`, which has the value of the normal, the
-/// errorcheck or the recursive type. The case records whether it is `PTHREAD_MUTEX_NORMAL`.
+/// errorcheck or the recursive type. The case records whether this value is `PTHREAD_MUTEX_NORMAL`.
 #[conformance::test(posix = "pthread_mutexattr_gettype", man = "pthread_mutexattr_settype(3)", level = observed)]
 fn default_type_is_one_of_the_named_types() -> Outcome {
     let kind = MutexAttributes::new()?.kind();
@@ -156,7 +156,7 @@ fn condition_and_rwlock_setpshared_reject_unknown_values() -> Outcome {
 }
 
 /// `pthread_condattr_getclock` gives `CLOCK_REALTIME` on new attributes, and `CLOCK_MONOTONIC` after `pthread_condattr_setclock`
-/// has set that.
+/// with `CLOCK_MONOTONIC`.
 #[cfg(has_timed_locks)]
 #[conformance::test(posix = "pthread_condattr_setclock")]
 fn condition_clock_is_realtime_or_monotonic() -> Outcome {
@@ -182,8 +182,9 @@ fn condition_setclock_rejects_cpu_time_and_unknown_clocks() -> Outcome {
     Ok(())
 }
 
-/// On new attributes, `pthread_rwlockattr_getkind_np` gives `PTHREAD_RWLOCK_PREFER_READER_NP`, and after it was set
-/// `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`. `pthread_rwlockattr_setkind_np` fails with `EINVAL` for the values -1 and 77.
+/// `pthread_rwlockattr_getkind_np` gives `PTHREAD_RWLOCK_PREFER_READER_NP` on new attributes, and
+/// `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP` after `pthread_rwlockattr_setkind_np` with this kind.
+/// `pthread_rwlockattr_setkind_np` fails with `EINVAL` for the values -1 and 77.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn rwlock_prefers_readers_by_default_or_writers() -> Outcome {

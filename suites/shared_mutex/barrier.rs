@@ -56,14 +56,14 @@ fn wait_returns_in_all_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -
 
 /// On a barrier with count 1, each call of `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD` without blocking.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn count_of_one_returns_at_once() -> Outcome {
+fn count_of_one_returns_immediately() -> Outcome {
     let barrier = barrier(1)?;
     expect_eq!([0; 5].map(|_| barrier.wait()), [Ok(Passed::Chosen); 5]);
     Ok(())
 }
 
-/// When processes use a barrier for several rounds, `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD` exactly once
-/// in each round. No call returns before every process has called `pthread_barrier_wait` in that round.
+/// When two to four processes use a barrier for up to five rounds, `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD`
+/// as often as there are rounds. No call returns before every process has called `pthread_barrier_wait` in that round.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn is_reusable_round_after_round() -> Outcome {
     property(&(2..5_u32, 1..6_u32), |(count, rounds)| {
@@ -101,8 +101,9 @@ fn init_rejects_a_count_of_zero() -> Outcome {
     Ok(())
 }
 
-/// The first process in which `pthread_barrier_wait` has returned can call `pthread_barrier_destroy`, which returns 0, and
-/// overwrite the memory of the barrier. The calls of the other processes return as if the barrier still existed.
+/// In the first process in which `pthread_barrier_wait` has returned, `pthread_barrier_destroy` returns 0, and the memory of the
+/// barrier can be overwritten. Of all three `pthread_barrier_wait` calls, one still returns `PTHREAD_BARRIER_SERIAL_THREAD` and
+/// two return 0.
 #[conformance::test(
     posix = "pthread_barrier_destroy",
     man = "pthread_barrier_destroy(3posix)",
@@ -136,7 +137,7 @@ fn stays_closed_when_a_waiter_is_killed() -> Outcome {
 }
 
 /// A process that is blocked in `pthread_barrier_wait` stays blocked after a signal handler has run, installed with or without
-/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns when the last process arrives.
+/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns when the last process calls `pthread_barrier_wait`.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn wait_goes_on_after_a_signal_handler(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {

@@ -15,7 +15,7 @@ use super::condition_fixture::{ALL_OK, PERMITS, RETURNED, Scene, WAITING};
 use super::fixture::{BOTH_OK, Kind, disturb, every_kind, lock_unlock, map_elsewhere, named_memory};
 
 /// If three processes wait in `pthread_cond_wait` for a counter above 0, each increment of the counter followed by
-/// `pthread_cond_signal` makes exactly one of them decrement the counter and go on. Every `pthread_cond_wait` returns 0.
+/// `pthread_cond_signal` makes exactly one of them decrement the counter. Every `pthread_cond_wait` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
 fn each_signal_wakes_a_waiter(kind: Kind) -> Outcome {
@@ -88,8 +88,9 @@ fn signal_without_waiters_is_not_kept(#[values(SharedCondition::signal, SharedCo
 
 type Notify = fn(&SharedCondition) -> Result<(), Errno>;
 
-/// `pthread_cond_wait` unlocks the mutex while it blocks, and owns it again when it returns 0. If another process owns the mutex
-/// while it signals, the waiter stays blocked until that process unlocks it.
+/// `pthread_cond_wait` unlocks the mutex while it blocks, and its caller owns the mutex again when the call returns 0. If another
+/// process owns the mutex when it calls `pthread_cond_signal`, the waiter stays blocked until that process calls
+/// `pthread_mutex_unlock`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn wait_unlocks_and_relocks_the_mutex(
@@ -133,8 +134,9 @@ fn wait_without_owning_the_mutex_fails_with_eperm() -> Outcome {
     Ok(())
 }
 
-/// `pthread_cond_wait` never fails with `EINTR`, although its process runs a signal handler, installed with or without
-/// `SA_RESTART`, and is stopped and continued. After the next `pthread_cond_signal` it returns 0.
+/// After a process blocked in `pthread_cond_wait` has run a signal handler, installed with or without `SA_RESTART`, and was
+/// stopped and continued, the next `pthread_cond_signal` makes `pthread_cond_wait` return 0. `pthread_cond_wait` never returns
+/// `EINTR`.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_wait", man = "signal(7)")]
 fn wait_never_returns_eintr(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -150,8 +152,8 @@ fn wait_never_returns_eintr(#[values(Restart::Yes, Restart::No)] restart: Restar
     Ok(())
 }
 
-/// A process that maps a process-shared mutex and condition variable at other addresses is woken by `pthread_cond_broadcast` from
-/// another process, and wakes one there with its own `pthread_cond_signal`.
+/// In a process that maps a process-shared mutex and condition variable at other addresses, `pthread_cond_wait` returns 0 after
+/// `pthread_cond_broadcast` by another process. `pthread_cond_signal` by this process wakes a waiter in another process.
 #[conformance::test(posix = "pthread_condattr_setpshared", man = "pthread_condattr_setpshared(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let (of_mutex, mutex) = named_memory("mutex")?;
@@ -179,8 +181,8 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// Once no process waits, `pthread_cond_destroy` returns 0. After `pthread_cond_init` in the same memory, `pthread_cond_signal`
-/// wakes a waiter there.
+/// If no process waits, `pthread_cond_destroy` returns 0. After `pthread_cond_init` in the same memory, `pthread_cond_signal`
+/// makes `pthread_cond_wait` of a new waiter return 0.
 #[conformance::test(posix = "pthread_cond_destroy", man = "pthread_cond_destroy(3)")]
 fn can_be_destroyed_and_initialised_again() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
@@ -200,8 +202,8 @@ fn can_be_destroyed_and_initialised_again() -> Outcome {
     Ok(())
 }
 
-/// `pthread_cond_destroy` directly after a `pthread_cond_broadcast` to all waiters returns 0, and its memory can then be
-/// overwritten. Each waiter still returns 0 from `pthread_cond_wait`.
+/// Directly after `pthread_cond_broadcast` to all waiters, `pthread_cond_destroy` returns 0, and the memory of the condition
+/// variable can be overwritten. `pthread_cond_wait` still returns 0 in each waiter.
 #[conformance::test(posix = "pthread_cond_destroy", man = "pthread_cond_destroy(3)")]
 fn can_be_destroyed_right_after_a_broadcast() -> Outcome {
     for _ in 0..4 {

@@ -49,7 +49,8 @@ fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) 
 }
 
 /// If a process is killed after it called `pthread_cond_broadcast` while it owns the robust mutex, `pthread_cond_wait` returns
-/// `EOWNERDEAD` in one of two waiters. In the other it returns 0 after `pthread_mutex_consistent` and an unlock by the first.
+/// `EOWNERDEAD` in one of two waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter,
+/// `pthread_cond_wait` returns 0 in the other.
 #[cfg(has_robust_mutexes)]
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]

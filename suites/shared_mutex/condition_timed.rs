@@ -144,8 +144,8 @@ fn returns_when_signalled_before_the_deadline(
     Ok(())
 }
 
-/// If another process holds the mutex when the deadline of `pthread_cond_timedwait` passes, the waiter stays blocked. Once the
-/// mutex is unlocked, the call returns `ETIMEDOUT` and the waiter owns the mutex.
+/// If another process owns the mutex when the deadline of `pthread_cond_timedwait` passes, the waiter stays blocked. After
+/// `pthread_mutex_unlock` by that process, `pthread_cond_timedwait` fails with `ETIMEDOUT` and the waiter owns the mutex.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn relocks_the_mutex_before_it_reports_etimedout(kind: Kind) -> Outcome {
@@ -169,8 +169,8 @@ fn relocks_the_mutex_before_it_reports_etimedout(kind: Kind) -> Outcome {
     Err(ETIMEDOUT.into())
 }
 
-/// After `pthread_cond_timedwait` has failed with `ETIMEDOUT` in one process, the next `pthread_cond_signal` wakes the process
-/// that still waits.
+/// After `pthread_cond_timedwait` has failed with `ETIMEDOUT` in one of two waiters, the next `pthread_cond_signal` makes
+/// `pthread_cond_timedwait` return 0 in the other.
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_timedwait(3)")]
 fn timed_out_waiter_takes_no_signal() -> Outcome {
     let Scene { mutex, condition } = Scene::new(Kind::Normal)?;

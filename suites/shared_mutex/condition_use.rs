@@ -38,8 +38,8 @@ fn signal_wakes_an_earlier_waiter_than_the_sender() -> Outcome {
     Ok(())
 }
 
-/// A producer and a consumer that use `pthread_cond_wait` and `pthread_cond_signal` or `pthread_cond_broadcast` on a bounded
-/// buffer under one mutex pass on every item, in order, for any capacity and number of items.
+/// If a producer and a consumer use `pthread_cond_wait` and `pthread_cond_signal` or `pthread_cond_broadcast` on a bounded buffer
+/// under one mutex, the consumer takes every item once and in order, for any capacity and number of items.
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn bounded_buffer_passes_every_item_in_order() -> Outcome {
     property(&(1..4_u32, 1..30_u32, any::<bool>()), |(capacity, items, broadcast)| {
@@ -80,8 +80,8 @@ fn bounded_buffer_passes_every_item_in_order() -> Outcome {
     })
 }
 
-/// Three processes wait in `pthread_cond_wait` until a shared number says that it is their turn, increment it, and call
-/// `pthread_cond_broadcast`. Each of them gets exactly its own turns, for eight rounds.
+/// If three processes in turn wait in `pthread_cond_wait` until a shared number says that it is their turn, increment the number,
+/// and call `pthread_cond_broadcast`, each process has its own turn in each of eight rounds.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
 fn broadcasts_keep_processes_in_turn(kind: Kind) -> Outcome {

@@ -73,7 +73,7 @@ impl Specification for Register {
 const CASE: u32 = 1000;
 
 /// If four processes read and write two words under a process-shared mutex at the same time, some order of all reads and writes,
-/// one after the other, explains every value read (linearisability). No read finds two different words.
+/// one after the other, explains every value read (linearisability). Every read finds the two words equal.
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setpshared")]
 fn register_is_linearisable() -> Outcome {
     let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;

@@ -89,8 +89,8 @@ fn take(mutex: &SharedMutex) -> (Result<(), Errno>, Result<(), Errno>) {
 }
 
 /// If a process is killed at any instruction of locking and unlocking a robust mutex, the next `pthread_mutex_lock` returns
-/// `EOWNERDEAD` if the process owned the mutex and 0 if not. After `pthread_mutex_consistent` the mutex can be locked and
-/// unlocked as before.
+/// `EOWNERDEAD` if the process owned the mutex and 0 if not. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
+/// `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn eownerdead_follows_the_death_of_an_owner_only(
@@ -174,7 +174,8 @@ fn killed_owner_leaves_eownerdead_on_other_mutexes(
 }
 
 /// If the owner of three robust mutexes is killed at any instruction of unlocking one of them, `pthread_mutex_lock` returns
-/// `EOWNERDEAD` on the other two. On the third it returns `EOWNERDEAD` before the unlock took effect, and 0 after it.
+/// `EOWNERDEAD` on the other two. On the one that was being unlocked, `pthread_mutex_lock` returns `EOWNERDEAD` before the unlock
+/// took effect, and 0 after it.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Outcome {
@@ -260,7 +261,7 @@ fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
 }
 
 /// If the owner of a recursive robust mutex is killed at any instruction of locking it a second time and unlocking it once,
-/// `pthread_mutex_trylock` returns `EOWNERDEAD`. The new owner unlocks the mutex with one call.
+/// `pthread_mutex_trylock` returns `EOWNERDEAD`. One `pthread_mutex_unlock` by the new owner frees the mutex.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn owner_killed_while_relocking_leaves_eownerdead() -> Outcome {
     instruction_sweep(|run| {

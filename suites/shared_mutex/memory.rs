@@ -74,8 +74,9 @@ fn unlock_wakes_a_waiter_at_another_address(
     Ok(())
 }
 
-/// If the owner of a mutex calls `pthread_mutex_lock` at a second address of the same memory, it fails with `EDEADLK` for an
-/// errorcheck mutex. For a recursive one it returns 0, and two unlocks at either address free the mutex.
+/// If the owner of a mutex calls `pthread_mutex_lock` at a second address of the same memory, the call fails with `EDEADLK` for
+/// an errorcheck mutex and returns 0 for a recursive mutex. Two `pthread_mutex_unlock` calls, at either address, then free the
+/// recursive mutex.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn owner_is_recognised_at_another_address() -> Outcome {
     let [here, there] = Backing::PosixShm.twice()?;

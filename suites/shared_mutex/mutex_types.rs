@@ -9,8 +9,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
-/// While another process owns a mutex, each `pthread_mutex_trylock` fails with `EBUSY` and leaves the owner as it is. After the
-/// owner has unlocked, it returns 0.
+/// While another process owns a mutex, each `pthread_mutex_trylock` fails with `EBUSY` and leaves the owner as it is. After
+/// `pthread_mutex_unlock` by the owner, `pthread_mutex_trylock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutex_lock(3)")]
 fn trylock_fails_with_ebusy_for_others(kind: Kind) -> Outcome {
@@ -24,8 +24,8 @@ fn trylock_fails_with_ebusy_for_others(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the owner of an errorcheck mutex calls `pthread_mutex_lock` again, it fails with `EDEADLK`, and one `pthread_mutex_unlock`
-/// frees the mutex.
+/// `pthread_mutex_lock` by the owner of an errorcheck mutex fails with `EDEADLK`. One `pthread_mutex_unlock` then frees the
+/// mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     let mutex = Kind::Errorcheck.mutex()?;
@@ -66,8 +66,8 @@ fn errorcheck_trylock_by_the_owner_fails_with_ebusy(#[case] configure: fn(&mut M
     Ok(())
 }
 
-/// If the owner of a normal mutex calls `pthread_mutex_lock` again, the call stays blocked. `pthread_mutex_trylock` by another
-/// process fails with `EBUSY` meanwhile.
+/// `pthread_mutex_lock` by the owner of a normal mutex stays blocked. `pthread_mutex_trylock` by another process fails with
+/// `EBUSY` meanwhile.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn normal_relock_blocks_the_owner(kind: Kind) -> Outcome {
@@ -109,8 +109,8 @@ fn robust_unlock_by_another_process_fails_with_eperm(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// In a child forked while its parent owns an errorcheck or recursive mutex, `pthread_mutex_unlock` fails with `EPERM`,
-/// `pthread_mutex_trylock` with `EBUSY`, and `pthread_mutex_lock` blocks until the parent unlocks.
+/// In a child forked while its parent owns an errorcheck or recursive mutex, `pthread_mutex_unlock` fails with `EPERM` and
+/// `pthread_mutex_trylock` with `EBUSY`. `pthread_mutex_lock` in the child blocks until the parent calls `pthread_mutex_unlock`.
 #[rstest]
 #[conformance::test(posix = "fork", man = "pthread_mutex_lock(3)")]
 fn child_is_not_the_owner(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
@@ -129,8 +129,9 @@ fn child_is_not_the_owner(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kin
     Ok(())
 }
 
-/// A recursive mutex that its owner locked n times with `pthread_mutex_lock` or `pthread_mutex_trylock` can be locked by another
-/// process only after n calls of `pthread_mutex_unlock`. One unlock more fails with `EPERM`.
+/// After its owner locked a recursive mutex n times with `pthread_mutex_lock` or `pthread_mutex_trylock`, `pthread_mutex_trylock`
+/// by another process fails with `EBUSY` until the owner has called `pthread_mutex_unlock` n times, and then returns 0. One more
+/// `pthread_mutex_unlock` fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn recursive_is_free_after_as_many_unlocks() -> Outcome {
     property(&prop::collection::vec(any::<bool>(), 1..12), |trylocks| {
@@ -152,8 +153,9 @@ fn recursive_is_free_after_as_many_unlocks() -> Outcome {
     })
 }
 
-/// The case records what `pthread_mutex_destroy` returns for a mutex that another process owns, which POSIX leaves undefined. If
-/// it is `EBUSY`, the mutex stays locked, and can be destroyed and initialised again once it is unlocked.
+/// `pthread_mutex_destroy` of a mutex that another process owns, which POSIX leaves undefined, returns 0 or any error; the result
+/// is recorded. If the result is `EBUSY`, the mutex stays locked, and `pthread_mutex_destroy` and `pthread_mutex_init` return 0
+/// after `pthread_mutex_unlock`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_destroy", level = observed)]
 fn destroy_while_locked_is_recorded(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {

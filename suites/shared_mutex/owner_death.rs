@@ -30,7 +30,7 @@ enum Ending {
 }
 
 /// If the owner of a robust mutex exits or is killed by a signal, the next `pthread_mutex_lock` returns `EOWNERDEAD` once. After
-/// `pthread_mutex_consistent` and an unlock, locking returns 0 again.
+/// `pthread_mutex_consistent` and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0 again.
 #[apply(every_kind)]
 #[case::exit(Ending::Exit)]
 #[case::killed(Ending::Signal(Signal::SIGKILL))]
@@ -118,7 +118,8 @@ fn trylock_returns_eownerdead_once(kind: Kind) -> Outcome {
 }
 
 /// If the owner of a robust mutex is killed, running or stopped, `pthread_mutex_lock` returns `EOWNERDEAD` in one of three
-/// blocked waiters. After that one has called `pthread_mutex_consistent` and unlocked, it returns 0 in the other two.
+/// blocked waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter, `pthread_mutex_lock` returns 0 in
+/// the other two.
 #[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutex_lock",
@@ -166,8 +167,8 @@ fn killed_waiter_does_not_take_eownerdead(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process that is blocked on a robust mutex is killed, the mutex stays locked by its owner. After the owner has unlocked,
-/// `pthread_mutex_lock` returns 0.
+/// If a process that is blocked on a robust mutex is killed, the mutex stays locked by its owner. After `pthread_mutex_unlock` by
+/// the owner, `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
@@ -182,8 +183,8 @@ fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process is killed after it has unlocked the three robust mutexes that it had locked, in another order,
-/// `pthread_mutex_lock` returns 0 on each of them.
+/// If a process locks three robust mutexes, unlocks them in another order, and is killed, `pthread_mutex_lock` returns 0 on each
+/// of them.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
@@ -204,7 +205,8 @@ fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
 }
 
 /// If a child forked by the owner of a robust mutex exits or is killed, the parent still owns that mutex, and
-/// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned it returns `EOWNERDEAD`.
+/// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned, `pthread_mutex_trylock`
+/// returns `EOWNERDEAD`.
 #[apply(every_kind)]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
 fn child_death_leaves_parent_mutex_locked(kind: Kind, #[values(false, true)] killed: bool) -> Outcome {

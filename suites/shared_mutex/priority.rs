@@ -32,9 +32,9 @@ fn waiter(mutex: &SharedMutex, number: u8, priority: i32, order: &OwnedFd) -> Re
     Ok(waiter)
 }
 
-/// `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT` hands the mutex to the blocked waiter of the
-/// highest `SCHED_FIFO` priority, before waiters of normal scheduling. Waiters of equal priority lock it in the order of their
-/// arrival.
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters lock the mutex in the order
+/// of their `SCHED_FIFO` priorities, highest first, before waiters of normal scheduling. Waiters of equal priority lock it in the
+/// order of their arrival.
 #[rstest]
 #[case::rising([3, 5, 7], [2, 1, 0])]
 #[case::falling([7, 5, 3], [0, 1, 2])]
@@ -188,8 +188,9 @@ fn owner_without_protocol_inherits_no_priority() -> Outcome {
     Ok(())
 }
 
-/// If a mutex has the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by its owner still fails with `EDEADLK` for the
-/// errorcheck type, and returns 0 for the recursive type, which is free after as many unlocks.
+/// If a mutex has the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by its owner fails with `EDEADLK` for the errorcheck
+/// type, and returns 0 for the recursive type. A recursive mutex that was locked three times is free after three
+/// `pthread_mutex_unlock` calls.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "pthread_mutex_lock(3)")]
 fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     let with = |kind| {

@@ -10,7 +10,7 @@ use rstest_reuse::apply;
 use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
 /// `pthread_mutex_consistent` on a robust mutex returns 0 once after the caller got `EOWNERDEAD`. In every other state, including
-/// a repeated call, it fails with `EINVAL`.
+/// a repeated call, `pthread_mutex_consistent` fails with `EINVAL`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
 fn consistent_needs_an_inconsistent_mutex(kind: Kind) -> Outcome {
@@ -50,8 +50,8 @@ fn consistent_by_another_process_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a recursive robust mutex dies after locking it three times, the process that gets `EOWNERDEAD` holds it once.
-/// One `pthread_mutex_unlock` for each of its own locks frees the mutex.
+/// If the owner of a recursive robust mutex ends after locking it three times, the process that gets `EOWNERDEAD` owns it with a
+/// lock count of 1. After one more `pthread_mutex_lock`, two `pthread_mutex_unlock` calls free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn recursive_count_restarts_at_one() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
@@ -69,8 +69,8 @@ fn recursive_count_restarts_at_one() -> Outcome {
     other((Ok(()), Ok(())))
 }
 
-/// If a process that got `EOWNERDEAD` on a recursive robust mutex calls `pthread_mutex_lock` again before
-/// `pthread_mutex_consistent`, both calls return 0, and two unlocks free the mutex.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on a recursive robust mutex, a second `pthread_mutex_lock` by the new owner,
+/// before `pthread_mutex_consistent`, returns 0. Two `pthread_mutex_unlock` calls then free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn recursive_can_be_relocked_before_consistent() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
@@ -82,8 +82,8 @@ fn recursive_can_be_relocked_before_consistent() -> Outcome {
     Ok(())
 }
 
-/// If a process that got `EOWNERDEAD` on an errorcheck robust mutex calls `pthread_mutex_lock` again, it fails with `EDEADLK`,
-/// before and after `pthread_mutex_consistent`.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on an errorcheck robust mutex, a second `pthread_mutex_lock` by the new owner
+/// fails with `EDEADLK`, before and after `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     let mutex = Kind::Errorcheck.robust()?;
@@ -120,7 +120,8 @@ fn each_killed_new_owner_leaves_eownerdead(kind: Kind, #[values(false, true)] co
 }
 
 /// If a process that got `EOWNERDEAD` on a robust mutex is killed while two others are blocked on the mutex, `pthread_mutex_lock`
-/// returns `EOWNERDEAD` in one of them and, after `pthread_mutex_consistent`, 0 in the other.
+/// returns `EOWNERDEAD` in one of them. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this process,
+/// `pthread_mutex_lock` returns 0 in the other.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_new_owner_gives_eownerdead_to_one_waiter(kind: Kind) -> Outcome {
@@ -176,12 +177,13 @@ fn waiter_gets_enotrecoverable(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, a `pthread_mutex_trylock` fails
-/// with `EBUSY` and a `pthread_mutex_timedlock` with `ETIMEDOUT`. After the recovery both waiters still lock the mutex.
+/// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, `pthread_mutex_trylock` fails with
+/// `EBUSY` and `pthread_mutex_timedlock` with `ETIMEDOUT`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
+/// `pthread_mutex_lock` still returns 0 in both waiters.
 #[cfg(has_timed_locks)]
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc, commit 5920a4a624")]
-fn failed_lock_attempts_forget_no_waiter(kind: Kind) -> Outcome {
+fn waiters_lock_after_failed_attempts_of_others(kind: Kind) -> Outcome {
     use conformance::sys::time::Clock;
     let mutex = kind.robust()?;
     let owner = owner(&mutex)?;

@@ -113,8 +113,8 @@ fn all_waiters_of_a_killed_owner_are_woken() -> Outcome {
 }
 
 /// After a new owner has unlocked a robust mutex without `pthread_mutex_consistent`, `pthread_mutex_lock` fails with
-/// `ENOTRECOVERABLE` in every process. `pthread_mutex_destroy` returns 0, and `pthread_mutex_init` creates a mutex in the same
-/// memory that works.
+/// `ENOTRECOVERABLE` in every process. After `pthread_mutex_destroy` and `pthread_mutex_init` in the same memory,
+/// `pthread_mutex_lock` returns 0.
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
 fn unlock_without_consistent_makes_it_not_recoverable() -> Outcome {
     let mutex = robust()?;

@@ -15,8 +15,9 @@ use super::fixture::{disturb, map_elsewhere, named_memory};
 use super::rwlock_fixture::rwlock_that_prefers_writers;
 use super::rwlock_fixture::{FREE, READ_LOCKED, WRITE_LOCKED, holder, holding, rwlock, tried_by_another, waiter};
 
-/// Several processes hold a read-write lock after `pthread_rwlock_rdlock` at the same time. Until the last of them unlocks,
-/// `pthread_rwlock_tryrdlock` by another process returns 0 and `pthread_rwlock_trywrlock` fails with `EBUSY`.
+/// Three processes hold a read-write lock after `pthread_rwlock_rdlock` at the same time. Until the last of them calls
+/// `pthread_rwlock_unlock`, `pthread_rwlock_tryrdlock` by another process returns 0 and `pthread_rwlock_trywrlock` fails with
+/// `EBUSY`.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn readers_share_the_lock() -> Outcome {
     let lock = rwlock()?;
@@ -31,7 +32,7 @@ fn readers_share_the_lock() -> Outcome {
 }
 
 /// While a process holds a read-write lock for writing, `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by another
-/// process fail with `EBUSY`. After it has unlocked, both return 0.
+/// process fail with `EBUSY`. After `pthread_rwlock_unlock`, both return 0.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn writer_excludes_readers_and_writers() -> Outcome {
     let lock = rwlock()?;
@@ -97,8 +98,8 @@ fn every_blocked_reader_and_writer_gets_the_lock() -> Outcome {
     Ok(())
 }
 
-/// A process that called `pthread_rwlock_rdlock` or `pthread_rwlock_tryrdlock` n times keeps out writers until it has called
-/// `pthread_rwlock_unlock` n times.
+/// After a process has called `pthread_rwlock_rdlock` or `pthread_rwlock_tryrdlock` n times, `pthread_rwlock_trywrlock` by
+/// another process fails with `EBUSY` until the first one has called `pthread_rwlock_unlock` n times, and then returns 0.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn recursive_read_locks_are_counted() -> Outcome {
     property(&(1..5_usize, any::<bool>()), |(times, trylock)| {
@@ -167,7 +168,7 @@ fn killed_blocked_reader_does_not_stop_another() -> Outcome {
 }
 
 /// While a reader holds the lock and a writer is blocked, `pthread_rwlock_tryrdlock` by another process returns 0 or fails with
-/// `EBUSY`, and the case records which. The writer gets the lock once the reader unlocks.
+/// `EBUSY`, and the case records which. After `pthread_rwlock_unlock` by the reader, the writer holds the lock.
 #[conformance::test(posix = "pthread_rwlock_rdlock", level = observed)]
 fn tryrdlock_while_a_writer_waits_is_recorded() -> Outcome {
     let lock = rwlock()?;
@@ -185,7 +186,7 @@ fn tryrdlock_while_a_writer_waits_is_recorded() -> Outcome {
 }
 
 /// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, `pthread_rwlock_rdlock` blocks while a writer waits for
-/// an earlier reader. It returns 0 after that writer has unlocked.
+/// an earlier reader. After `pthread_rwlock_unlock` by that writer, `pthread_rwlock_rdlock` returns 0.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn writer_preference_holds_back_new_readers() -> Outcome {
@@ -205,7 +206,8 @@ fn writer_preference_holds_back_new_readers() -> Outcome {
 }
 
 /// A process that is blocked in `pthread_rwlock_rdlock` or `pthread_rwlock_wrlock` stays blocked after a signal handler has run,
-/// installed with or without `SA_RESTART`, and after a stop and continue. The call returns 0 when the lock is free.
+/// installed with or without `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns 0 after `pthread_rwlock_unlock` by
+/// the holder.
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "signal(7)")]
 fn wait_goes_on_after_a_signal_handler(
@@ -248,8 +250,8 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// If two writers change two words together under `pthread_rwlock_wrlock` while two readers compare them under
-/// `pthread_rwlock_rdlock`, the words are always equal and no write is lost.
+/// If two writers increment two words together, 30 times each, under `pthread_rwlock_wrlock` while two readers compare them under
+/// `pthread_rwlock_rdlock`, the readers always find them equal. Both words are 60 at the end.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn readers_see_no_partial_write() -> Outcome {
     const EACH: u32 = 30;

@@ -15,8 +15,8 @@ use super::fixture::{PAST, far_deadline};
 use super::rwlock_fixture::rwlock_that_prefers_writers;
 use super::rwlock_fixture::{holder, rwlock, tried_by_another};
 
-/// `pthread_rwlock_timedwrlock` and `pthread_rwlock_timedrdlock` with a deadline that has passed return 0 if the lock is free,
-/// and the latter also if only readers hold it.
+/// `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` with a deadline that has passed return 0 if the lock is free. If
+/// only readers hold the lock, `pthread_rwlock_timedrdlock` returns 0.
 #[conformance::test(posix = "pthread_rwlock_timedrdlock", man = "pthread_rwlock_timedrdlock(3posix)")]
 fn past_deadline_locks_a_free_lock() -> Outcome {
     let lock = rwlock()?;
@@ -47,8 +47,8 @@ fn fails_with_etimedout_for_a_past_deadline(#[case] held: Wish, #[case] mode: Wi
 }
 
 /// If the lock stays held, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with `ETIMEDOUT` when
-/// `CLOCK_REALTIME` has reached the deadline, and not earlier. After a writer's timeout, new readers still share the lock with
-/// its reader.
+/// `CLOCK_REALTIME` has reached the deadline, and not earlier. After a writer's timeout beside a reader,
+/// `pthread_rwlock_tryrdlock` by another process returns 0.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -69,8 +69,8 @@ fn expires_at_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `pthread_rwlock_timedrdlock` or `pthread_rwlock_timedwrlock` with a deadline far ahead returns 0 when the
-/// holder unlocks.
+/// A process blocked in `pthread_rwlock_timedrdlock` or `pthread_rwlock_timedwrlock` with a deadline far ahead returns 0 after
+/// `pthread_rwlock_unlock` by the holder.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -88,8 +88,9 @@ fn gets_the_lock_before_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> 
     Ok(())
 }
 
-/// On a lock that prefers writers, a reader that is blocked behind a waiting writer gets the lock when
-/// `pthread_rwlock_timedwrlock` of that writer fails with `ETIMEDOUT`, while the first reader still holds the lock.
+/// On a lock that prefers writers and that a reader holds, `pthread_rwlock_timedwrlock` of a waiting writer fails with
+/// `ETIMEDOUT`. `pthread_rwlock_rdlock` of a second reader, blocked behind this writer, then returns 0 while the first reader
+/// still holds the lock.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn timed_out_writer_releases_blocked_readers() -> Outcome {
@@ -105,7 +106,8 @@ fn timed_out_writer_releases_blocked_readers() -> Outcome {
 }
 
 /// If the lock stays held, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` fail with `ETIMEDOUT` when the clock
-/// that is passed has reached the deadline, and not earlier. With a deadline far ahead they return 0 when the holder unlocks.
+/// that is passed has reached the deadline, and not earlier. With a deadline far ahead, both return 0 after
+/// `pthread_rwlock_unlock` by the holder.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_clockrdlock", posix = "pthread_rwlock_clockwrlock")]

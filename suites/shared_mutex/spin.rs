@@ -13,7 +13,7 @@ fn lock() -> Result<SharedSpinLock, Errno> {
 }
 
 /// While a process holds a spin lock, `pthread_spin_trylock` fails with `EBUSY` in another process and in the owner itself. After
-/// `pthread_spin_unlock` it returns 0.
+/// `pthread_spin_unlock`, `pthread_spin_trylock` returns 0.
 #[conformance::test(posix = "pthread_spin_trylock", man = "pthread_spin_lock(3)")]
 fn trylock_fails_with_ebusy_while_locked() -> Outcome {
     let lock = lock()?;
@@ -44,8 +44,8 @@ fn lock_returns_after_the_unlock() -> Outcome {
     Ok(())
 }
 
-/// If three processes increment a counter in two steps under one spin lock, which they take by repeating `pthread_spin_trylock`
-/// after each `EBUSY`, no increment is lost.
+/// If three processes increment a counter 200 times each, by load and store, under one spin lock, locked by
+/// `pthread_spin_trylock` repeated after each `EBUSY`, the counter is 600 at the end.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
 fn loses_no_increment() -> Outcome {
     const EACH: u32 = 200;
@@ -70,7 +70,7 @@ fn loses_no_increment() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a spin lock is killed, the lock stays locked: each `pthread_spin_trylock` fails with `EBUSY`.
+/// If the owner of a spin lock is killed, the lock stays locked, and each `pthread_spin_trylock` fails with `EBUSY`.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
 fn stays_locked_when_its_owner_is_killed() -> Outcome {
     let lock = lock()?;

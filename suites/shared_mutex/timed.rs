@@ -26,7 +26,7 @@ fn past_deadline_locks_a_free_mutex(kind: Kind) -> Outcome {
 }
 
 /// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline that has passed fails with `ETIMEDOUT`. The
-/// owner keeps the mutex and can unlock it.
+/// owner keeps the mutex, and `pthread_mutex_unlock` by the owner returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
@@ -86,8 +86,9 @@ fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64, kind: Kind) -> Outcome 
     Ok(())
 }
 
-/// A process blocked in `pthread_mutex_timedlock` with a deadline far ahead returns 0 and owns the mutex when the owner unlocks
-/// it. A second attempt whose deadline has passed fails with `ETIMEDOUT` meanwhile and leaves the first one blocked.
+/// `pthread_mutex_timedlock` with a deadline far ahead blocks, and returns 0 after `pthread_mutex_unlock` by the owner. Meanwhile
+/// `pthread_mutex_timedlock` by another process with a deadline that has passed fails with `ETIMEDOUT` and leaves the first
+/// waiter blocked.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
@@ -102,8 +103,8 @@ fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the owner of a mutex calls `pthread_mutex_timedlock` with a past or far deadline, it fails with `EDEADLK` for an errorcheck
-/// mutex. For a recursive one it returns 0, and the mutex is free after as many unlocks.
+/// `pthread_mutex_timedlock` by the owner of a mutex, with a past or far deadline, fails with `EDEADLK` for an errorcheck mutex
+/// and returns 0 for a recursive mutex. The recursive mutex is free after as many `pthread_mutex_unlock` calls.
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
     let (checking, recursive) = (Kind::Errorcheck.mutex()?, Kind::Recursive.mutex()?);
@@ -116,8 +117,8 @@ fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a normal mutex calls `pthread_mutex_timedlock`, it fails with `ETIMEDOUT` when the deadline has passed, and
-/// the owner can unlock the mutex.
+/// `pthread_mutex_timedlock` by the owner of a normal mutex fails with `ETIMEDOUT` when the deadline has passed.
+/// `pthread_mutex_unlock` by the owner then returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn relock_of_a_normal_mutex_times_out(#[values(Kind::Normal)] kind: Kind) -> Outcome {
@@ -130,7 +131,7 @@ fn relock_of_a_normal_mutex_times_out(#[values(Kind::Normal)] kind: Kind) -> Out
 }
 
 /// A process that is blocked in `pthread_mutex_timedlock` stays blocked after a signal handler has run, installed with or without
-/// `SA_RESTART`, and after a stop and continue. The call returns 0 when the owner unlocks.
+/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns 0 after `pthread_mutex_unlock` by the owner.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "signal(7)")]
 fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -146,8 +147,8 @@ fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restar
     Ok(())
 }
 
-/// If one waiter on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`, a third process
-/// that is blocked in `pthread_mutex_lock` gets 0 when the owner unlocks the mutex.
+/// If one waiter on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`,
+/// `pthread_mutex_lock` of a third waiter returns 0 after `pthread_mutex_unlock` by the owner.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn expired_and_killed_waiters_do_not_stop_others(kind: Kind) -> Outcome {
@@ -171,8 +172,9 @@ fn lock_until(mutex: &SharedMutex, until: Option<Time>) -> Result<(), Errno> {
     until.map_or_else(|| mutex.lock(), |until| mutex.timed_lock(until))
 }
 
-/// If the owner of a robust mutex is killed before or during a call of `pthread_mutex_timedlock`, the call returns `EOWNERDEAD`
-/// and the caller owns the mutex. With the owner dead, that also holds for a deadline that has passed.
+/// If the owner of a robust mutex is killed during `pthread_mutex_timedlock`, the call returns `EOWNERDEAD` and the caller owns
+/// the mutex. If the owner was killed before the call, `pthread_mutex_timedlock` returns `EOWNERDEAD` also for a deadline that
+/// has passed.
 #[cfg(has_robust_mutexes)]
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setrobust(3)")]
@@ -213,7 +215,8 @@ fn returns_enotrecoverable_for_a_past_deadline(kind: Kind) -> Outcome {
 }
 
 /// While another process owns the mutex, `pthread_mutex_clocklock` fails with `ETIMEDOUT` when the clock that is passed has
-/// reached the deadline, and not earlier. With a deadline far ahead it returns 0 when the owner unlocks.
+/// reached the deadline, and not earlier. With a deadline far ahead, `pthread_mutex_clocklock` returns 0 after
+/// `pthread_mutex_unlock` by the owner.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_clocklock")]

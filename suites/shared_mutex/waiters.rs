@@ -39,7 +39,7 @@ fn locked_by(mutex: &SharedMutex, expected: u32) -> u32 {
 }
 
 /// If three processes are blocked in `pthread_mutex_lock`, each `pthread_mutex_unlock` lets exactly one of them lock the mutex.
-/// The others stay blocked until that one unlocks in turn.
+/// The others stay blocked until the next `pthread_mutex_unlock`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
@@ -66,7 +66,7 @@ fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
 }
 
 /// If a process that is blocked in `pthread_mutex_lock` catches a signal, with or without `SA_RESTART`, the handler runs once and
-/// the process stays blocked. The call returns 0 when the owner unlocks.
+/// the process stays blocked. The call returns 0 after `pthread_mutex_unlock` by the owner.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "signal(7)")]
 fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -85,8 +85,8 @@ fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restar
     Ok(())
 }
 
-/// A process that is blocked in `pthread_mutex_lock` is blocked again after a stop and continue. If the owner unlocks while the
-/// process is stopped, the call returns 0 once the process is continued.
+/// A process that is blocked in `pthread_mutex_lock` is blocked again after `SIGSTOP` and `SIGCONT`. If the owner calls
+/// `pthread_mutex_unlock` while the process is stopped, the call returns 0 after `SIGCONT`.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
@@ -106,7 +106,8 @@ fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
 }
 
 /// If one of three processes blocked in `pthread_mutex_lock` is killed, first, middle or last in the queue,
-/// `pthread_mutex_unlock` lets one of the two others lock the mutex, and the last one follows.
+/// `pthread_mutex_unlock` lets one of the two others lock the mutex. After `pthread_mutex_unlock` by that one, the last one locks
+/// it.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim: usize) -> Outcome {
@@ -128,7 +129,7 @@ fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim:
 }
 
 /// If the only process that is blocked in `pthread_mutex_lock` is killed, the owner keeps the mutex. After `pthread_mutex_unlock`
-/// other processes lock it with 0, and `pthread_mutex_destroy` returns 0.
+/// by the owner, `pthread_mutex_lock` by another process and `pthread_mutex_destroy` return 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn killed_only_waiter_leaves_a_usable_mutex(kind: Kind) -> Outcome {

@@ -188,8 +188,8 @@ fn one_write_wakes_two_blocked_splices() -> Outcome {
     Ok(())
 }
 
-/// Two processes that call `splice` of 1 byte 100 times each between the same two pipes, in opposite directions, get 1 from every
-/// call.
+/// If two processes each call `splice` of 1 byte 100 times between the same two pipes, in opposite directions, every call returns
+/// 1.
 #[conformance::test(man = "splice(2)")]
 fn opposite_splices_do_not_deadlock() -> Outcome {
     const TURNS: usize = 100;

@@ -217,8 +217,8 @@ fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     })
 }
 
-/// One `write` of 40 pages to a pipe returns its full count after `read`, `splice`, and `tee` with `splice` took the bytes in
-/// turn. Each byte is seen once and in order.
+/// A `write` of 40 pages that is blocked on a pipe returns its whole count after `read`, `splice`, and `tee` followed by `splice`
+/// have taken all bytes in turn. Each byte is returned or moved once and in order.
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
 fn blocked_write_is_drained_by_read_splice_and_tee() -> Outcome {
     let bytes = pattern(40 * page_size());

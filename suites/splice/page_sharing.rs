@@ -77,8 +77,8 @@ fn writes_after_tee_stay_in_their_own_pipe(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// After `splice` of a part of a buffer from one pipe to another, bytes written to one of the pipes are returned by `read` from
-/// that pipe and not from the other.
+/// After `splice` of 5 of the 10 bytes of one `write` from one pipe to another, bytes written to one of the pipes are returned by
+/// `read` from that pipe and not from the other.
 #[rstest]
 #[case::write_to_target_first(true)]
 #[case::write_to_source_first(false)]

@@ -27,8 +27,8 @@ fn moves_the_oldest_bytes(#[case] length: usize, #[case] moved: &[u8], #[case] l
     Ok(())
 }
 
-/// After `read` of a part of the bytes of a `write`, `splice` from that pipe into another starts at the first unread byte and
-/// returns the length asked for.
+/// After `read` of 2 of the 5 bytes of a `write`, `splice` of 1 or 3 bytes from that pipe into another starts at the first unread
+/// byte and returns that length.
 #[rstest]
 #[case::ending_inside_the_write(1)]
 #[case::ending_with_the_write(3)]

@@ -136,8 +136,8 @@ fn handler_interrupts_a_call_on_a_full_target(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// After a signal handler with `SA_RESTART`, `splice` that is blocked on an empty source pipe or a full target pipe blocks again,
-/// and returns the length asked for when bytes or free space arrive.
+/// `splice` that is blocked on an empty source pipe or a full target pipe stays blocked after a signal handler with `SA_RESTART`
+/// has run. After a `write` to the source or a `read` of the target, the call returns the length asked for.
 #[rstest]
 #[case::empty_source(false)]
 #[case::full_target(true)]

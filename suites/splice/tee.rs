@@ -25,7 +25,8 @@ fn copies_the_oldest_bytes(#[case] length: usize, #[case] copied: &[u8]) -> Outc
     Ok(())
 }
 
-/// After `read` of a part of the bytes of a `write`, `tee` from that pipe copies from the first unread byte on.
+/// After `read` of 2 of the 6 bytes of a `write`, `tee` of 3 bytes from that pipe into another copies the first 3 unread bytes
+/// and returns 3.
 #[conformance::test(man = "tee(2)")]
 fn starts_at_the_first_unread_byte() -> Outcome {
     let (source, _feed) = holding(b"abcdef")?;

@@ -139,7 +139,7 @@ fn wakes_as_many_readers_as_bytes_arrive(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// An edge-triggered `epoll` watch of the read end of a pipe reports one `EPOLLIN` event for each `splice`, `tee`, `vmsplice` or
+/// With `EPOLLET` on the read end of a pipe, `epoll_wait` reports one `EPOLLIN` event for each `splice`, `tee`, `vmsplice` or
 /// `sendfile` into the pipe, also while earlier bytes are unread.
 #[apply(every_supply)]
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
@@ -158,7 +158,7 @@ fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// An edge-triggered `epoll` watch of the write end of a full pipe reports one `EPOLLOUT` event after `splice` or `vmsplice` of a
+/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports one `EPOLLOUT` event after `splice` or `vmsplice` of a
 /// page out of the pipe.
 #[apply(every_drain)]
 #[conformance::test(man = "epoll(7)", level = customary)]
@@ -175,8 +175,8 @@ fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
     Ok(())
 }
 
-/// `tee` between two pipes causes one edge-triggered `EPOLLIN` event on the read end of the target and no event on the read end
-/// of the source.
+/// With `EPOLLET` on the read ends of two pipes, `epoll_wait` after `tee` from one to the other reports one `EPOLLIN` event for
+/// the target and no event for the source.
 #[conformance::test(man = "tee(2)", level = customary)]
 fn tee_causes_no_event_on_the_source() -> Outcome {
     let (source, _feed) = holding(b"abc")?;

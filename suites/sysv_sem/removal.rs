@@ -23,7 +23,7 @@ fn ipc_rmid_wakes_all_waiters() -> Outcome {
 }
 
 /// After `semctl` with `IPC_RMID`, `semop` and `semctl` on the id fail with `EINVAL` and `semget` with the key fails with
-/// `ENOENT`. A set created again with the key has its own values and another id.
+/// `ENOENT`. These calls on the id also fail after a set was created again with the key.
 #[conformance::test(posix = "semctl", posix = "semop", man = "semctl(2)")]
 fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     let key = unique_key();

@@ -29,7 +29,7 @@ fn attached_processes_keep_sharing_the_memory() -> Outcome {
 }
 
 /// After `shmctl` with `IPC_RMID` on an attached segment, `shmget` with its key fails with `ENOENT`. A segment created again with
-/// the key has another id and memory of its own.
+/// the key has another id, starts with null bytes and shares no memory with the removed one.
 #[conformance::test(posix = "shmctl", posix = "shmget", man = "shmctl(2)")]
 fn ipc_rmid_frees_the_key() -> Outcome {
     let key = unique_key();

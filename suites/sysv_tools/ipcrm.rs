@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use common::sysv::{Kind, run};
 
-/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0, and then calls with that id fail
-/// with `EINVAL` and with that key with `ENOENT`. Another object of the same kind stays.
+/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0 and removes only that object. Then
+/// `shmctl`, `semctl` or `msgctl` with the id fails with `EINVAL`, and `shmget`, `semget` or `msgget` with the key with `ENOENT`.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
 fn removes_the_named_object_only(

@@ -160,7 +160,7 @@ fn getdents_returns_stable_names_once() -> Outcome {
 }
 
 /// `open` with `O_CREAT`, `link`, `unlink`, `rename`, `mkdir` and `rmdir` update `st_mtime` and `st_ctime` of the directory.
-/// `write` to a file in it leaves `st_mtime` as it was.
+/// `write` to a file of the directory leaves `st_mtime` of the directory as it was.
 #[conformance::test(posix = "open", posix = "unlink", posix = "rename")]
 fn changes_of_names_update_mtime() -> Outcome {
     let scratch = Scratch::new()?;
@@ -181,8 +181,8 @@ fn changes_of_names_update_mtime() -> Outcome {
     Ok(())
 }
 
-/// Each name in a tmpfs directory adds the same amount to `st_size` of the directory, which is recorded. After all names are
-/// removed, `st_size` is that of the empty directory.
+/// Each name in a tmpfs directory adds the same amount to the `st_size` that `stat` returns for the directory, and this amount is
+/// recorded. After all names are removed, `st_size` is that of the empty directory.
 #[conformance::test(man = "inode(7)", level = customary)]
 fn st_size_follows_the_number_of_names() -> Outcome {
     let scratch = Scratch::new()?;

@@ -34,7 +34,7 @@ fn require_inode_flags() -> Result<(), Failure> {
 }
 
 /// After `ioctl(FS_IOC_SETFLAGS)` sets an inode flag, `ioctl(FS_IOC_GETFLAGS)` and `statx` return this flag through every
-/// descriptor and in a child. After `ioctl(FS_IOC_SETFLAGS)` with 0 they return no flag.
+/// descriptor and in a child. After `ioctl(FS_IOC_SETFLAGS)` with 0, both calls return no flag.
 #[rstest]
 #[case::immutable(IMMUTABLE)]
 #[case::append_only(APPEND)]
@@ -175,7 +175,7 @@ fn append_only_allows_only_appending() -> Outcome {
 /// `open` with `O_CREAT`, and `mkdir`, in a directory with `FS_NODUMP_FL` or `FS_NOATIME_FL` create a file or directory with the
 /// same flag. In a directory with `FS_APPEND_FL` the new file or directory has no flag.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
-fn new_files_inherit_some_flags() -> Outcome {
+fn new_files_inherit_nodump_and_noatime() -> Outcome {
     require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let path = small.join("directory");
@@ -196,7 +196,7 @@ fn new_files_inherit_some_flags() -> Outcome {
 }
 
 /// In a directory with `FS_APPEND_FL`, `open` with `O_CREAT` returns a descriptor, and `rename` and `unlink` fail with `EPERM`.
-/// In a directory with `FS_IMMUTABLE_FL` all three fail with `EPERM`.
+/// In a directory with `FS_IMMUTABLE_FL`, `open` with `O_CREAT`, `rename` and `unlink` fail with `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn directory_flags_protect_names() -> Outcome {
     require_inode_flags()?;

@@ -9,8 +9,8 @@ use nix::sys::stat::SFlag;
 
 use common::memory_file::{Small, offset};
 
-/// Each file, directory, symbolic link and further hard link takes one of `nr_inodes` inodes. Without a free inode `open` with
-/// `O_CREAT`, `mkdir`, `symlink`, `link`, `mkfifo` and `O_TMPFILE` fail with `ENOSPC`.
+/// Each file, directory, symbolic link and further hard link takes one of `nr_inodes` inodes. Without a free inode, `open` with
+/// `O_CREAT` or `O_TMPFILE`, `mkdir`, `symlink`, `link` and `mkfifo` fail with `ENOSPC`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn each_name_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
@@ -72,8 +72,8 @@ fn failed_symlink_takes_no_inode() -> Outcome {
     Ok(())
 }
 
-/// `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` that fail for another reason (`EEXIST`, `ENAMETOOLONG`, `ENOENT`,
-/// `EPERM`, `ENOTDIR`) leave the number of free inodes as it was.
+/// `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` that fail with `EEXIST`, `ENAMETOOLONG`, `ENOENT`, `EPERM` or
+/// `ENOTDIR` leave the number of free inodes as it was.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn failed_calls_take_no_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
@@ -92,8 +92,8 @@ fn failed_calls_take_no_inode() -> Outcome {
     Ok(())
 }
 
-/// `renameat2` with `RENAME_WHITEOUT` takes one inode for the character device 0/0 under the old name. Without a free inode it
-/// fails with `ENOSPC`, and both names stay as they were.
+/// `renameat2` with `RENAME_WHITEOUT` takes one inode for the character device 0/0 under the old name. Without a free inode,
+/// `renameat2` fails with `ENOSPC`, and both names stay as they were.
 #[conformance::test(man = "rename(2)", needs(CAP_SYS_ADMIN, CAP_MKNOD))]
 fn rename_whiteout_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=3")?;

@@ -9,7 +9,7 @@ use rstest::rstest;
 use common::memory_file::{FILLING, Small, content, offset};
 
 /// `mount` with `MS_REMOUNT` and a `size` below the pages in use of a tmpfs fails with `EINVAL`. With a `size` of the pages in
-/// use or more it returns 0, and `statfs` shows the new size.
+/// use or more, `mount` returns 0 and `statvfs` shows the new size.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_size_is_bounded_by_use() -> Outcome {
     let page = page_size();
@@ -26,7 +26,7 @@ fn remount_size_is_bounded_by_use() -> Outcome {
 }
 
 /// `mount` with `MS_REMOUNT` and `nr_inodes` below the inodes in use of a tmpfs fails with `EINVAL`. With `nr_inodes` of the
-/// inodes in use or more it returns 0, and `statfs` shows the new number of free inodes.
+/// inodes in use or more, `mount` returns 0 and `statvfs` shows the new number of free inodes.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     let small = Small::with("nr_inodes=5")?;
@@ -41,8 +41,8 @@ fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     Ok(())
 }
 
-/// A tmpfs mounted with `size` in bytes, with suffix `k` or `m`, or with `nr_blocks`, has this size rounded up to whole pages.
-/// `statvfs` returns the page size as block size, and 255 as `f_namemax`.
+/// `statvfs` on a tmpfs mounted with `size` in bytes, with suffix `k` or `m`, or with `nr_blocks`, returns this size rounded up
+/// to whole pages. `statvfs` returns the page size as block size, and 255 as `f_namemax`.
 #[rstest]
 #[case::one_byte("size=1", 1)]
 #[case::of_65537_bytes("size=65537", 65536 / page_size() as u64 + 1)]
@@ -60,8 +60,8 @@ fn size_is_rounded_up_to_pages(#[case] options: &str, #[case] pages: u64) -> Out
     Ok(())
 }
 
-/// A tmpfs mounted with `size=0,nr_inodes=0` has no limit: `statfs` returns 0 for blocks and inodes, and `write` of three pages
-/// returns the full count. `mount` with `MS_REMOUNT` and a limit fails with `EINVAL`.
+/// On a tmpfs mounted with `size=0,nr_inodes=0`, `statvfs` returns 0 for blocks and inodes, and `write` of three pages returns
+/// the full count. `mount` with `MS_REMOUNT` and a `size` or `nr_inodes` other than 0 fails with `EINVAL`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn size_zero_is_unlimited() -> Outcome {
     let small = Small::with("size=0,nr_inodes=0")?;
@@ -105,8 +105,8 @@ fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     Ok(())
 }
 
-/// `mount` with `MS_REMOUNT` and one option of a tmpfs leaves the other options as they were. If one option of the call is
-/// invalid, `mount` fails with `EINVAL` and all options stay as they were.
+/// After `mount` with `MS_REMOUNT` and one of `size` and `nr_inodes`, `statvfs` shows the former value of the other option.
+/// `mount` with an invalid `size` and a valid `nr_inodes` fails with `EINVAL` and leaves both values as they were.
 #[conformance::test(man = "tmpfs(5)", man = "mount(2)", needs(CAP_SYS_ADMIN))]
 fn remount_keeps_other_options() -> Outcome {
     let page = page_size();
@@ -139,7 +139,7 @@ fn mountinfo_shows_the_options() -> Outcome {
     Ok(())
 }
 
-/// `statfs` on a tmpfs mounted without `size` returns as many blocks as on one with `size=50%`, and half as many as on one with
+/// `statvfs` on a tmpfs mounted without `size` returns as many blocks as on one with `size=50%`, and half as many as on one with
 /// `size=100%`, each within one page.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn default_size_is_half_of_the_memory() -> Outcome {

@@ -155,7 +155,7 @@ fn concurrent_first_stores_take_one_page() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, `statfs` counts as used only
+/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, `statvfs` counts as used only
 /// the pages and the inode of a file that still has its name. After `unlink` of this name, all pages and inodes are free.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), deadline = 30)]
 fn killed_process_loses_no_page() -> Outcome {

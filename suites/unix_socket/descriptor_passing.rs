@@ -9,8 +9,8 @@ use rstest::rstest;
 
 use super::fixture::Kind;
 
-/// A file descriptor received with `SCM_RIGHTS` shares the file offset and the status flags with the sender's. `read` starts at
-/// the offset that the sender has set, and the sender sees the new offset and `O_APPEND`.
+/// `read` on a file descriptor received with `SCM_RIGHTS` starts at the offset that the sender has set with `lseek`. The sender's
+/// descriptor then has the advanced offset, and `O_APPEND` after the receiver set that flag.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
