@@ -25,7 +25,7 @@
 //!
 //! The suites are other crates (`suites/`), and so is the attribute (`macros/`). Suites use layer 5 and what is below it, and of the
 //! [`sandbox`] names, directories and the second user. [`run`], [`report`], [`platform`] and [`cli`] know cases as data only. `unsafe`
-//! lives in [`sys`] and [`process`].
+//! lives in [`sys`] and [`process`], behind types that are sound however they are used; [`sys`] says what that rests on.
 //!
 //! # From attribute to report
 //!
@@ -44,12 +44,14 @@ pub mod history;
 pub mod outcome;
 pub mod platform;
 pub mod prelude;
+#[allow(unsafe_code, reason = "forked children, descriptors by number, and the way across exec")]
 pub mod process;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod splitmix;
+#[allow(unsafe_code, reason = "system calls")]
 pub mod sys;
 
 pub use conformance_macros::test;

@@ -1,68 +1,71 @@
 //! Exec: a participant that starts this executable from its beginning, and how its body gets across `execve`.
 //!
-//! A body that captures nothing is nothing but an address, and the same executable has the same code, if at another place. So
-//! the distance of the body's entry function from a fixed one names it; a check value refuses an executable that was rebuilt
-//! meanwhile.
+//! A body that captures nothing has no bytes to be sent, and every process of the same executable has its entry function at the same
+//! place of a table (see [`super::entries`]). What is sent, in a variable of the environment, is that place and the argument.
 
 use std::ffi::CString;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::{Deserialize, Serialize};
 
-use super::descriptors::{Descriptors, take};
+use super::descriptors::{Descriptors, take_all};
+use super::entries::{Index, entry_at, index_of};
 use super::link::Link;
 use super::value::Value;
 use super::{clean_state, context, panics};
-use crate::sys::Errno;
+use crate::sys::{Errno, errno};
 
 /// Name of the environment variable that makes `main` a participant.
 const VARIABLE: &str = "IPC_CONFORMANCE_ENTRY";
 
+/// What the new process is told.
 #[derive(Serialize, Deserialize)]
-struct Call {
-    check: String,
-    distance: isize,
+pub(super) struct Call {
+    entry: Index,
     name: String,
-    link: [i32; 2],
-    handed: Vec<i32>,
+    link: [RawFd; 2],
+    handed: Vec<RawFd>,
     argument: Vec<u8>,
     parameters: context::Parameters,
+    executable: Option<PathBuf>,
 }
 
-type Entry = fn(&Call) -> !;
+/// Where this executable was when it was started: by then `/proc` may be gone, or show another process's.
+static EXECUTABLE: OnceLock<Option<PathBuf>> = OnceLock::new();
 
-fn anchor() {}
-
-fn check() -> String {
-    format!("{} {:x}", env!("CARGO_PKG_VERSION"), distance(run_if_asked as *const ()))
-}
-
-fn distance(of: *const ()) -> isize {
-    (of as isize).wrapping_sub(anchor as *const () as isize)
-}
-
-/// The entry function of one body: monomorphised, so that its address stands for the body.
-fn enter<D: Descriptors, A: Value, T: Value, F: Fn(D, A, &Link) -> T + Copy + 'static>(call: &Call) -> ! {
+/// The entry function of one body.
+pub(super) fn enter<D: Descriptors, A: Value, T: Value, F: Fn(D, A, &Link) -> T + Copy + 'static>(call: &Call) -> ! {
     const { assert!(size_of::<F>() == 0, "a body that is run after exec captures nothing") };
-    // SAFETY: a type without bytes is read from any aligned address, and has a value: the caller of `restart` held it.
+    // SAFETY: a type without bytes is read from any aligned address. There is a value of it, as the caller of `restart` had one, which
+    // may be copied: this is the copy, that has none of its bytes to be sent.
     let body: F = unsafe { std::ptr::NonNull::<F>::dangling().as_ptr().read() };
-    // SAFETY: the parent cleared close-on-exec on exactly these before `exec`; nothing here has used them yet.
-    let mut handed = call.handed.iter().map(|&number| unsafe { take(number) });
+    let Some((link, mut handed)) = arrive(call) else { refuse() };
     let descriptors = D::adopt(&mut handed);
-    let argument: A = postcard::from_bytes(&call.argument).expect("the argument was encoded by the same executable");
-    // SAFETY: as for the descriptors above.
-    let [to_case, from_case]: [OwnedFd; 2] = unsafe { [take(call.link[0]), take(call.link[1])] };
-    Link::new(&call.name, to_case, from_case).run(|link| body(descriptors, argument, link))
+    let Ok(argument) = postcard::from_bytes::<A>(&call.argument) else { refuse() };
+    link.run(|link| body(descriptors, argument, link))
+}
+
+/// Takes over what came along: the link, and the descriptors that were handed on.
+fn arrive(call: &Call) -> Option<(Link, impl Iterator<Item = OwnedFd>)> {
+    let numbers: Vec<RawFd> = call.link.iter().chain(&call.handed).copied().collect();
+    // SAFETY: the first that this process does is to take over what it was started with, once: nobody owns these yet.
+    let mut taken = unsafe { take_all(&numbers) }?.into_iter();
+    let link = Link::new(&call.name, taken.next()?, taken.next()?);
+    Some((link, taken))
 }
 
 /// Replaces the calling process by this executable, to run `body`; returns only if that fails.
-pub(super) fn restart<D: Descriptors, A: Value, T: Value, F>(link: &Link, handed: &[i32], argument: &A, _body: F) -> Errno
+pub(super) fn restart<D: Descriptors, A: Value, T: Value, F>(link: &Link, handed: &[RawFd], argument: &A, _body: F) -> Errno
 where
     F: Fn(D, A, &Link) -> T + Copy + 'static,
 {
-    let entry: Entry = enter::<D, A, T, F>;
+    // No assembly for this processor, and so no table.
+    let Some(entry) = index_of::<D, A, T, F>() else { return errno::ENOSYS };
+    let Ok(argument) = postcard::to_stdvec(argument) else { return errno::EINVAL };
     for &number in link.numbers().iter().chain(handed) {
         // SAFETY: the numbers are open in this process, whose owners are never used again.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
@@ -70,33 +73,30 @@ where
             return errno.into();
         }
     }
-    let call = Call {
-        check: check(),
-        distance: distance(entry as *const ()),
+    execute(&Call {
+        entry,
         name: link.name().to_owned(),
         link: link.numbers(),
         handed: handed.to_vec(),
-        argument: match postcard::to_stdvec(argument) {
-            Ok(bytes) => bytes,
-            Err(_) => return crate::sys::errno::EINVAL,
-        },
+        argument,
         parameters: context::parameters(),
-    };
-    execute(&call).unwrap_or_else(|errno| errno)
+        executable: executable(),
+    })
+    .unwrap_or_else(|errno| errno)
 }
 
 fn execute(call: &Call) -> Result<Errno, Errno> {
-    let invalid = |_| crate::sys::errno::EINVAL;
-    let call = serde_json::to_string(call).map_err(|_| crate::sys::errno::EINVAL)?;
-    let mut environment = vec![CString::new(format!("{VARIABLE}={call}")).map_err(invalid)?];
+    let invalid = |_| errno::EINVAL;
+    let text = serde_json::to_string(call).map_err(|_| errno::EINVAL)?;
+    let mut environment = vec![CString::new(format!("{VARIABLE}={text}")).map_err(invalid)?];
     for (key, value) in std::env::vars_os().filter(|(key, _)| key != VARIABLE) {
         let pair = [key.into_vec(), b"=".to_vec(), value.into_vec()].concat();
         environment.push(CString::new(pair).map_err(invalid)?);
     }
     let arguments = [c"ipc-conformance participant"];
-    let path = std::env::current_exe().ok().and_then(|path| CString::new(path.into_os_string().into_vec()).ok());
-    // The link in /proc leads to the running file even where another mount hides its path.
-    let mut errno = crate::sys::errno::ENOENT;
+    let path = call.executable.clone().and_then(|path| CString::new(path.into_os_string().into_vec()).ok());
+    // The link in /proc leads to the running file even where another mount hides its path, or another file has taken it.
+    let mut errno = errno::ENOENT;
     for candidate in [Some(c"/proc/self/exe".to_owned()), path].into_iter().flatten() {
         errno = match nix::unistd::execve(&candidate, &arguments, &environment) {
             Err(errno) => errno.into(),
@@ -105,23 +105,47 @@ fn execute(call: &Call) -> Result<Errno, Errno> {
     Ok(errno)
 }
 
+/// Where this executable is: as it was found at the start, or else as the system says now.
+fn executable() -> Option<PathBuf> {
+    EXECUTABLE.get().cloned().flatten().or_else(|| std::env::current_exe().ok())
+}
+
+/// The path by which this process was started, where the system tells it without `/proc`.
+fn started_as() -> Option<PathBuf> {
+    #[cfg(linux)]
+    {
+        // SAFETY: the call has no preconditions.
+        let path = std::ptr::with_exposed_provenance::<libc::c_char>(unsafe { libc::getauxval(libc::AT_EXECFN) } as usize);
+        if path.is_null() {
+            return None;
+        }
+        // SAFETY: not null, it is the address of a string that the kernel has put there for as long as the process lives.
+        let path = unsafe { std::ffi::CStr::from_ptr(path) }.to_bytes().to_vec();
+        // A relative path is one from here.
+        std::path::absolute(std::ffi::OsString::from_vec(path)).ok().filter(|path| !path.starts_with("/proc"))
+    }
+    #[cfg(not(linux))]
+    None
+}
+
 /// Runs as a participant, and never returns, if a case has started this process for that. The first thing that `main` does.
 pub fn run_if_asked() {
-    let Some(call) = std::env::var_os(VARIABLE) else { return };
+    let Some(call) = std::env::var_os(VARIABLE) else {
+        EXECUTABLE.get_or_init(|| std::env::current_exe().ok().or_else(started_as));
+        return;
+    };
     let call: Option<Call> = call.to_str().and_then(|text| serde_json::from_str(text).ok());
-    match call {
-        Some(call) if call.check == check() => {
-            clean_state::default_signals();
-            panics::remember();
-            context::enter_participant(call.parameters);
-            let address = (anchor as *const () as isize).wrapping_add(call.distance);
-            // SAFETY: the check value says that this is the executable which computed the distance, from an `Entry`.
-            let entry = unsafe { std::mem::transmute::<isize, Entry>(address) };
-            entry(&call)
-        }
-        _ => {
-            eprintln!("error: {VARIABLE} is set, but not by this executable; unset it, or do not rebuild during a run");
-            std::process::exit(2);
-        }
-    }
+    let Some((call, entry)) = call.and_then(|call| Some((entry_at(&call.entry)?, call))).map(|(entry, call)| (call, entry)) else {
+        refuse()
+    };
+    EXECUTABLE.get_or_init(|| call.executable.clone());
+    clean_state::default_signals();
+    panics::remember();
+    context::enter_participant(call.parameters);
+    entry(&call)
+}
+
+fn refuse() -> ! {
+    eprintln!("error: {VARIABLE} is set, but not by this executable; unset it, or do not rebuild during a run");
+    std::process::exit(2);
 }

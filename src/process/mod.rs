@@ -4,7 +4,7 @@
 //!
 //! - `participant.rs`, `child.rs`, `child/state.rs`: a process that a case forks; `link.rs`: the same seen from inside
 //! - `together.rs`: several participants that begin at the same time
-//! - `exec.rs`: a participant that starts this executable from its beginning; `value.rs`: what a participant hands back
+//! - `exec.rs`, `entries.rs`: a participant that starts this executable from its beginning; `value.rs`: what a participant hands back
 //! - `blocked/`: whether a process is blocked; `pause.rs`: the time between two looks; `aftermath.rs`: what is gone soon after an end
 //! - `context.rs`, `clean_state.rs`, `descriptors.rs`: the case's own process
 //! - `channel.rs`, `wake.rs`, `lifetime.rs`, `panics.rs`: what the harness's processes have in common
@@ -28,6 +28,7 @@ pub(crate) mod panics;
 pub(crate) mod snapshot;
 pub(crate) mod wake;
 
+mod entries;
 mod lifetime;
 
 pub use child::state::Settled;

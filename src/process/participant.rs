@@ -35,7 +35,7 @@ impl<T> Deref for Participant<T> {
 
 impl<T: Value> Participant<T> {
     /// Forks a process that runs `body` with `descriptors`, which are moved to it: the parent's copies are closed, and the child
-    /// closes everything else but 0, 1, 2 and its link.
+    /// closes everything else but 0, 1, 2 and its link. What the body captures of other descriptors is closed with the rest.
     ///
     /// # Errors
     /// What `fork`, `pipe` or `fcntl` answer.
@@ -45,7 +45,8 @@ impl<T: Value> Participant<T> {
             let Some((descriptors, body)) = handed.take() else { unreachable!("each process takes them once") };
             let mut keep = link.numbers().to_vec();
             descriptors.numbers(&mut keep);
-            close_all_but(&keep);
+            // SAFETY: the child runs the body and ends; what it owns are the descriptors that are kept.
+            unsafe { close_all_but(&keep) };
             link.run(|link| body(descriptors, link))
         })
     }
@@ -66,7 +67,8 @@ impl<T: Value> Participant<T> {
     /// `argument` and `descriptors`. The body captures nothing: no memory of the case is left to capture.
     ///
     /// # Errors
-    /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined.
+    /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined: so does `ENOSYS`, on a
+    /// processor for which there is no table of bodies (see [`super::entry`]).
     pub fn exec<D: Descriptors, A: Value, F>(name: &str, descriptors: D, argument: &A, body: F) -> Result<Self, Errno>
     where
         F: Fn(D, A, &Link) -> T + Copy + 'static,
@@ -93,7 +95,8 @@ impl<T: Value> Participant<T> {
             let mut handed = Vec::new();
             descriptors.numbers(&mut handed);
             if alone {
-                close_all_but(&[link.numbers().to_vec(), handed.clone()].concat());
+                // SAFETY: the child runs another program or ends.
+                unsafe { close_all_but(&[link.numbers().to_vec(), handed.clone()].concat()) };
             }
             let errno = exec::restart(link, &handed, argument, body);
             panic!("cannot start this executable afresh: {errno:?} ({errno})");

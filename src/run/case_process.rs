@@ -143,32 +143,39 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
 fn become_case(setup: &Setup<'_>, to_worker: OwnedFd, output: Option<OwnedFd>) -> ! {
     let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
     panics::remember();
-    let prepared = prepare(setup, &to_worker, output);
-    context::enter(to_worker, setup.parameters);
-    let outcome = match prepared {
-        Err(errno) => {
-            let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
-            Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
-        }
-        Ok(()) => panics::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
-            let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
-            failure.finding.location = place;
-            Err(failure)
-        }),
-    };
-    flush();
-    context::send(&CaseMessage::End(outcome));
-    exit_now(0)
+    let redirected = redirect(output);
+    clean_state::run_from(to_worker, |to_worker, cleaned| {
+        let prepared = redirected.and(cleaned).and_then(|()| enter_directory(setup));
+        context::enter(to_worker, setup.parameters);
+        let outcome = match prepared {
+            Err(errno) => {
+                let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
+                Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
+            }
+            Ok(()) => panics::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
+                let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
+                failure.finding.location = place;
+                Err(failure)
+            }),
+        };
+        flush();
+        context::send(&CaseMessage::End(outcome));
+        exit_now(0)
+    })
 }
 
-fn prepare(setup: &Setup<'_>, to_worker: &OwnedFd, output: Option<OwnedFd>) -> Result<(), Errno> {
+/// Nothing to read, and what is written goes to the worker.
+fn redirect(output: Option<OwnedFd>) -> Result<(), Errno> {
     if let Some(output) = output {
         let null = std::fs::File::open("/dev/null")?;
         nix::unistd::dup2_stdin(&null)?;
         nix::unistd::dup2_stdout(&output)?;
         nix::unistd::dup2_stderr(&output)?;
     }
-    clean_state::establish(&[to_worker])?;
+    Ok(())
+}
+
+fn enter_directory(setup: &Setup<'_>) -> Result<(), Errno> {
     nix::unistd::chdir(setup.directory)?;
     if setup.own_temporary {
         set_variable("TMPDIR", setup.directory)?;

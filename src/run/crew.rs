@@ -1,6 +1,6 @@
 //! The workers as the runner sees them: where they are given commands, and where they report.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -58,10 +58,4 @@ pub(crate) fn end(workers: Vec<Worker>) {
             pause.sleep();
         }
     }
-}
-
-/// Closes, in a new worker, the copies of the other workers' pipes.
-pub(crate) fn close_copies(others: &[Worker]) {
-    let numbers = others.iter().flat_map(|worker| [worker.commands.as_raw_fd(), worker.reports.number()]);
-    crate::process::descriptors::close_copies(numbers);
 }

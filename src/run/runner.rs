@@ -176,14 +176,15 @@ impl Run<'_> {
         let isolation = if ambient { &self.ambient } else { &self.isolation };
         let job = Job { options: self.options, time_scale: self.time_scale };
         let mut parts = Some((from_runner, reports, commands));
-        let others = &self.workers;
+        let others = &mut self.workers;
         let kernel = KernelWatch::open();
         let unwatched = kernel.remarks().to_vec();
         let worker = sandbox::fork_worker(isolation, |sandbox| {
             let (from_runner, reports, commands) = parts.take().expect("taken once in each process");
             // The runner's ends: while a copy lives here, this worker would not notice that the runner is gone.
             drop(commands);
-            crew::close_copies(others);
+            // So with its copies of the other workers' pipes.
+            others.clear();
             worker::serve(&job, sandbox, kernel, from_runner, &reports)
         })?;
         // What the child took, the parent still has.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction};
 
 use super::Errno;
 use super::point::around;
@@ -88,7 +88,7 @@ pub fn forget_last_caught() {
 pub fn block(signal: Signal) -> Result<(), Errno> {
     let mut set = SigSet::empty();
     set.add(signal);
-    around(|| sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None))?;
+    around(|| pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None))?;
     Ok(())
 }
 
@@ -99,7 +99,7 @@ pub fn block(signal: Signal) -> Result<(), Errno> {
 pub fn unblock(signal: Signal) -> Result<(), Errno> {
     let mut set = SigSet::empty();
     set.add(signal);
-    around(|| sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None))?;
+    around(|| pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None))?;
     Ok(())
 }
 

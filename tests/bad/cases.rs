@@ -5,6 +5,7 @@
 //!
 //! An example and not a test, so that `cargo test` builds it and does not run it.
 
+#![allow(unsafe_code, reason = "they do what no case should")]
 #![expect(clippy::unnecessary_wraps, reason = "every case returns an outcome")]
 
 mod crash;

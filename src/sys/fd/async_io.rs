@@ -66,7 +66,7 @@ impl IoSignal {
 pub fn block_number(signal: i32) -> Result<(), Errno> {
     let set = set_of(signal)?;
     // SAFETY: `set` is a valid set, which the call only reads; the old one is not asked for.
-    Errno::result(around(|| unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })).map(drop)
+    Errno::from_pthread(around(|| unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) }))
 }
 
 /// Takes one pending signal of that number off the queue (`sigtimedwait` that does not wait); `None` where none is pending.

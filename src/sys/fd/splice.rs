@@ -106,7 +106,7 @@ pub fn vmsplice_out(pipe: impl AsFd, into: &mut [IoSliceMut<'_>], flags: SpliceF
 /// What the system answers.
 ///
 /// # Panics
-/// There is something `before` a transfer out of a pipe.
+/// There is something `before` a transfer out of a pipe, or `flags` has `SPLICE_F_GIFT`.
 pub fn vmsplice_across(
     pipe: impl AsFd,
     before: &[u8],
@@ -114,12 +114,15 @@ pub fn vmsplice_across(
     (good, bad): (usize, usize),
     flags: SpliceFlags,
 ) -> Result<usize, Errno> {
-    let readable = super::descriptor::status_flags(pipe.as_fd())? & nix::fcntl::OFlag::O_ACCMODE == nix::fcntl::OFlag::O_RDONLY;
+    assert!(!flags.contains(SpliceFlags::SPLICE_F_GIFT), "only memory that is never used again can be given away");
+    // The same descriptor for the question and for the call.
+    let pipe = pipe.as_fd();
+    let readable = super::descriptor::status_flags(pipe)? & nix::fcntl::OFlag::O_ACCMODE == nix::fcntl::OFlag::O_RDONLY;
     assert!(before.is_empty() || !readable, "a transfer out of a pipe must not write to what is borrowed immutably");
     let across = libc::iovec { iov_base: memory.address(good), iov_len: good + bad };
     let first = libc::iovec { iov_base: before.as_ptr().cast_mut().cast(), iov_len: before.len() };
     let segments = if before.is_empty() { vec![across] } else { vec![first, across] };
-    let pipe = pipe.as_fd().as_raw_fd();
+    let pipe = pipe.as_raw_fd();
     // SAFETY: the kernel checks every byte that it touches; those it may write belong to `memory`, borrowed mutably, and `before`
     // is only read, for nothing comes out of the pipe where it is not empty.
     let count = around(|| unsafe { libc::vmsplice(pipe, segments.as_ptr(), segments.len(), flags.bits()) });

@@ -66,7 +66,8 @@ impl RobustList {
         if !(-ENTRY..=36).contains(&offset) || (-3..8).contains(&offset) {
             return Err(errno::EINVAL);
         }
-        let memory = Mapping::anonymous(FIRST + entries * STRIDE)?;
+        let length = entries.checked_mul(STRIDE).and_then(|length| length.checked_add(FIRST)).ok_or(errno::ENOMEM)?;
+        let memory = Mapping::anonymous(length)?;
         let list = RobustList { memory: Box::leak(Box::new(memory)), entries, offset };
         list.pointer(0).store(list.address(Link::Head), Ordering::SeqCst);
         list.pointer(1).store(offset.cast_unsigned(), Ordering::SeqCst);

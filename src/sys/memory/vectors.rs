@@ -60,6 +60,9 @@ impl Guarded {
     ///
     /// # Errors
     /// What the system answers.
+    ///
+    /// # Panics
+    /// So many entries do not fit into the usable page.
     pub fn readv_array_across(&mut self, from: impl AsFd, good: usize, bad: usize) -> Result<usize, Errno> {
         self.array_across(libc::readv, from, good, bad)
     }
@@ -68,16 +71,21 @@ impl Guarded {
     ///
     /// # Errors
     /// What the system answers.
+    ///
+    /// # Panics
+    /// So many entries do not fit into the usable page.
     pub fn writev_array_across(&mut self, to: impl AsFd, good: usize, bad: usize) -> Result<usize, Errno> {
         self.array_across(libc::writev, to, good, bad)
     }
 
+    #[track_caller]
     fn array_across(&mut self, call: Vectored, descriptor: impl AsFd, good: usize, bad: usize) -> Result<usize, Errno> {
+        assert!(good <= page_size() / size_of::<libc::iovec>(), "{good} entries do not fit into a page");
         let array = self.address(good * size_of::<libc::iovec>()).cast::<libc::iovec>();
         let count = libc::c_int::try_from(good + bad).map_err(|_| crate::sys::errno::EINVAL)?;
         let entry = libc::iovec { iov_base: self.address(page_size()), iov_len: 1 };
-        // SAFETY: `good` entries, and their one byte at the other end of the page, fit into the usable page of `self`, borrowed
-        // mutably; the page's end is aligned for anything. The kernel checks what lies beyond, and refuses it.
+        // SAFETY: `good` entries fit into the usable page of `self`, borrowed mutably, and so does their one byte at the other end of
+        // it; the page's end is aligned for anything. The kernel checks what lies beyond, and refuses it.
         let moved = unsafe {
             for index in 0..good {
                 array.add(index).write(entry);

@@ -44,6 +44,8 @@ pub struct MessageQueue {
     name: CString,
     /// The process that removes the name; 0: none.
     owner: u32,
+    /// The process that opened it, and closes it: in a child the number may be something else's.
+    opener: u32,
 }
 
 impl MessageQueue {
@@ -61,7 +63,7 @@ impl MessageQueue {
         attributes.mq_msgsize = message_size.try_into().map_err(|_| errno::EINVAL)?;
         // SAFETY: the name ends with a NUL; with O_CREAT the call takes a mode, promoted as C does, and live attributes.
         let descriptor = around(|| opened(unsafe { libc::mq_open(name.as_ptr(), flags, mode, &raw const attributes) }))?;
-        Ok(MessageQueue { descriptor, name, owner: std::process::id() })
+        Ok(MessageQueue { descriptor, name, owner: std::process::id(), opener: std::process::id() })
     }
 
     /// `mq_open` of the same name once more, for sending and receiving: another open description.
@@ -74,7 +76,7 @@ impl MessageQueue {
         let flags = libc::O_RDWR | blocking.flag();
         // SAFETY: the name ends with a NUL; without O_CREAT the call takes no more arguments.
         let descriptor = around(|| opened(unsafe { libc::mq_open(self.name.as_ptr(), flags) }))?;
-        Ok(MessageQueue { descriptor, name: self.name.clone(), owner: 0 })
+        Ok(MessageQueue { descriptor, name: self.name.clone(), owner: 0, opener: std::process::id() })
     }
 
     /// `mq_send`.
@@ -123,9 +125,11 @@ impl MessageQueue {
 
 impl Drop for MessageQueue {
     fn drop(&mut self) {
-        // SAFETY: nobody else owns the descriptor; the name ends with a NUL.
+        // SAFETY: in the process that opened it nobody else owns the descriptor; the name ends with a NUL.
         unsafe {
-            libc::mq_close(self.descriptor);
+            if self.opener == std::process::id() {
+                libc::mq_close(self.descriptor);
+            }
             if self.owner == std::process::id() {
                 // It may have been unlinked already, which is what a case may be about.
                 libc::mq_unlink(self.name.as_ptr());

@@ -38,10 +38,11 @@ mod raw {
 /// # Errors
 /// What the system answers; `ENOTTY` where the file system has no marks.
 pub fn flags(of: impl AsFd) -> Result<u32, Errno> {
-    let mut flags = 0;
-    // SAFETY: `flags` is the number that the request writes.
-    around(|| unsafe { raw::flags(of.as_fd().as_raw_fd(), &raw mut flags) })?;
-    Ok(flags)
+    // Twice as much room as is needed: a file system that takes the number of the request at its word writes a `long`.
+    let mut flags = [0; 2];
+    // SAFETY: `flags` is what the request writes, or the beginning of it.
+    around(|| unsafe { raw::flags(of.as_fd().as_raw_fd(), flags.as_mut_ptr()) })?;
+    Ok(flags[0])
 }
 
 /// `ioctl(FS_IOC_SETFLAGS)`: these marks and no others.
@@ -49,8 +50,9 @@ pub fn flags(of: impl AsFd) -> Result<u32, Errno> {
 /// # Errors
 /// What the system answers.
 pub fn set_flags(of: impl AsFd, flags: u32) -> Result<(), Errno> {
-    // SAFETY: `flags` is the number that the request reads.
-    around(|| unsafe { raw::set_flags(of.as_fd().as_raw_fd(), &raw const flags) })?;
+    let flags = [flags, 0];
+    // SAFETY: `flags` is what the request reads, with room as above.
+    around(|| unsafe { raw::set_flags(of.as_fd().as_raw_fd(), flags.as_ptr()) })?;
     Ok(())
 }
 

@@ -111,7 +111,7 @@ impl SharedCondition {
         around(|| Errno::from_pthread(unsafe { libc::pthread_cond_broadcast(self.room.raw()) }))
     }
 
-    /// `pthread_cond_destroy`: gives the mapping back. Only where nobody waits.
+    /// `pthread_cond_destroy`: gives the mapping back. glibc waits for those who wait.
     ///
     /// # Errors
     /// What the system answers.

@@ -1,14 +1,15 @@
 //! Process-shared `pthread` mutexes, in a mapping.
 
-use std::sync::atomic::AtomicU32;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use super::attributes::{self as attributes, MutexAttributes};
 use super::room::Room;
-use crate::sys::Errno;
 use crate::sys::memory::mapping::Mapping;
 use crate::sys::point::around;
 #[cfg(has_timed_locks)]
 use crate::sys::time::Time;
+use crate::sys::{Errno, errno};
 
 /// The first word of a mapping that holds an initialised mutex.
 const MARK: u32 = 0x6d75_7478;
@@ -37,14 +38,29 @@ unsafe extern "C" {
 /// A process-shared mutex in a mapping, and words of memory behind it for it to protect.
 #[derive(Debug)]
 pub struct SharedMutex {
-    room: Room<libc::pthread_mutex_t>,
+    /// Not dropped while this process holds the mutex: a C library keeps a list of those that a thread holds, in their own memory.
+    room: ManuallyDrop<Room<libc::pthread_mutex_t>>,
+    /// How often it has been locked through this value and not unlocked.
+    held: AtomicU32,
 }
 
-// SAFETY: the calls of a mutex are made to be called by several threads; the words are atomics; nothing else of the mapping can be
-// reached through a shared reference, but for the word that says what is in it, an atomic too.
+// SAFETY: the calls of a mutex are made to be called by several threads; the words and the count are atomics; nothing else of the
+// mapping can be reached through a shared reference, but for the word that says what is in it, an atomic too.
 unsafe impl Sync for SharedMutex {}
 
 impl SharedMutex {
+    fn of(room: Room<libc::pthread_mutex_t>) -> Self {
+        SharedMutex { room: ManuallyDrop::new(room), held: AtomicU32::new(0) }
+    }
+
+    /// Takes note of a call that has locked the mutex, if it has.
+    fn locked(&self, answer: Result<(), Errno>) -> Result<(), Errno> {
+        if matches!(answer, Ok(()) | Err(errno::EOWNERDEAD)) {
+            self.held.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
     /// `pthread_mutex_init` at the beginning of a mapping, with `PTHREAD_PROCESS_SHARED`.
     ///
     /// # Errors
@@ -74,7 +90,7 @@ impl SharedMutex {
             // SAFETY: room for a mutex, in which none is yet; the attributes are initialised.
             Errno::from_pthread(around(|| unsafe { libc::pthread_mutex_init(mutex, attributes.raw()) }))
         })?;
-        Ok(SharedMutex { room })
+        Ok(Self::of(room))
     }
 
     /// The mutex that another process has made in the object that is mapped.
@@ -82,7 +98,7 @@ impl SharedMutex {
     /// # Errors
     /// `EINVAL` where there is none.
     pub fn attach(mapping: Mapping) -> Result<Self, Errno> {
-        Ok(SharedMutex { room: Room::enter(mapping, MARK)? })
+        Room::enter(mapping, MARK).map(Self::of)
     }
 
     /// `pthread_mutex_lock`.
@@ -91,7 +107,7 @@ impl SharedMutex {
     /// What the system answers; after `EOWNERDEAD` the caller holds the mutex.
     pub fn lock(&self) -> Result<(), Errno> {
         // SAFETY: the mutex is initialised, as every room is, and lives as long as the mapping. So in the calls below.
-        around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_lock(self.raw()) }))
+        self.locked(around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_lock(self.raw()) })))
     }
 
     /// `pthread_mutex_trylock`.
@@ -100,7 +116,7 @@ impl SharedMutex {
     /// What the system answers; after `EOWNERDEAD` the caller holds the mutex.
     pub fn try_lock(&self) -> Result<(), Errno> {
         // SAFETY: as for `lock`.
-        around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_trylock(self.raw()) }))
+        self.locked(around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_trylock(self.raw()) })))
     }
 
     /// `pthread_mutex_timedlock`, on the real-time clock.
@@ -111,7 +127,7 @@ impl SharedMutex {
     pub fn timed_lock(&self, until: Time) -> Result<(), Errno> {
         let until = until.raw();
         // SAFETY: as for `lock`; the time is only read.
-        around(|| Errno::from_pthread(unsafe { pthread_mutex_timedlock(self.raw(), &raw const until) }))
+        self.locked(around(|| Errno::from_pthread(unsafe { pthread_mutex_timedlock(self.raw(), &raw const until) })))
     }
 
     /// `pthread_mutex_clocklock`, on the clock with that number.
@@ -122,16 +138,20 @@ impl SharedMutex {
     pub fn clock_lock(&self, clock: libc::clockid_t, until: Time) -> Result<(), Errno> {
         let until = until.raw();
         // SAFETY: as for `timed_lock`; a clock that does not exist is an error code.
-        around(|| Errno::from_pthread(unsafe { pthread_mutex_clocklock(self.raw(), clock, &raw const until) }))
+        self.locked(around(|| Errno::from_pthread(unsafe { pthread_mutex_clocklock(self.raw(), clock, &raw const until) })))
     }
 
-    /// `pthread_mutex_unlock`. Only for its owner, or where the kind of the mutex makes another's attempt an error.
+    /// `pthread_mutex_unlock`. POSIX promises nothing to one that does not own the mutex, unless the kind of the mutex makes that an
+    /// error: glibc and musl then let go of what another holds.
     ///
     /// # Errors
     /// What the system answers.
     pub fn unlock(&self) -> Result<(), Errno> {
         // SAFETY: as for `lock`. What it protects are atomics, so that an unlock too many is no data race.
-        around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_unlock(self.raw()) }))
+        around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_unlock(self.raw()) }))?;
+        // It may have been locked through another value.
+        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| held.checked_sub(1));
+        Ok(())
     }
 
     /// `pthread_mutex_consistent`.
@@ -172,20 +192,32 @@ impl SharedMutex {
     ///
     /// # Errors
     /// What the system answers.
+    ///
+    /// # Panics
+    /// It was destroyed although this process holds it.
     pub fn destroy(self) -> Result<Mapping, Errno> {
-        self.try_destroy()?;
-        Ok(self.room.vacate())
+        self.try_destroy().map_err(|(_, errno)| errno)
     }
 
-    /// `pthread_mutex_destroy` of a mutex that is in use, which is to be refused. Nothing but [`SharedMutex::destroy`] may follow
-    /// where it is not.
+    /// `pthread_mutex_destroy` of a mutex that may be in use: gives the mapping back, or the mutex.
     ///
     /// # Errors
-    /// What the system answers.
-    pub fn try_destroy(&self) -> Result<(), Errno> {
+    /// What the system answers, and the mutex as it was.
+    ///
+    /// # Panics
+    /// It was destroyed although this process holds it.
+    pub fn try_destroy(mut self) -> Result<Mapping, (Self, Errno)> {
         // SAFETY: as for `lock`. The memory stays, and what the C libraries leave in it is at worst an invalid mutex, which their
         // calls answer with an error.
-        Errno::from_pthread(around(|| unsafe { libc::pthread_mutex_destroy(self.raw()) }))
+        if let Err(errno) = Errno::from_pthread(around(|| unsafe { libc::pthread_mutex_destroy(self.raw()) })) {
+            return Err((self, errno));
+        }
+        // Its memory cannot be given back then: the C library may have it in a list of what a thread holds.
+        assert_eq!(self.held.load(Ordering::Relaxed), 0, "a mutex was destroyed although this process holds it");
+        // SAFETY: taken once, as `self` is forgotten.
+        let room = unsafe { ManuallyDrop::take(&mut self.room) };
+        std::mem::forget(self);
+        Ok(room.vacate())
     }
 
     /// A word that the mutex protects.
@@ -195,5 +227,73 @@ impl SharedMutex {
 
     pub(super) fn raw(&self) -> *mut libc::pthread_mutex_t {
         self.room.raw()
+    }
+}
+
+impl Drop for SharedMutex {
+    fn drop(&mut self) {
+        if *self.held.get_mut() == 0 {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.room) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory::page_size;
+
+    fn mutex() -> SharedMutex {
+        SharedMutex::create(Mapping::anonymous(page_size()).unwrap()).unwrap()
+    }
+
+    /// Whether something is mapped there.
+    fn is_mapped(address: *mut libc::pthread_mutex_t) -> bool {
+        let page = address.addr() - address.addr() % page_size();
+        // SAFETY: the call changes nothing of an anonymous mapping, and takes any address.
+        unsafe { libc::msync(std::ptr::with_exposed_provenance_mut(page), page_size(), libc::MS_ASYNC) == 0 }
+    }
+
+    #[test]
+    fn the_memory_of_a_mutex_that_is_held_stays() {
+        let held = mutex();
+        let address = held.raw();
+        held.lock().unwrap();
+        drop(held);
+        assert!(is_mapped(address));
+    }
+
+    #[test]
+    #[cfg(all(linux, target_env = "gnu"))]
+    fn a_mutex_in_use_is_given_back() {
+        let held = mutex();
+        held.lock().unwrap();
+        let (held, errno) = held.try_destroy().unwrap_err();
+        assert_eq!((errno, held.unlock()), (errno::EBUSY, Ok(())));
+        assert!(held.try_destroy().is_ok());
+    }
+
+    #[test]
+    fn no_word_is_part_of_the_mutex() {
+        let mutex = mutex();
+        let object = mutex.raw().addr()..mutex.raw().addr() + size_of::<libc::pthread_mutex_t>();
+        assert!(!object.contains(&std::ptr::from_ref(mutex.word(0)).addr()));
+        for index in [usize::MAX, usize::MAX - 100, usize::MAX / 4 - 111] {
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| _ = mutex.word(index))).is_err());
+        }
+    }
+
+    #[test]
+    #[cfg(linux)]
+    fn is_made_once_in_the_same_memory() {
+        let memory = crate::sys::memory::memfd::memfd_create(b"mutex", nix::sys::memfd::MFdFlags::empty()).unwrap();
+        crate::sys::fd::size::ftruncate(&memory, 4096).unwrap();
+        let map = || Mapping::new(&memory, page_size(), crate::sys::memory::mapping::Access::ReadWrite).unwrap();
+        let first = SharedMutex::create(map()).unwrap();
+        assert_eq!(SharedMutex::create(map()).map(drop), Err(errno::EEXIST));
+        assert!(SharedMutex::attach(map()).is_ok());
+        drop(first.destroy().unwrap());
+        assert_eq!(SharedMutex::attach(map()).map(drop), Err(errno::EINVAL));
     }
 }

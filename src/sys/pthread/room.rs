@@ -9,6 +9,8 @@ use crate::sys::{Errno, errno};
 /// Where in its mapping an object is, and where the words are.
 const OBJECT: usize = 64;
 const WORDS: usize = 512;
+/// What the first word is while an object is initialised.
+const BEING_FILLED: u32 = u32::MAX;
 
 /// A mapping whose first word says whether an object of that type is initialised in it.
 #[derive(Debug)]
@@ -26,13 +28,14 @@ impl<T> Room<T> {
     /// What `initialise` answers; `EEXIST` where the mapping holds an object already.
     pub(super) fn fill(mapping: Mapping, mark: u32, initialise: impl FnOnce(*mut T) -> Result<(), Errno>) -> Result<Self, Errno> {
         let () = Self::FITS;
-        if mapping.word(0).load(Ordering::Acquire) != 0 {
+        // One of several that try at the same time: an object is initialised once.
+        if mapping.word(0).compare_exchange(0, BEING_FILLED, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return Err(errno::EEXIST);
         }
         let room = Room { mapping, object: PhantomData };
-        initialise(room.raw())?;
-        room.mapping.word(0).store(mark, Ordering::Release);
-        Ok(room)
+        let filled = initialise(room.raw());
+        room.mapping.word(0).store(if filled.is_ok() { mark } else { 0 }, Ordering::Release);
+        filled.map(|()| room)
     }
 
     /// The room that another process, or this one, has filled.
@@ -57,6 +60,6 @@ impl<T> Room<T> {
 
     /// A word behind the object.
     pub(super) fn word(&self, index: usize) -> &AtomicU32 {
-        self.mapping.word(WORDS / size_of::<AtomicU32>() + index)
+        self.mapping.word(index.saturating_add(WORDS / size_of::<AtomicU32>()))
     }
 }

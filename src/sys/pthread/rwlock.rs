@@ -137,7 +137,7 @@ impl SharedLock {
         around(|| Errno::from_pthread(unsafe { call(self.room.raw(), clock, &raw const until) }))
     }
 
-    /// `pthread_rwlock_unlock`. Only for a process that holds it.
+    /// `pthread_rwlock_unlock`. POSIX promises nothing to one that does not hold it: glibc and musl then miscount.
     ///
     /// # Errors
     /// What the system answers.
@@ -146,7 +146,8 @@ impl SharedLock {
         around(|| Errno::from_pthread(unsafe { libc::pthread_rwlock_unlock(self.room.raw()) }))
     }
 
-    /// `pthread_rwlock_destroy`: gives the mapping back. Only where nobody holds it.
+    /// `pthread_rwlock_destroy`: gives the mapping back. POSIX promises nothing where it is held: the memory
+    /// of others who have it stays theirs.
     ///
     /// # Errors
     /// What the system answers.

@@ -56,7 +56,7 @@ impl SharedSpinLock {
         around(|| Errno::from_pthread(unsafe { libc::pthread_spin_trylock(self.room.raw()) }))
     }
 
-    /// `pthread_spin_unlock`. Only for its owner.
+    /// `pthread_spin_unlock`. POSIX promises nothing to one that does not own it: glibc and musl let go of it all the same.
     ///
     /// # Errors
     /// What the system answers.
@@ -65,7 +65,8 @@ impl SharedSpinLock {
         around(|| Errno::from_pthread(unsafe { libc::pthread_spin_unlock(self.room.raw()) }))
     }
 
-    /// `pthread_spin_destroy`: gives the mapping back. Only where nobody holds it.
+    /// `pthread_spin_destroy`: gives the mapping back. POSIX promises nothing where it is held: the memory
+    /// of others who have it stays theirs.
     ///
     /// # Errors
     /// What the system answers.

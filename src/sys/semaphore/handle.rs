@@ -3,9 +3,11 @@
 use std::ffi::CString;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 
+use super::handler::forget;
 use crate::sys::memory::mapping::Mapping;
 use crate::sys::point::around;
 use crate::sys::{Errno, errno};
@@ -25,6 +27,8 @@ unsafe extern "C" {
 pub struct Semaphore {
     pub(super) handle: NonNull<libc::sem_t>,
     home: Home,
+    /// A handler has been told to post to it.
+    pub(super) posted: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -37,8 +41,9 @@ enum Home {
     Gone,
 }
 
-// SAFETY: what a shared reference allows are calls of the C library that any thread may make at any time; the count of the mapping
-// is touched by those who own the semaphore only.
+// SAFETY: what a shared reference allows are calls of the C library that any thread may make at any time; the count of the mapping's
+// owners is touched only by who owns the semaphore. What lies in the memory are numbers, so that what others write there
+// (the mapping can be written to, by its other owners) is never followed anywhere.
 unsafe impl Sync for Semaphore {}
 
 /// Room that a semaphore takes: two at this distance are neighbours.
@@ -53,6 +58,17 @@ pub fn largest_value() -> u32 {
 }
 
 impl Semaphore {
+    fn of(handle: NonNull<libc::sem_t>, home: Home) -> Self {
+        Semaphore { handle, home, posted: AtomicBool::new(false) }
+    }
+
+    /// No handler posts to it any more: it is about to be given up.
+    fn forget(&self) {
+        if self.posted.load(Ordering::SeqCst) {
+            forget(self.handle);
+        }
+    }
+
     /// `sem_open` of a new semaphore (`O_CREAT | O_EXCL`, mode 0600). Its name is removed on drop by this process only.
     ///
     /// # Errors
@@ -62,7 +78,7 @@ impl Semaphore {
         let (flags, mode): (libc::c_int, libc::c_uint) = (libc::O_CREAT | libc::O_EXCL, 0o600);
         // SAFETY: the name ends with a NUL, and with O_CREAT the call takes a mode and a value, promoted as C does.
         let handle = around(|| opened(unsafe { libc::sem_open(name.as_ptr(), flags, mode, value) }))?;
-        Ok(Semaphore { handle, home: Home::Name { name, owner: std::process::id() } })
+        Ok(Semaphore::of(handle, Home::Name { name, owner: std::process::id() }))
     }
 
     /// `sem_open` of a semaphore that exists.
@@ -73,7 +89,7 @@ impl Semaphore {
         let name = c_string(name)?;
         // SAFETY: the name ends with a NUL; without O_CREAT the call takes no more arguments.
         let handle = around(|| opened(unsafe { libc::sem_open(name.as_ptr(), 0) }))?;
-        Ok(Semaphore { handle, home: Home::Name { name, owner: 0 } })
+        Ok(Semaphore::of(handle, Home::Name { name, owner: 0 }))
     }
 
     /// `sem_open` with these flags, mode and value. Nobody's name: it is not removed on drop.
@@ -85,7 +101,7 @@ impl Semaphore {
         let mode: libc::c_uint = mode;
         // SAFETY: the name ends with a NUL; arguments that the flags do not ask for are passed and not looked at.
         let handle = around(|| opened(unsafe { libc::sem_open(name.as_ptr(), flags.bits(), mode, value) }))?;
-        Ok(Semaphore { handle, home: Home::Name { name, owner: 0 } })
+        Ok(Semaphore::of(handle, Home::Name { name, owner: 0 }))
     }
 
     /// As [`Semaphore::open`], and removes the name when dropped: the maker is gone.
@@ -116,7 +132,7 @@ impl Semaphore {
         let handle = place(mapping, offset)?;
         // SAFETY: room for a semaphore, aligned, which this owner alone hands out.
         Errno::result(around(|| unsafe { sem_init(handle.as_ptr(), i32::from(shared), value) }))?;
-        Ok(Semaphore { handle, home: Home::Memory { mapping: Rc::clone(mapping), made: true } })
+        Ok(Semaphore::of(handle, Home::Memory { mapping: Rc::clone(mapping), made: true }))
     }
 
     /// A semaphore that has been made by somebody else at that place of what is mapped. Memory of zeroes is taken for one too.
@@ -124,7 +140,7 @@ impl Semaphore {
     /// # Errors
     /// `EINVAL` where none can be.
     pub fn attach(mapping: &Rc<Mapping>, offset: usize) -> Result<Self, Errno> {
-        Ok(Semaphore { handle: place(mapping, offset)?, home: Home::Memory { mapping: Rc::clone(mapping), made: false } })
+        Ok(Semaphore::of(place(mapping, offset)?, Home::Memory { mapping: Rc::clone(mapping), made: false }))
     }
 
     /// `sem_destroy`: gives the mapping back; `None` for a named one, which is not destroyed.
@@ -132,6 +148,7 @@ impl Semaphore {
     /// # Errors
     /// What the system answers.
     pub fn destroy(mut self) -> Result<Option<Rc<Mapping>>, Errno> {
+        self.forget();
         match std::mem::replace(&mut self.home, Home::Gone) {
             Home::Memory { mapping, .. } => {
                 // SAFETY: the semaphore is in a mapping that is held here, and nothing borrowed from it is left.
@@ -150,6 +167,7 @@ impl Semaphore {
     /// # Errors
     /// What the system answers.
     pub fn close(mut self) -> Result<(), Errno> {
+        self.forget();
         self.home = Home::Gone;
         // SAFETY: opened by the constructor, and never used again.
         Errno::result(around(|| unsafe { libc::sem_close(self.handle.as_ptr()) })).map(drop)
@@ -158,6 +176,7 @@ impl Semaphore {
 
 impl Drop for Semaphore {
     fn drop(&mut self) {
+        self.forget();
         // SAFETY: nothing borrowed from the handle is left. A semaphore in memory is destroyed only as far as this process is
         // concerned: on the systems that have them that changes nothing in the memory.
         unsafe {

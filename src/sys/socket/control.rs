@@ -13,6 +13,11 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn with_room_for(descriptors: usize) -> Result<Self, Errno> {
+        // More than any system takes in a message, and few enough for the macros' sums not to wrap around.
+        const MOST: usize = 1 << 16;
+        if descriptors > MOST {
+            return Err(errno::EMSGSIZE);
+        }
         let size = u32::try_from(descriptors * mem::size_of::<RawFd>()).map_err(|_| errno::EMSGSIZE)?;
         // SAFETY: both only compute a length.
         let (length, space) = unsafe { (libc::CMSG_LEN(size) as usize, libc::CMSG_SPACE(size) as usize) };

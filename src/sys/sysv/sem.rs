@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_short, c_ushort};
 use std::ptr;
 
 use super::keys::{IPC_CREAT, IPC_EXCL, IPC_NOWAIT};
-use crate::sys::Errno;
 use crate::sys::point::around;
+use crate::sys::{Errno, errno};
 
 #[cfg(any(linux, apple))]
 use libc::{GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, SEM_UNDO, SETALL, SETVAL, semctl, semget, semop};
@@ -106,7 +106,7 @@ impl SemaphoreSet {
     /// # Errors
     /// What `semget` or `semctl` answer.
     pub fn create(key: i32, values: &[u16]) -> Result<Self, Errno> {
-        let count = i32::try_from(values.len()).map_err(|_| crate::sys::errno::EINVAL)?;
+        let count = i32::try_from(values.len()).map_err(|_| errno::EINVAL)?;
         let id = find_set(key, count, IPC_CREAT | IPC_EXCL | 0o600)?;
         let set = SemaphoreSet { id, count: values.len(), owner: std::process::id() };
         set.set_all(values)?;
@@ -157,13 +157,23 @@ impl SemaphoreSet {
         Errno::result(around(|| unsafe { semctl(self.id, c_int::from(number), command) }))
     }
 
+    /// Refuses a set with more semaphores than this one was made with: another that has come to the same id.
+    ///
+    /// Not a point of a sweep, as it is no call of the case's.
+    fn check(&self) -> Result<(), Errno> {
+        let beyond = c_int::try_from(self.count).map_err(|_| errno::EINVAL)?;
+        // SAFETY: the command takes no fourth argument.
+        if unsafe { semctl(self.id, beyond, GETVAL) } == -1 { Ok(()) } else { Err(errno::EIDRM) }
+    }
+
     /// `semctl(GETALL)`.
     ///
     /// # Errors
-    /// What the system answers.
+    /// What the system answers; `EIDRM` where the id is another, larger set's by now.
     pub fn values(&self) -> Result<Vec<u16>, Errno> {
+        self.check()?;
         let mut values: Vec<c_ushort> = vec![0; self.count];
-        // SAFETY: the array has a member for each semaphore of the set, and is borrowed mutably for the call.
+        // SAFETY: the array has a member for each semaphore of the set, as has just been checked, and is borrowed mutably for the call.
         Errno::result(around(|| unsafe { semctl(self.id, 0, GETALL, values.as_mut_ptr()) }))?;
         Ok(values)
     }
@@ -180,13 +190,14 @@ impl SemaphoreSet {
     /// `semctl(SETALL)`.
     ///
     /// # Errors
-    /// What the system answers.
+    /// What the system answers; `EIDRM` where the id is another, larger set's by now.
     ///
     /// # Panics
     /// There are more or fewer values than semaphores.
     pub fn set_all(&self, values: &[u16]) -> Result<(), Errno> {
         assert_eq!(values.len(), self.count, "one value for each semaphore");
-        // SAFETY: the array has a member for each semaphore of the set, and is only read.
+        self.check()?;
+        // SAFETY: the array has a member for each semaphore of the set, as has just been checked, and is only read.
         Errno::result(around(|| unsafe { semctl(self.id, 0, SETALL, values.as_ptr()) })).map(drop)
     }
 

@@ -72,7 +72,11 @@ impl Segment {
         if address.addr() == usize::MAX {
             return Err(Errno::last());
         }
-        Ok(Attachment { address: NonNull::new(address.cast()).ok_or(errno::EFAULT)?, size: self.size, owner: std::process::id() })
+        let address = NonNull::new(address.cast()).ok_or(errno::EFAULT)?;
+        let mut attachment = Attachment { address, size: 0, owner: std::process::id() };
+        // Of what is attached: the id may be another, smaller segment's by now.
+        attachment.size = self.status()?.size.min(self.size);
+        Ok(attachment)
     }
 
     /// `shmctl(IPC_STAT)`.
@@ -132,7 +136,7 @@ pub struct Attachment {
 impl Attachment {
     /// The bytes, which others may change at any time.
     pub fn bytes(&self) -> &[AtomicU8] {
-        // SAFETY: `shmat` mapped the segment, whose size was given when it was made, and it stays for as long as `self` lives. Atomics
+        // SAFETY: `shmat` mapped the segment, which is not smaller than that, and it stays for as long as `self` lives. Atomics
         // may be shared with other processes.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.size) }
     }
