@@ -1,7 +1,7 @@
 //! Exec: a participant that starts this executable from its beginning, and how its body gets across `execve`.
 //!
 //! A body that captures nothing has no bytes to be sent, and every process of the same executable has its entry function at the same
-//! place of a table (see [`super::entries`]). What is sent, in a variable of the environment, is that place and the argument.
+//! place of a table (see `entries.rs`). What is sent, in a variable of the environment, is that place and the argument.
 
 use std::ffi::CString;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -115,7 +115,8 @@ fn started_as() -> Option<PathBuf> {
     #[cfg(linux)]
     {
         // SAFETY: the call has no preconditions.
-        let path = std::ptr::with_exposed_provenance::<libc::c_char>(unsafe { libc::getauxval(libc::AT_EXECFN) } as usize);
+        let address = usize::try_from(unsafe { libc::getauxval(libc::AT_EXECFN) }).ok()?;
+        let path = std::ptr::with_exposed_provenance::<libc::c_char>(address);
         if path.is_null() {
             return None;
         }

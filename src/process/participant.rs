@@ -68,7 +68,7 @@ impl<T: Value> Participant<T> {
     ///
     /// # Errors
     /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined: so does `ENOSYS`, on a
-    /// processor for which there is no table of bodies (see [`super::entry`]).
+    /// processor for which there is no table of bodies (see [`super::exec`]).
     pub fn exec<D: Descriptors, A: Value, F>(name: &str, descriptors: D, argument: &A, body: F) -> Result<Self, Errno>
     where
         F: Fn(D, A, &Link) -> T + Copy + 'static,

@@ -57,12 +57,15 @@ impl Holes {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, of which there is one")]
 mod tests {
     use super::*;
 
     fn holes(parts: &[Range<usize>]) -> Holes {
         let mut holes = Holes::default();
-        parts.iter().for_each(|part| holes.add(part.clone()));
+        for part in parts {
+            holes.add(part.clone());
+        }
         holes
     }
 
