@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use conformance::case::Registry;
 use conformance::platform::{Platform, System};
-use conformance::report::{ReportError, Reporter};
-use conformance::run::event::{Event, EventKind, Verdict};
-use conformance::run::{IsolationChoice, RunOptions, execute};
+use conformance::record::{Event, EventKind, ReportError, Reporter, Verdict};
+use conformance::run::{RunOptions, execute};
+use conformance::sandbox::IsolationChoice;
 use criterion::Criterion;
 
 mod bench {

@@ -16,20 +16,15 @@ mod traced;
 
 use std::cell::RefCell;
 
-use steps::Until;
-
-use super::storm::Nemesis;
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::participant::Value;
-use crate::process::{Descriptors, End, Link, Participant, context};
+use crate::process::Value;
+use crate::process::{Descriptors, End, Link, Participant};
 
 /// More points than any scenario has: a victim that never finishes is a mistake of the case.
 const MOST_POINTS: u32 = 5_000;
 
-/// Instructions at which an instruction sweep kills where the user does not say how many, and the steps that it makes in all: a
-/// step costs two context switches.
-const USUAL_INSTRUCTIONS: u32 = 16;
-const USUAL_STEPS: u32 = 4_500;
+/// Why an instruction sweep was another one.
+const NO_STEPS: &str = "no single steps here: victims were killed at their calls and not at their instructions";
 
 /// A system call of the victim that has returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +44,9 @@ pub struct Victim<T> {
     pub completed: Vec<Call>,
     /// The call that it was killed at the entry of: begun, and without any effect.
     pub entered: Option<String>,
+    /// In an instruction sweep, the address of the instruction that it was killed before. Victims are forks: the same address is the
+    /// same instruction in all of them.
+    pub address: Option<usize>,
 }
 
 impl<T> Victim<T> {
@@ -58,33 +56,98 @@ impl<T> Victim<T> {
     }
 }
 
+/// A victim, and the scene that is set before it is swept; made by [`Injection::scene`].
+#[derive(Debug)]
+pub struct Scene<'r, D, Prepare = fn(&D), Meanwhile = fn() -> Outcome> {
+    injection: &'r Injection,
+    name: &'r str,
+    descriptors: D,
+    prepare: Prepare,
+    meanwhile: Meanwhile,
+}
+
+impl<'r, D: Descriptors, Prepare, Meanwhile> Scene<'r, D, Prepare, Meanwhile> {
+    /// What the victim does first, where it is not killed.
+    pub fn prepare<P, F: FnOnce(&D) -> P>(self, prepare: F) -> Scene<'r, D, F, Meanwhile> {
+        let Scene { injection, name, descriptors, meanwhile, .. } = self;
+        Scene { injection, name, descriptors, prepare, meanwhile }
+    }
+
+    /// What the case does next, while the victim stands still: has others block on what the victim holds, say.
+    pub fn meanwhile<F: FnOnce() -> Outcome>(self, meanwhile: F) -> Scene<'r, D, Prepare, F> {
+        let Scene { injection, name, descriptors, prepare, .. } = self;
+        Scene { injection, name, descriptors, prepare, meanwhile }
+    }
+
+    /// Runs the victim until it is killed in `body` at the point of this run, or finishes untouched. It is gone when this returns.
+    ///
+    /// # Errors
+    /// The case *fails* if the victim panics or ends otherwise; it is unresolved if the victim cannot be made or traced. Those of
+    /// what is done meanwhile.
+    #[track_caller]
+    pub fn victim<P, T: Value>(self, body: impl FnOnce(D, P, &Link) -> T) -> Result<Victim<T>, Failure>
+    where
+        Prepare: FnOnce(&D) -> P,
+        Meanwhile: FnOnce() -> Outcome,
+    {
+        let injection = self.injection;
+        let (victim, report) = match &injection.target {
+            Target::Instruction(target) => steps::run(target, self, body)?,
+            Target::Call(point) => traced::run(*point, self, body)?,
+        };
+        *injection.report.borrow_mut() = Some(report);
+        Ok(victim)
+    }
+}
+
 /// One run of a sweep: the victim is to be killed at the point with a certain number.
 #[derive(Debug)]
 pub struct Injection {
-    point: u32,
-    /// For an instruction sweep, in place of a point.
-    until: Option<Until>,
+    target: Target,
     report: RefCell<Option<Report>>,
 }
 
-#[derive(Clone, Debug)]
+/// Where a victim is to be killed.
+#[derive(Debug)]
+enum Target {
+    /// At the entry or the exit of a call.
+    Call(u32),
+    /// Between two instructions.
+    Instruction(steps::Target),
+}
+
+/// How an instruction sweep brings its victims to an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// As costs least here.
+    BestMeans,
+    StepsAlone,
+}
+
+#[derive(Debug)]
 struct Report {
     finished: bool,
     what: String,
-    /// The instructions that an instruction sweep may kill at, in order; the last is the end of the stretch.
-    instructions: Vec<u32>,
 }
 
 impl Injection {
     /// Number of the point, from 0; in an instruction sweep the number of the instruction.
     pub fn point(&self) -> u32 {
-        self.point
+        match &self.target {
+            Target::Call(point) => *point,
+            Target::Instruction(target) => target.number(),
+        }
     }
 
-    /// Runs the victim until it is killed at the point of this run, or finishes untouched. It is gone when this returns.
+    /// A victim of that name, which is handed the descriptors.
+    pub fn scene<'r, D: Descriptors>(&'r self, name: &'r str, descriptors: D) -> Scene<'r, D> {
+        Scene { injection: self, name, descriptors, prepare: |_| (), meanwhile: || Ok(()) }
+    }
+
+    /// [`Scene::victim`] of a scene in which nothing is done before.
     ///
     /// # Errors
-    /// The case *fails* if the victim panics or ends otherwise; it is unresolved if the victim cannot be made or traced.
+    /// As for [`Scene::victim`].
     #[track_caller]
     pub fn victim<D: Descriptors, T: Value>(
         &self,
@@ -92,33 +155,7 @@ impl Injection {
         descriptors: D,
         body: impl FnOnce(D, &Link) -> T,
     ) -> Result<Victim<T>, Failure> {
-        self.prepared_victim(name, descriptors, |_| (), || Ok(()), |descriptors, (), link| body(descriptors, link))
-    }
-
-    /// As [`Injection::victim`], with a scene set before: the victim first does `prepare`, where it is not killed; then the case
-    /// does `meanwhile` while the victim stands still (has others block on what the victim holds, say); and then `body` is swept.
-    ///
-    /// # Errors
-    /// As for [`Injection::victim`], and those of `meanwhile`.
-    #[track_caller]
-    pub fn prepared_victim<D: Descriptors, P, T: Value>(
-        &self,
-        name: &str,
-        descriptors: D,
-        prepare: impl FnOnce(&D) -> P,
-        meanwhile: impl FnOnce() -> Outcome,
-        body: impl FnOnce(D, P, &Link) -> T,
-    ) -> Result<Victim<T>, Failure> {
-        let (victim, report) = match self.until {
-            Some(until) => steps::run(until, name, descriptors, prepare, meanwhile, body)?,
-            None => traced::run(self.point, name, descriptors, prepare, meanwhile, body)?,
-        };
-        *self.report.borrow_mut() = Some(report);
-        Ok(victim)
-    }
-
-    fn report(&self) -> Option<Report> {
-        self.report.borrow().clone()
+        self.scene(name, descriptors).victim(|descriptors, (), link| body(descriptors, link))
     }
 }
 
@@ -130,7 +167,7 @@ impl Injection {
 #[track_caller]
 pub fn sweep(scenario: impl Fn(&Injection) -> Outcome) -> Outcome {
     for point in 0..MOST_POINTS {
-        if attempt(&scenario, point, None)?.finished {
+        if attempt(&scenario, &Injection::at(Target::Call(point)))?.finished {
             return Ok(());
         }
     }
@@ -142,53 +179,47 @@ pub fn sweep(scenario: impl Fn(&Injection) -> Outcome) -> Outcome {
 }
 
 /// Runs the scenario with its victim killed between any two instructions of a short critical section, which begins with a
-/// [`crate::sys::mark`] and ends with another; a system call counts as one instruction, and must not block.
+/// [`crate::sys::mark`] and ends with another; a system call counts as one instruction, and must not block. Between the marks the
+/// victim starts neither a thread nor a process.
 ///
-/// The first run lets the victim finish and counts the instructions. Of those in this executable, where it can be told from the
-/// libraries, only the first of a row counts: it is the C library that is under test. Where they are more than a few, so many of
-/// them are taken as the user asks for with `--property-cases`, or else as cost little, spread evenly and placed by the seed; in
-/// ascending order, so that a scenario can see its victim progress from run to run. The victim's `completed` calls are not recorded.
+/// The first run lets the victim finish and records its instructions. Of those in this executable, where it can be told from the
+/// libraries, only the first of a row counts: it is the C library that is under test. The victim is killed at every one of the others;
+/// at fewer of them, spread evenly and placed by the seed, where there are more than a critical section has, where `--property-cases`
+/// asks for fewer, or where a victim has to be stepped to its end. In ascending order, so that a scenario can see its victim progress
+/// from run to run. The victim's `completed` calls are not recorded.
 ///
 /// # Errors
 /// The first failure of a run; it names the instruction.
 #[track_caller]
 pub fn instruction_sweep(scenario: impl Fn(&Injection) -> Outcome) -> Outcome {
-    if !steps::available() {
-        context::weak_evidence("no single steps here: victims were killed at their calls and not at their instructions");
-        return sweep(scenario);
-    }
-    let instructions = attempt(&scenario, 0, Some(Until::TheEnd))?.instructions;
-    let of = instructions.last().copied().unwrap_or(0);
-    for number in chosen(&instructions, context::property_cases(), context::seed()) {
-        attempt(&scenario, number, Some(Until::Instruction { number, of }))?;
-    }
-    Ok(())
+    steps::sweep(&scenario, Reach::BestMeans)
 }
 
-/// The instructions to kill at: one at random out of each of several rows of the same length.
-fn chosen(instructions: &[u32], wanted: Option<u32>, seed: u64) -> Vec<u32> {
-    let steps = instructions.last().copied().unwrap_or(0).max(1);
-    let usual = (2 * USUAL_STEPS / steps).clamp(8, USUAL_INSTRUCTIONS);
-    let all = instructions.len();
-    let count = usize::try_from(wanted.unwrap_or(usual)).unwrap_or(usize::MAX).clamp(1, all.max(1));
-    let mut nemesis = Nemesis::seeded(seed);
-    let mut choice = |row: usize| {
-        let (first, end) = (row * all / count, (row + 1) * all / count);
-        instructions.get(first + nemesis.below(end - first)).copied()
-    };
-    (0..count).filter_map(&mut choice).collect()
+/// As [`instruction_sweep`], and each victim is brought to its end by single steps alone, at whatever cost. The two have to see the
+/// same.
+///
+/// # Errors
+/// As for [`instruction_sweep`].
+#[track_caller]
+pub fn stepped_instruction_sweep(scenario: impl Fn(&Injection) -> Outcome) -> Outcome {
+    steps::sweep(&scenario, Reach::StepsAlone)
+}
+
+impl Injection {
+    fn at(target: Target) -> Self {
+        Injection { target, report: RefCell::new(None) }
+    }
 }
 
 /// Runs the scenario once.
 #[track_caller]
-fn attempt(scenario: impl Fn(&Injection) -> Outcome, point: u32, until: Option<Until>) -> Result<Report, Failure> {
-    let injection = Injection { point, until, report: RefCell::new(None) };
-    let outcome = scenario(&injection);
-    let Some(report) = injection.report() else {
+fn attempt(scenario: &impl Fn(&Injection) -> Outcome, injection: &Injection) -> Result<Report, Failure> {
+    let outcome = scenario(injection);
+    let Some(report) = injection.report.take() else {
         outcome?;
         return Err(Failure::new(CaseResult::Unresolved, Cause::Setup, "the scenario of a sweep made no victim"));
     };
-    outcome.map_err(|failure| failure.detail("injection point", format!("{point}: {}", report.what)))?;
+    outcome.map_err(|failure| failure.detail("injection point", format!("{}: {}", injection.point(), report.what)))?;
     Ok(report)
 }
 
@@ -205,38 +236,5 @@ fn conclude<T: Value>(participant: Participant<T>, killed: bool) -> Result<Optio
             Cause::ParticipantDied,
             format!("the victim {other} where it should have been killed"),
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{USUAL_INSTRUCTIONS, chosen};
-
-    #[test]
-    fn few_instructions_are_all_chosen() {
-        assert_eq!(chosen(&[0, 1, 2, 7, 8], None, 1), [0, 1, 2, 7, 8]);
-        assert_eq!(chosen(&[0], None, 1), [0]);
-    }
-
-    #[test]
-    fn many_instructions_are_sampled_in_order_and_by_the_seed() {
-        let all: Vec<u32> = (0..=400).collect();
-        let numbers = chosen(&all, None, 1);
-        assert_eq!(numbers.len(), USUAL_INSTRUCTIONS as usize, "{numbers:?}");
-        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
-        assert_eq!(numbers, chosen(&all, None, 1));
-        assert_ne!(numbers, chosen(&all, None, 2));
-    }
-
-    #[test]
-    fn as_many_are_chosen_as_are_asked_for() {
-        let all: Vec<u32> = (0..=600).collect();
-        assert_eq!(chosen(&all, Some(10), 1).len(), 10);
-        assert_eq!(chosen(&all, Some(100_000), 1), all);
-    }
-
-    #[test]
-    fn long_stretches_are_sampled_thinly() {
-        assert_eq!(chosen(&(0..=100_000).collect::<Vec<_>>(), None, 1).len(), 8);
     }
 }

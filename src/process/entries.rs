@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Link;
 use super::descriptors::Descriptors;
-use super::entry::{Call, enter};
-use super::participant::Value;
+use super::exec::{Call, enter};
+use super::value::Value;
 
 /// What a process runs that was started afresh.
 pub(super) type Entry = fn(&Call) -> !;

@@ -5,20 +5,13 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::child::{Child, End};
 use super::descriptors::{Descriptors, close_all_but};
-use super::entry;
+use super::exec;
 use super::link::Link;
+use super::value::Value;
 use crate::outcome::Failure;
 use crate::sys::Errno;
-
-/// A value that can travel from a participant to its case.
-pub trait Value: Serialize + DeserializeOwned + Debug {}
-
-impl<T: Serialize + DeserializeOwned + Debug> Value for T {}
 
 /// A process forked by a case, whose body returns a `T`. What can be done to it is told of at [`Child`].
 pub struct Participant<T> {
@@ -75,7 +68,7 @@ impl<T: Value> Participant<T> {
     ///
     /// # Errors
     /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined: so does `ENOSYS`, on a
-    /// processor for which there is no table of bodies (see [`super::entry`]).
+    /// processor for which there is no table of bodies (see [`super::exec`]).
     pub fn exec<D: Descriptors, A: Value, F>(name: &str, descriptors: D, argument: &A, body: F) -> Result<Self, Errno>
     where
         F: Fn(D, A, &Link) -> T + Copy + 'static,
@@ -105,7 +98,7 @@ impl<T: Value> Participant<T> {
                 // SAFETY: the child runs another program or ends.
                 unsafe { close_all_but(&[link.numbers().to_vec(), handed.clone()].concat()) };
             }
-            let errno = entry::restart(link, &handed, argument, body);
+            let errno = exec::restart(link, &handed, argument, body);
             panic!("cannot start this executable afresh: {errno:?} ({errno})");
         })?;
         drop(descriptors);

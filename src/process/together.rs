@@ -1,7 +1,7 @@
 //! Several participants that begin at the same time.
 
 use super::Participant;
-use super::participant::Value;
+use super::value::Value;
 use crate::outcome::{Failure, Outcome};
 use crate::sys::Errno;
 

@@ -13,6 +13,8 @@ mod dirt;
 mod fault;
 mod good;
 mod hang;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod left;
 mod outcome;
 mod participant;

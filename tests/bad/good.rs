@@ -1,6 +1,11 @@
 //! Cases that do nothing wrong: what participants promise. They must pass.
 
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering::SeqCst;
+
+use conformance::fault::sweep::{Injection, stepped_instruction_sweep};
 use conformance::prelude::*;
+use conformance::sys::pthread::SharedMutex;
 use nix::sys::wait::{WaitStatus, waitpid};
 
 /// A participant that is started afresh gets its argument and its descriptors, gives a value back, and has nothing else open.
@@ -158,6 +163,67 @@ fn a_case_may_fork_by_itself() -> Outcome {
     };
     expect_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
     Ok(())
+}
+
+/// A section with all that makes it hard to find an instruction again: a loop, functions that are called twice, an instruction that
+/// repeats, a system call. The progress is counted in the first word.
+fn winding_section(mutex: &SharedMutex) {
+    let progress = mutex.word(0);
+    let mut bytes = [0_u8; 8];
+    mark();
+    for _ in 0..2 {
+        let _ = mutex.lock();
+        progress.fetch_add(1, SeqCst);
+        let _ = mutex.unlock();
+        progress.fetch_add(1, SeqCst);
+    }
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction writes 8 bytes into an array that has as many.
+    unsafe {
+        std::arch::asm!("rep stosb", inout("rdi") bytes.as_mut_ptr() => _, inout("rcx") 8_usize => _, in("al") 1_u8);
+    }
+    progress.fetch_add(u32::from(std::hint::black_box(bytes)[7]), SeqCst);
+    nix::unistd::getpid();
+    mark();
+}
+
+/// An instruction sweep kills its victims at the same instructions in the same state, whether they run into traps or are stepped.
+#[conformance::test(man = "ptrace(2)", needs(ptrace))]
+fn traps_and_steps_lead_to_the_same_instructions() -> Outcome {
+    let seen = RefCell::new(Vec::new());
+    let scenario = |run: &Injection| {
+        let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
+        let victim = run.victim("victim", (), |(), _| winding_section(&mutex))?;
+        seen.borrow_mut().push((run.point(), victim.address, mutex.word(0).load(SeqCst), mutex.try_lock()));
+        Ok(())
+    };
+    instruction_sweep(scenario)?;
+    let trapped = seen.take();
+    stepped_instruction_sweep(scenario)?;
+    expect_eq!(trapped, seen.take());
+    expect!(trapped.len() > 10, "only {} runs", trapped.len());
+    Ok(())
+}
+
+/// An instruction sweep goes on if its victims do less than the one that was recorded; that is told in the record.
+#[conformance::test(man = "ptrace(2)", needs(ptrace))]
+fn a_sweep_of_victims_that_do_less() -> Outcome {
+    let recorded = Cell::new(true);
+    instruction_sweep(|run| {
+        let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
+        let twice = recorded.take();
+        let victim = run.victim("victim", (), |(), _| {
+            mark();
+            let once = [mutex.lock(), mutex.unlock()];
+            if twice {
+                let _ = [mutex.lock(), mutex.unlock()];
+            }
+            mark();
+            once
+        })?;
+        expect_matches!(victim.value, None | Some([Ok(()), Ok(())]));
+        Ok(())
+    })
 }
 
 /// Numbers of the descriptors that are open.

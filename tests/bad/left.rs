@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 #[cfg(linux)]
 use conformance::sandbox::journal::{Object, announce};
 use conformance::sandbox::names::{unique_key, unique_name};

@@ -56,7 +56,7 @@ fn dies_with_runner(isolation: &Isolation, more: impl FnOnce()) {
                     std::thread::park();
                 }
             });
-            let _ = wait(worker.unwrap());
+            let _ = wait(worker.unwrap().process);
             unreachable!("the worker ended first")
         }
     };

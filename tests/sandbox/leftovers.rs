@@ -107,7 +107,8 @@ fn panics() {
         std::panic::set_hook(Box::new(|_| {}));
         panic!("on purpose")
     })
-    .unwrap();
+    .unwrap()
+    .process;
     assert_eq!(wait(worker), Ok(WaitStatus::Exited(worker, PANICKED)));
     assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
 }
@@ -127,7 +128,8 @@ fn swept() {
             std::thread::park();
         }
     })
-    .unwrap();
+    .unwrap()
+    .process;
     std::io::Read::read_exact(&mut ready, &mut [0]).unwrap();
     let report = clean().unwrap();
     assert_eq!((report.removed.len(), report.alive), (0, 1), "{report:?}");

@@ -1,34 +1,31 @@
 //! Where nothing can be stepped; also where atomic operations are loops of load-linked and store-conditional: stepping through one
 //! starts it anew for ever.
 
-use super::{Report, Victim};
-use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::participant::Value;
-use crate::process::{Descriptors, Link};
+use super::{Injection, Reach, Report, Scene, Victim};
+use crate::outcome::{Failure, Outcome};
+use crate::process::Value;
+use crate::process::{Descriptors, Link, context};
 
-/// How far a victim would be let go.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Until {
-    TheEnd,
-    Instruction { number: u32, of: u32 },
-}
+/// No victim is killed at an instruction here.
+#[derive(Debug)]
+pub(super) enum Target {}
 
-pub(super) fn available() -> bool {
-    false
+impl Target {
+    pub(super) fn number(&self) -> u32 {
+        match *self {}
+    }
 }
 
 #[track_caller]
+pub(super) fn sweep(scenario: &impl Fn(&Injection) -> Outcome, _: Reach) -> Outcome {
+    context::weak_evidence(super::NO_STEPS);
+    super::sweep(scenario)
+}
+
 pub(super) fn run<D: Descriptors, P, T: Value>(
-    until: Until,
-    _: &str,
-    _: D,
-    _: impl FnOnce(&D) -> P,
-    _: impl FnOnce() -> Outcome,
+    target: &Target,
+    _: Scene<'_, D, impl FnOnce(&D) -> P, impl FnOnce() -> Outcome>,
     _: impl FnOnce(D, P, &Link) -> T,
 ) -> Result<(Victim<T>, Report), Failure> {
-    let place = match until {
-        Until::TheEnd => "the end".to_owned(),
-        Until::Instruction { number, of } => format!("instruction {number} of {of}"),
-    };
-    Err(Failure::new(CaseResult::Unresolved, Cause::Setup, format!("a victim cannot be stepped to {place} here")))
+    match *target {}
 }

@@ -5,12 +5,11 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
-use super::{Call, Report, Victim, conclude, cooperative};
+use super::{Call, Report, Scene, Victim, conclude, cooperative};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
 use crate::process::blocked::{CallNumber, call_name};
 use crate::process::child::end_of;
-use crate::process::participant::Value;
-use crate::process::{Descriptors, Link, Participant};
+use crate::process::{Descriptors, Link, Participant, Value};
 use crate::sys::process::syscall_info::{SyscallStop, syscall_stop};
 use crate::sys::process::wait::{wait, wait_with};
 use crate::sys::{Errno, errno};
@@ -18,15 +17,13 @@ use crate::sys::{Errno, errno};
 #[track_caller]
 pub(super) fn run<D: Descriptors, P, T: Value>(
     point: u32,
-    name: &str,
-    descriptors: D,
-    prepare: impl FnOnce(&D) -> P,
-    meanwhile: impl FnOnce() -> Outcome,
+    scene: Scene<'_, D, impl FnOnce(&D) -> P, impl FnOnce() -> Outcome>,
     body: impl FnOnce(D, P, &Link) -> T,
 ) -> Result<(Victim<T>, Report), Failure> {
     if !can_trace() {
-        return cooperative::run(point, name, descriptors, prepare, meanwhile, body);
+        return cooperative::run(point, scene, body);
     }
+    let Scene { name, descriptors, prepare, meanwhile, .. } = scene;
     let participant = start(name, descriptors, prepare, body)?;
     let link_to_case = u64::try_from(participant.link_number()).unwrap_or(u64::MAX);
     let mut trace = Trace { process: participant.id(), entered: None, completed: Vec::new(), inside: false };
@@ -38,7 +35,8 @@ pub(super) fn run<D: Descriptors, P, T: Value>(
     let value = conclude(participant, was_killed)?;
     let what = trace.describe(was_killed);
     let entered = if was_killed { trace.entered.map(call_name) } else { None };
-    Ok((Victim { value, completed: trace.completed, entered }, Report { finished: !was_killed, what, instructions: Vec::new() }))
+    let victim = Victim { value, completed: trace.completed, entered, address: None };
+    Ok((victim, Report { finished: !was_killed, what }))
 }
 
 /// Starts a victim that is traced and stopped once it is prepared.

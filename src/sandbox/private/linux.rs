@@ -196,7 +196,7 @@ impl PrivatePlan {
             }
         }
         match shown_id() {
-            Ok(shown) if shown == std::process::id().to_string() => Ok(true),
+            Ok(shown) if shown == nix::unistd::getpid().as_raw() => Ok(true),
             // Process states would be read from other processes' entries: worse than none.
             Ok(_) => Err("/proc shows another PID namespace, and cannot be mounted anew".to_owned()),
             Err(_) if before => Err("/proc of a PID namespace shows no processes".to_owned()),

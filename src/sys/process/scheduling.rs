@@ -2,6 +2,7 @@
 
 use nix::unistd::Pid;
 
+use super::procfs::Stat;
 use crate::sys::point::around;
 use crate::sys::{Errno, errno};
 
@@ -41,10 +42,6 @@ pub fn become_first_in_first_out(priority: i32) -> Result<(), Errno> {
 /// # Errors
 /// The file cannot be read.
 pub fn effective_priority(process: Pid) -> Result<i32, Errno> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // What follows the command's closing parenthesis begins with the third field; the priority is the eighteenth.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let field = fields.split_whitespace().nth(15).ok_or(errno::EIO)?;
-    let priority: i32 = field.parse().map_err(|_| errno::EIO)?;
+    let priority = Stat::of(process)?.priority.ok_or(errno::EIO)?;
     Ok((-priority - 1).max(0))
 }

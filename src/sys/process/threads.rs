@@ -24,6 +24,11 @@ pub(crate) fn set_variable(name: &str, value: impl AsRef<OsStr>) -> Result<(), E
 /// # Errors
 /// `EDEADLK`.
 pub(in crate::sys) fn expect_one_thread() -> Result<(), Errno> {
+    // Asked before each fork, so it should be cheap: this costs a twentieth of a look into /proc, which also leaves something for the
+    // kernel to clear away.
+    if is_alone() == Some(true) {
+        return Ok(());
+    }
     if threads().is_some_and(|count| count > FOREIGN.load(Ordering::Relaxed) + 1) { Err(errno::EDEADLK) } else { Ok(()) }
 }
 
@@ -46,20 +51,26 @@ static BEFORE_MAIN: extern "C" fn() = count_foreign;
 
 /// How many threads this process has, where the system shows it: a directory's links are its subdirectories and two more.
 fn threads() -> Option<u64> {
-    let Ok(tasks) = std::fs::metadata("/proc/self/task") else { return several().then_some(2) };
+    let Ok(tasks) = std::fs::metadata("/proc/self/task") else {
+        return (is_alone() == Some(false)).then_some(2);
+    };
     let links = std::os::unix::fs::MetadataExt::nlink(&tasks);
     links.checked_sub(2).filter(|&count| count > 0)
 }
 
-/// Whether there are several threads, by what one alone may ask for: a thread group of its own, which it has, so that nothing changes
+/// Whether the kernel says that this is the only thread, an emulator's included; `None` where it is not told, as a filter may see to.
+///
+/// It is asked for what one thread alone may be given, which has it already, so that nothing changes: a thread group of its own
 /// (unshare(2)).
-fn several() -> bool {
+fn is_alone() -> Option<bool> {
     #[cfg(linux)]
-    {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_THREAD) == Err(nix::errno::Errno::EINVAL)
+    match nix::sched::unshare(nix::sched::CloneFlags::CLONE_THREAD) {
+        Ok(()) => Some(true),
+        Err(nix::errno::Errno::EINVAL) => Some(false),
+        Err(_) => None,
     }
     #[cfg(not(linux))]
-    false
+    None
 }
 
 #[cfg(test)]
@@ -70,7 +81,7 @@ mod tests {
     #[cfg(linux)]
     #[cfg_attr(miri, ignore = "Miri does not show threads")]
     fn several_threads_are_noticed() {
-        let look = || (several(), expect_one_thread());
-        assert_eq!(std::thread::scope(|scope| scope.spawn(look).join().unwrap()), (true, Err(errno::EDEADLK)));
+        let look = || (is_alone(), expect_one_thread());
+        assert_eq!(std::thread::scope(|scope| scope.spawn(look).join().unwrap()), (Some(false), Err(errno::EDEADLK)));
     }
 }

@@ -57,7 +57,7 @@ impl Holes {
 }
 
 #[cfg(test)]
-#[allow(clippy::single_range_in_vec_init, reason = "one hole is a list of holes")]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, of which there is one")]
 mod tests {
     use super::*;
 
