@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use conformance::case::Registry;
 use conformance::platform::{Platform, System};
-use conformance::report::{ReportError, Reporter};
-use conformance::run::event::{Event, EventKind, Verdict};
-use conformance::run::{IsolationChoice, RunOptions, execute};
+use conformance::record::{Event, EventKind, ReportError, Reporter, Verdict};
+use conformance::run::{RunOptions, execute};
+use conformance::sandbox::IsolationChoice;
 use criterion::Criterion;
 
 mod bench {
@@ -89,7 +89,7 @@ fn time(registry: &Registry, platform: &Platform, name: &str, iterations: u64) -
 }
 
 fn main() {
-    conformance::sys::fork::count_foreign_threads();
+    conformance::sys::process::threads::count_foreign_threads();
     let registry = Registry::collect().expect("cases");
     let platform = Platform::load(None, &System::detect()).expect("a platform file");
     let mut criterion = Criterion::default().configure_from_args();

@@ -36,3 +36,6 @@ nextest() {
 	export PATH
 	cargo nextest --version
 }
+
+# What clippy reads: everything, and the suites once (`--all-targets` would add a test build of each).
+targets=(--workspace --lib --bins --tests --examples --benches)

@@ -44,6 +44,9 @@ pub fn aliases() {
         has_cmsg_cloexec: { not(target_vendor = "apple") },
         // A removed segment stays visible to `shmctl` and can still be attached by id.
         has_doomed_segments: { any(target_os = "linux", target_os = "android") },
+        // Assembly in which an address can be put among those of the functions that run before `main`.
+        has_entry_table: { any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64", target_arch = "arm",
+            target_arch = "riscv64", target_arch = "riscv32", target_arch = "loongarch64", target_arch = "s390x") },
         has_seqpacket: { not(target_vendor = "apple") },
     }
 }

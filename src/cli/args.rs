@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::case::Level;
 use crate::report::Spec;
-use crate::run::IsolationChoice;
+use crate::sandbox::IsolationChoice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +16,7 @@ Examples:
   conformance run --exact 'pipe::eof::follows::page'   this case only
   conformance run --report junit:out.xml --report jsonl:record.jsonl
   conformance run --shard 2/4 --require all            a quarter of the cases; red if a need is not met here
+  conformance run --level required,documented          what is written in POSIX or a manual, without what is only customary
   conformance run --until-fail --exact NAME            repeat a case until it fails
   conformance explain pipe::eof::follows::page         what a case requires, and where that is written
 
@@ -46,6 +48,9 @@ pub(super) enum Command {
     List {
         /// Only cases whose name contains this
         filter: Option<String>,
+        /// Only cases of these levels: required, documented, customary, observed
+        #[arg(long = "level", value_name = "LEVEL,…", value_delimiter = ',')]
+        levels: Vec<Level>,
     },
     /// Say what a case requires, where that is written, and which platforms are known to differ
     #[command(after_help = "Example:\n  conformance explain pipe::eof::follows::page")]
@@ -77,6 +82,10 @@ pub(super) struct RunArgs {
     /// Leave out cases whose name contains this (repeatable)
     #[arg(long, value_name = "PATTERN")]
     pub skip: Vec<String>,
+    /// Only cases of these levels: required (POSIX says shall), documented (in the platform's manual), customary (in no document, but
+    /// relied on), observed (a choice, which is recorded) [default: all]
+    #[arg(long = "level", value_name = "LEVEL,…", value_delimiter = ',')]
+    pub levels: Vec<Level>,
     /// Only every Nth case, from the Ith on (from 1)
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
@@ -113,8 +122,8 @@ pub(super) struct RunArgs {
     #[arg(short, long, visible_alias = "test-threads", value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// private: own namespaces, or an error; none: the surroundings as they are; auto: private where the kernel allows it
-    #[arg(long, value_enum, default_value = "auto", value_name = "KIND")]
-    pub isolation: Isolation,
+    #[arg(long, default_value_t, value_name = "KIND")]
+    pub isolation: IsolationChoice,
     /// What is known about the system: a name (linux, macos, posix) or a file [default: detected]
     #[arg(long, value_name = "NAME|FILE")]
     pub platform: Option<String>,
@@ -133,7 +142,7 @@ pub(super) struct RunArgs {
     /// Stop at the first bad verdict; without --repeat, repeat until there is one
     #[arg(long)]
     pub until_fail: bool,
-    /// Exit with 1 if this need is not met here (as reports name it, such as "second user"), or any with all (repeatable)
+    /// Exit with 1 if this need is not met here (by its name in `explain`, such as "second user"), or any with all (repeatable)
     #[arg(long, value_name = "NEED")]
     pub require: Vec<String>,
 
@@ -153,23 +162,6 @@ impl RunArgs {
 pub(super) enum ListFormat {
     Pretty,
     Terse,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Isolation {
-    Auto,
-    Private,
-    None,
-}
-
-impl From<Isolation> for IsolationChoice {
-    fn from(isolation: Isolation) -> Self {
-        match isolation {
-            Isolation::Auto => IsolationChoice::Auto,
-            Isolation::Private => IsolationChoice::Private,
-            Isolation::None => IsolationChoice::None,
-        }
-    }
 }
 
 /// One of several parts of the cases, from 1.
@@ -269,7 +261,9 @@ mod tests {
     #[case::report("--report tap:x", "tap is no format; known are human, jsonl (or json), junit")]
     #[case::jobs("--jobs 0", "number would be zero for non-zero type")]
     #[case::repeat("--repeat 0", "0 is not in 1..")]
-    #[case::isolation("--isolation docker", "[possible values: auto, private, none]")]
+    #[case::isolation("--isolation docker", "docker is no isolation; known are auto, private, none")]
+    #[case::level("--level required,optional", "optional is no level; known are required, documented, customary, observed")]
+    #[case::no_level("--level required,", "a level is missing; known are required, documented, customary, observed")]
     #[case::unknown("--frobnicate", "unexpected argument '--frobnicate' found")]
     #[case::explain_what("explain", "<CASE>")]
     fn wrong_usage_is_explained_and_exits_with_2(#[case] line: &str, #[case] message: &str) {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::select::SelectionError;
 use crate::case::RegistryError;
 use crate::platform::PlatformError;
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::run::RunError;
 use crate::sandbox::SandboxError;
 

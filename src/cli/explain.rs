@@ -15,9 +15,9 @@ pub(super) fn explain(cases: &[&Case], all: &[Case], platforms: &[Platform]) -> 
     let submission = case.submission;
     let title = if cases.len() == 1 { &case.name } else { &case.behaviour };
     let mut text = format!("{title}\n");
-    row(&mut text, "requirement", &case.requirement);
+    row(&mut text, "requirement", case.requirement);
     row(&mut text, "clauses", &join(submission.clauses));
-    row(&mut text, "level", &level(case));
+    row(&mut text, "level", &format!("{}: {}", submission.level, submission.level.meaning()));
     row(&mut text, "needs", &if submission.needs.is_empty() { "nothing".to_owned() } else { join(submission.needs) });
     if let Some(release) = submission.fixed_in {
         row(&mut text, "fixed in", release);
@@ -44,16 +44,6 @@ fn row(text: &mut String, label: &str, value: &str) {
 
 fn join<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn level(case: &Case) -> String {
-    let meaning = match case.submission.level {
-        crate::case::Level::Required => "POSIX says shall",
-        crate::case::Level::Documented => "the platform's own manual promises it",
-        crate::case::Level::Customary => "no document promises it, but the platform has long done so, and programs rely on it",
-        crate::case::Level::Observed => "the standard leaves a choice, and the case records which one was made",
-    };
-    format!("{}: {meaning}", case.submission.level)
 }
 
 /// The parameters of a behaviour's variants.
@@ -106,7 +96,7 @@ pub(super) mod tests {
     use crate::case::{Clause, Level, Need, Submission};
     use crate::platform::{Release, Releases};
 
-    static SUBMISSION: Submission = Submission {
+    const SUBMISSION: Submission = Submission {
         module: "",
         function: "",
         requirement: "",
@@ -121,11 +111,23 @@ pub(super) mod tests {
         body: || Ok(()),
     };
 
-    /// A case of that name.
+    static OBSERVED: Submission = Submission { level: Level::Observed, ..SUBMISSION };
+
+    /// A required case of that name.
     pub(in crate::cli) fn case(name: &str) -> Case {
+        case_of(Level::Required, name)
+    }
+
+    /// A case of that name, required or observed.
+    pub(in crate::cli) fn case_of(level: Level, name: &str) -> Case {
         let behaviour = name.split("::").take(3).collect::<Vec<_>>().join("::");
         let requirement = "A read returns the bytes that are still buffered, and then 0, once every write end is closed.";
-        Case { name: name.to_owned(), behaviour, requirement: requirement.to_owned(), submission: &SUBMISSION }
+        Case {
+            name: name.to_owned(),
+            behaviour,
+            requirement,
+            submission: if level == Level::Observed { &OBSERVED } else { &SUBMISSION },
+        }
     }
 
     const FILE: &str = r#"name = "Odd"

@@ -110,7 +110,7 @@ mod tests {
         assert!(text.starts_with("system\n  platform   Linux\n  kernel     "), "{text}");
         assert!(text.contains("\nisolation\n  namespaces  ipc, mount\n"), "{text}");
         let (_, pinned) = text.split_once("\npinned observations\n").unwrap();
-        assert!(pinned.lines().any(|line| line.split_whitespace().eq(["pipe.buf", "4096"])), "{text}");
+        assert!(pinned.lines().any(|line| line.split_whitespace().eq(["pipe.links", "\"1\""])), "{text}");
         assert!(!facts(&system, &platform, Vec::new()).contains("isolation"));
     }
 

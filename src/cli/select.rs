@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory as _;
 
 use super::args::{Cli, RunArgs, Shard};
-use crate::case::Case;
+use crate::case::{Case, Level};
 
 /// Most names that are suggested.
 const SUGGESTIONS: usize = 5;
@@ -44,6 +44,14 @@ pub enum SelectionError {
         /// Cases that matched.
         matched: usize,
     },
+    /// All that matched is of other levels.
+    #[error("none of {matched} matching case(s) is {}; give --level others", or(levels))]
+    OtherLevels {
+        /// Cases that matched.
+        matched: usize,
+        /// The levels that were asked for.
+        levels: Vec<Level>,
+    },
     /// More shards than cases.
     #[error("part {} of {} is empty, as only {cases} case(s) are shared out; use fewer parts", shard.number, shard.of)]
     EmptyShard {
@@ -73,7 +81,10 @@ pub(super) fn select<'r>(cases: &'r [Case], args: &RunArgs) -> Result<Vec<&'r Ca
     args.filters.iter().try_for_each(|filter| must_match(cases, filter, args.exact))?;
     let kept = kept(cases, args);
     if kept.is_empty() {
-        return Err(SelectionError::Skipped { matched: cases.iter().filter(|case| is_wanted(case, args)).count() });
+        let matched = cases.iter().filter(|case| is_wanted(case, args)).count();
+        let of_level = cases.iter().any(|case| is_wanted(case, args) && is_of_level(case, &args.levels));
+        let other_levels = || SelectionError::OtherLevels { matched, levels: args.levels.clone() };
+        return Err(if of_level { SelectionError::Skipped { matched } } else { other_levels() });
     }
     let part = part(&kept, args.shard);
     match args.shard {
@@ -89,7 +100,7 @@ pub(super) fn list<'r>(cases: &'r [Case], args: &RunArgs) -> Vec<&'r Case> {
 
 fn kept<'r>(cases: &'r [Case], args: &RunArgs) -> Vec<&'r Case> {
     let is_skipped = |case: &Case| args.skip.iter().any(|skip| matches(case, skip, args.exact));
-    cases.iter().filter(|case| is_wanted(case, args) && !is_skipped(case)).collect()
+    cases.iter().filter(|case| is_wanted(case, args) && is_of_level(case, &args.levels) && !is_skipped(case)).collect()
 }
 
 fn part<'r>(kept: &[&'r Case], shard: Option<Shard>) -> Vec<&'r Case> {
@@ -99,6 +110,10 @@ fn part<'r>(kept: &[&'r Case], shard: Option<Shard>) -> Vec<&'r Case> {
 
 fn is_wanted(case: &Case, args: &RunArgs) -> bool {
     args.filters.is_empty() || args.filters.iter().any(|filter| matches(case, filter, args.exact))
+}
+
+fn is_of_level(case: &Case, levels: &[Level]) -> bool {
+    levels.is_empty() || levels.contains(&case.submission.level)
 }
 
 fn matches(case: &Case, filter: &str, exact: bool) -> bool {
@@ -117,10 +132,13 @@ fn must_match(cases: &[Case], filter: &str, exact: bool) -> Result<(), Selection
     Err(if exact { SelectionError::Unknown { name: filter, similar } } else { SelectionError::NoMatch { filter, similar } })
 }
 
-/// The cases whose name contains a filter, at least one.
-pub(super) fn containing<'r>(cases: &'r [Case], filter: &str) -> Result<Vec<&'r Case>, SelectionError> {
+/// The cases whose name contains a filter, and that are of one of the levels (any, if there are none): at least one.
+pub(super) fn containing<'r>(cases: &'r [Case], filter: &str, levels: &[Level]) -> Result<Vec<&'r Case>, SelectionError> {
     must_match(cases, filter, false)?;
-    Ok(cases.iter().filter(|case| matches(case, filter, false)).collect())
+    let mut found: Vec<&Case> = cases.iter().filter(|case| matches(case, filter, false)).collect();
+    let matched = found.len();
+    found.retain(|case| is_of_level(case, levels));
+    if found.is_empty() { Err(SelectionError::OtherLevels { matched, levels: levels.to_vec() }) } else { Ok(found) }
 }
 
 /// The cases of a name: one case, or the variants of a behaviour.
@@ -157,6 +175,15 @@ fn similarity(name: &str, wanted: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(name, wanted).max(0.95 * parts).max(inside)
 }
 
+/// `required, documented or customary`.
+fn or(levels: &[Level]) -> String {
+    let words: Vec<String> = levels.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 fn suggestion(similar: &[String]) -> String {
     if similar.is_empty() {
         return "`list` shows the names of all cases".to_owned();
@@ -170,11 +197,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::cli::explain::tests::case;
+    use crate::cli::explain::tests::{case, case_of};
 
     fn cases() -> Vec<Case> {
         let names = ["fifo::eof::follows::empty", "fifo::eof::follows::page", "pipe::eof::follows", "pipe::eof::wakes"];
-        names.map(case).into()
+        let mut cases: Vec<Case> = names.map(case).into();
+        cases[2] = case_of(Level::Observed, names[2]);
+        cases
     }
 
     fn args(line: &str) -> RunArgs {
@@ -189,6 +218,9 @@ mod tests {
     #[case::skip_exact("--exact --skip pipe::eof pipe::eof::wakes", "3")]
     #[case::first_shard("--shard 1/2", "0 2")]
     #[case::shard_of_what_is_left("pipe --shard 2/2", "3")]
+    #[case::level("--level required", "0 1 3")]
+    #[case::levels("--level required,observed", "0 1 2 3")]
+    #[case::level_of_some("pipe --level observed", "2")]
     fn cases_are_selected(#[case] line: &str, #[case] expected: &str) {
         let cases = cases();
         let index = |chosen: &Case| cases.iter().position(|case| case.name == chosen.name).unwrap().to_string();
@@ -216,6 +248,7 @@ mod tests {
     #[case::subcommand("-q run", "no case has run in its name; to give the subcommand run, write it before all options")]
     #[case::skipped("fifo --skip eof", "--skip leaves nothing of 2 matching case(s); skip less")]
     #[case::shard("fifo --shard 3/3", "part 3 of 3 is empty, as only 2 case(s) are shared out; use fewer parts")]
+    #[case::levels("fifo --level observed,customary", "none of 2 matching case(s) is observed or customary; give --level others")]
     #[case::ignored("--ignored", "no case is ignored; leave out --ignored")]
     fn nothing_to_run_is_explained(#[case] line: &str, #[case] expected: &str) {
         assert_eq!(select(&cases(), &args(line)).unwrap_err().to_string(), expected);
@@ -227,6 +260,16 @@ mod tests {
         let cases = cases();
         let count = |name| named(&cases, name).map(|found| found.len()).ok();
         assert_eq!([count("fifo::eof::follows"), count("fifo::eof::follows::page"), count("fifo")], [Some(2), Some(1), None]);
+    }
+
+    #[test]
+    fn a_list_may_be_of_some_levels() {
+        let cases = cases();
+        let count =
+            |levels: &[Level]| containing(&cases, "pipe", levels).map(|found| found.len()).map_err(|error| error.to_string());
+        assert_eq!((count(&[]), count(&[Level::Observed])), (Ok(2), Ok(1)));
+        let error = "none of 2 matching case(s) is documented; give --level others";
+        assert_eq!(count(&[Level::Documented]), Err(error.to_owned()));
     }
 
     #[test]

@@ -17,19 +17,19 @@ use super::error::CliError;
 use super::explain::explain;
 use super::facts::facts;
 use super::select;
-use crate::case::{Case, Registry};
+use crate::case::{Case, Level, Registry};
 use crate::platform::{Platform, System};
-use crate::process::entry;
-use crate::report::{self, Context, Fan, is_green, plural};
-use crate::run::event::RunEnded;
-use crate::run::{IsolationChoice, RunOptions, execute};
-use crate::sandbox::{self, journal};
-use crate::sys::fork;
+use crate::process::exec;
+use crate::record::RunEnded;
+use crate::report::{self, Context, Fan, grouped, plural};
+use crate::run::{RunOptions, execute};
+use crate::sandbox::{self, IsolationChoice, journal};
+use crate::sys::process::threads;
 
 /// The `main` of an executable with suites.
 pub fn main() -> ExitCode {
-    fork::count_foreign_threads();
-    entry::run_if_asked();
+    threads::count_foreign_threads();
+    exec::run_if_asked();
     match dispatch(Cli::parse()) {
         Ok(code) => code,
         Err(error) => error.report(io::stderr()),
@@ -41,8 +41,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
         None => run_or_list(&registry, &cli.run),
         Some(Command::Run(args)) => run_or_list(&registry, &args),
-        Some(Command::List { filter }) => {
-            print(&listing(&select::containing(registry.cases(), filter.as_deref().unwrap_or_default())?))
+        Some(Command::List { filter, levels }) => {
+            print(&listing(&select::containing(registry.cases(), filter.as_deref().unwrap_or_default(), &levels)?))
         }
         Some(Command::Explain { case }) => {
             let cases = select::named(registry.cases(), &case)?;
@@ -92,7 +92,7 @@ fn run(registry: &Registry, args: &RunArgs) -> Result<ExitCode, CliError> {
 
 /// 0 for a good run, 2 for one in which nothing ran, 1 for any other.
 fn code(end: &RunEnded) -> u8 {
-    match (is_green(end), end.decided()) {
+    match (end.is_green(), end.decided()) {
         (true, _) => 0,
         (false, 0) => 2,
         (false, _) => 1,
@@ -122,7 +122,7 @@ fn options<'r>(cases: Vec<&'r Case>, args: &RunArgs) -> RunOptions<'r> {
     RunOptions {
         cases,
         jobs: args.jobs.map_or_else(usual, NonZeroUsize::get),
-        isolation: args.isolation.into(),
+        isolation: args.isolation,
         time_scale: args.time_scale,
         seed: args.seed.unwrap_or_else(random_seed),
         property_cases: args.property_cases,
@@ -143,11 +143,18 @@ fn listing(cases: &[&Case]) -> String {
     let column = cases.iter().map(|case| case.name.chars().count()).max().unwrap_or_default();
     let line = |case: &&Case| {
         let clauses: Vec<String> = case.submission.clauses.iter().map(ToString::to_string).collect();
-        format!("{:column$}  {:10}  {}\n", case.name, case.submission.level.to_string(), clauses.join("; "))
+        format!("{:column$}  {:10}  {}\n", case.name, case.submission.level, clauses.join("; "))
     };
     let lines: String = cases.iter().map(line).collect();
     let behaviours: BTreeSet<&str> = cases.iter().map(|case| case.behaviour.as_str()).collect();
-    format!("{lines}\n{} in {}\n", plural(behaviours.len(), "behaviour"), plural(cases.len(), "variant"))
+    let of_level = |level| cases.iter().filter(|case| case.submission.level == level).count();
+    let levels: Vec<String> = Level::ALL
+        .into_iter()
+        .map(|level| (level, of_level(level)))
+        .filter(|&(_, count)| count > 0)
+        .map(|(level, count)| format!("{level} {}", grouped(count)))
+        .collect();
+    format!("{lines}\n{} in {}: {}\n", plural(behaviours.len(), "behaviour"), plural(cases.len(), "variant"), levels.join(", "))
 }
 
 /// For `cargo test` and nextest: as libtest lists.
@@ -167,17 +174,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::cli::explain::tests::case;
-    use crate::run::event::Verdict;
+    use crate::cli::explain::tests::{case, case_of};
+    use crate::record::Verdict;
 
     #[test]
     fn a_list_is_aligned_and_counted() {
-        let (page, wakes) = (case("fifo::eof::follows::page"), case("pipe::eof::wakes"));
+        let (page, wakes) = (case("fifo::eof::follows::page"), case_of(Level::Observed, "pipe::eof::wakes"));
         let expected = "\
 fifo::eof::follows::page  required    POSIX read; pipe(7)
-pipe::eof::wakes          required    POSIX read; pipe(7)
+pipe::eof::wakes          observed    POSIX read; pipe(7)
 
-2 behaviours in 2 variants
+2 behaviours in 2 variants: required 1, observed 1
 ";
         assert_eq!(listing(&[&page, &wakes]), expected);
     }
@@ -194,10 +201,9 @@ pipe::eof::wakes          required    POSIX read; pipe(7)
     fn the_exit_code_goes_by_verdicts_and_requirements() {
         let end = |verdict, required: &[&str], interrupted: Option<&str>| RunEnded {
             totals: BTreeMap::from([(verdict, 1)]),
-            untested: BTreeMap::new(),
             required: required.iter().map(ToString::to_string).collect(),
             interrupted: interrupted.map(str::to_owned),
-            duration_us: 0,
+            ..RunEnded::default()
         };
         for verdict in [Verdict::Ok, Verdict::Xfail, Verdict::Untested] {
             assert_eq!(code(&end(verdict, &[], None)), 0, "{verdict}");

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
 use crate::sys::Errno;
-use crate::sys::fail_nth::{FailNth, keep_memory_present};
+use crate::sys::process::fail_nth::{FailNth, keep_memory_present};
 
 /// More allocations than any one call makes: a call that goes on beyond it repeats what fails.
 const MOST_ALLOCATIONS: u32 = 300;

@@ -4,7 +4,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::sys::{Errno, io};
+use crate::sys::Errno;
+use crate::sys::fd::descriptor;
 
 /// Sets the soft limit of the calling process on descriptors: the first number that cannot be had.
 ///
@@ -24,7 +25,7 @@ pub fn leave_room(of: &OwnedFd, room: usize) -> Result<(), Errno> {
     // Numbers are handed out lowest first, so the copies show which ones are free; the last one becomes the limit.
     let mut copies = Vec::new();
     while copies.len() <= room {
-        copies.push(io::dup(of)?);
+        copies.push(descriptor::dup(of)?);
     }
     limit_descriptors(copies[room].as_raw_fd().unsigned_abs())
 }

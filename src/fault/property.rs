@@ -7,7 +7,7 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::{context, link};
+use crate::process::{context, panics};
 
 /// Inputs that a property tries where the user does not say how many.
 pub const USUAL_CASES: u32 = 24;
@@ -45,7 +45,7 @@ where
         if not_set_up.borrow().is_some() {
             return Ok(());
         }
-        match link::catch(|| check(input)).unwrap_or_else(|panic| Err(panicked(panic))) {
+        match panics::catch(|| check(input)).unwrap_or_else(|panic| Err(panicked(panic))) {
             Ok(()) => Ok(()),
             Err(failure) if failure.result == CaseResult::Fail => {
                 *last.borrow_mut() = Some(failure);
@@ -71,7 +71,7 @@ where
 }
 
 /// A panic in a check is a failure of its input like any other.
-fn panicked((message, place): link::Panic) -> Failure {
+fn panicked((message, place): panics::Panic) -> Failure {
     let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
     failure.finding.location = place;
     failure

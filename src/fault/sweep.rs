@@ -17,7 +17,7 @@ mod traced;
 use std::cell::RefCell;
 
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
-use crate::process::participant::Value;
+use crate::process::Value;
 use crate::process::{Descriptors, End, Link, Participant};
 
 /// More points than any scenario has: a victim that never finishes is a mistake of the case.

@@ -10,7 +10,9 @@ use nix::time::{ClockId, clock_gettime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::sys::io::{pipe, read_exactly, unread, write};
+use crate::sys::fd::bytes::read_exactly;
+use crate::sys::fd::io::{unread, write};
+use crate::sys::fd::pipe::pipe;
 use crate::sys::{Errno, errno};
 
 /// One operation of a history.
@@ -60,7 +62,7 @@ impl Recorder {
     /// # Errors
     /// What `dup` answers.
     pub fn descriptor(&self) -> Result<OwnedFd, Errno> {
-        crate::sys::io::dup(&self.record)
+        crate::sys::fd::descriptor::dup(&self.record)
     }
 
     /// What was recorded, in the order of the beginnings. Call it once everybody has ended.

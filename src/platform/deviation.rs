@@ -8,7 +8,7 @@ use wildmatch::WildMatch;
 use super::error::{Place, PlatformError};
 use super::version::Bounds;
 use crate::outcome::CaseResult;
-use crate::run::event::Listed;
+use crate::record::Listed;
 
 /// A known deviation of some cases.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::deviation::{Deviation, Expected};
 use super::load::Platform;
 use crate::outcome::{CaseResult, Cause, Finding};
-use crate::run::event::{Listed, Verdict};
+use crate::record::{Listed, Verdict};
 
 /// What a result means on a platform.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::blocked::Pause;
 use super::context::note;
+use super::pause::Pause;
 
 /// Looks until what is seen is what was expected, and gives that back; what never comes about ends at the case's deadline.
 ///

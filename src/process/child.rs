@@ -2,7 +2,7 @@
 //!
 //! Apart from [`super::Participant`] so that none of this is compiled anew for each type of value.
 
-mod state;
+pub mod state;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -13,15 +13,14 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
-pub use state::Settled;
-
 use super::channel::{self, Received, Receiver};
-use super::context::happened;
-use super::die_with;
+use super::context::{happened, spawned};
+use super::lifetime::die_with;
 use super::link::{FromParticipant, Link, Open};
 use crate::outcome::{CaseResult, Cause, Failure};
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, fork, wait, wait_with};
+use crate::sys::process::fork::{Forked, fork};
+use crate::sys::process::wait::{wait, wait_with};
 
 /// How a process ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Child {
                 link.run(|link| -> bool { match child(link) {} })
             }
             Forked::Parent(process) => {
-                happened(name, format!("spawned as {process}"));
+                spawned(name, process);
                 Ok(Child {
                     name: name.to_owned(),
                     process,

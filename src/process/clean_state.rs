@@ -3,24 +3,35 @@
 //! Rust's `main` begins with `SIGPIPE` ignored and with handlers for `SIGSEGV` and `SIGBUS` on an alternate stack; a shell may
 //! hand down ignored signals, a mask or a umask. Cases are about such things, so none of it may reach them.
 
+use std::convert::Infallible;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
 use std::ptr;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
-use super::descriptors;
+use super::descriptors::{self, Descriptors};
 use crate::sys::Errno;
 
 /// Soft limit on descriptors that a case starts with, where the hard limit allows it.
 pub const DESCRIPTOR_LIMIT: libc::rlim_t = 1024;
 
-/// Puts the calling process into the known state; `keep` are the descriptors besides 0, 1 and 2 that stay open.
+/// Runs `body`, which never returns, from the known state, with `descriptors`: all others but 0, 1 and 2 are closed. It is told of a
+/// limit that could not be set.
 ///
-/// # Errors
-/// A limit that cannot be set.
-pub fn establish(keep: &[&dyn AsRawFd]) -> Result<(), Errno> {
+/// The other way round this would be a function that takes descriptors away from under their owners: so it is the last that a process
+/// does, and owners that its callers have are never used again.
+pub(crate) fn run_from<D: Descriptors>(descriptors: D, body: impl FnOnce(D, Result<(), Errno>) -> Infallible) -> ! {
+    let mut keep = Vec::new();
+    descriptors.numbers(&mut keep);
+    // SAFETY: the body ends the process; what it owns are the descriptors that are kept.
+    unsafe { descriptors::close_all_but(&keep) };
+    let limits = establish();
+    match body(descriptors, limits) {}
+}
+
+/// Signals, umask and limits.
+fn establish() -> Result<(), Errno> {
     default_signals();
     umask(Mode::from_bits_truncate(0o022));
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -28,13 +39,11 @@ pub fn establish(keep: &[&dyn AsRawFd]) -> Result<(), Errno> {
     // A participant that a signal ends shall leave no file.
     let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
     setrlimit(Resource::RLIMIT_CORE, 0, hard)?;
-    let keep: Vec<i32> = keep.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
-    descriptors::close_all_but(&keep);
     Ok(())
 }
 
 /// Default dispositions, an empty mask, no alternate stack, no timers.
-pub fn default_signals() {
+pub(crate) fn default_signals() {
     for signal in 1..=last_signal() {
         // SAFETY: SIG_DFL is a valid disposition for every signal; for those that cannot be set, and the two that the C library
         // keeps for itself, the call fails and changes nothing.

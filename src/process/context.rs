@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::channel;
@@ -16,6 +17,8 @@ use crate::outcome::{Outcome, TimelineEntry};
 pub enum CaseMessage {
     /// Something happened.
     Timeline(TimelineEntry),
+    /// A participant was made, which has this process id.
+    Spawned(TimelineEntry, i32),
     /// A choice of the system; the value as JSON text.
     Observation(String, String),
     /// The evidence is weaker than it should be.
@@ -77,10 +80,23 @@ pub(crate) fn send(message: &CaseMessage) {
 
 /// Records that something happened to a participant.
 pub(crate) fn happened(who: &str, what: impl Into<String>) {
-    if let Some(context) = current() {
-        let at_us = u64::try_from(context.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        send(&CaseMessage::Timeline(TimelineEntry { at_us, who: who.to_owned(), what: what.into() }));
+    if let Some(entry) = entry(who, what) {
+        send(&CaseMessage::Timeline(entry));
     }
+}
+
+/// Records that a participant was made.
+pub(super) fn spawned(who: &str, process: Pid) {
+    if let Some(entry) = entry(who, format!("spawned as {process}")) {
+        send(&CaseMessage::Spawned(entry, process.as_raw()));
+    }
+}
+
+/// What happens at this moment, if this is a case's own process.
+fn entry(who: &str, what: impl Into<String>) -> Option<TimelineEntry> {
+    let started = current()?.started;
+    let at_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Some(TimelineEntry { at_us, who: who.to_owned(), what: what.into() })
 }
 
 /// Records a step of the case's own process in the timeline, for a reader of the finding.
@@ -88,7 +104,16 @@ pub fn note(what: impl Into<String>) {
     happened("case", what);
 }
 
-/// Records which choice the system made; see [`crate::observe!`].
+/// Records which choice the system made where a standard leaves one: `observe!("pipe.capacity", bytes)`.
+#[macro_export]
+macro_rules! observe {
+    ($key:expr, $value:expr $(,)?) => {
+        $crate::process::context::observe($key, &$crate::serde_json::json!($value))
+    };
+}
+
+/// What [`crate::observe!`] expands to; not for direct use.
+#[doc(hidden)]
 pub fn observe(key: &str, value: &serde_json::Value) {
     send(&CaseMessage::Observation(key.to_owned(), value.to_string()));
 }

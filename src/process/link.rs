@@ -1,13 +1,13 @@
 //! The participant's side of its control channel: gates, and the value that it hands back.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
 use super::channel::{self, Received, Receiver};
-use crate::sys::fork::exit_now;
+use super::panics;
+use crate::sys::process::fork::exit_now;
 
 /// What a participant tells the case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Link {
 
     /// Runs the body, sends what it returned, and ends the process: a child never comes back to its parent's stack.
     pub(super) fn run<T: Serialize + std::fmt::Debug>(&self, body: impl FnOnce(&Link) -> T) -> ! {
-        let message = match catch(|| body(self)) {
+        let message = match panics::catch(|| body(self)) {
             Ok(value) => match postcard::to_stdvec(&value) {
                 Ok(bytes) => FromParticipant::Value(bytes, shown(&value)),
                 Err(error) => FromParticipant::Panicked(format!("cannot send {}: {error}", shown(&value)), None),
@@ -115,31 +115,4 @@ fn shown(value: &impl std::fmt::Debug) -> String {
         text.push('…');
     }
     text
-}
-
-/// Message and place of a panic.
-pub(crate) type Panic = (String, Option<(String, u32)>);
-
-static LAST_PANIC: Mutex<Option<Panic>> = Mutex::new(None);
-
-/// Makes panics silent and remembers what they say; for the case's process and all below it.
-pub(crate) fn remember_panics() {
-    panic::set_hook(Box::new(|info| {
-        let payload = info.payload();
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
-        let place = info.location().map(|place| (place.file().to_owned(), place.line()));
-        *LAST_PANIC.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((message, place));
-    }));
-}
-
-/// Runs `body`; a panic becomes its message and place.
-pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Panic> {
-    panic::catch_unwind(AssertUnwindSafe(body)).map_err(|_| {
-        let remembered = LAST_PANIC.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        remembered.unwrap_or_else(|| ("a panic without a message".to_owned(), None))
-    })
 }

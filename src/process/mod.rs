@@ -1,6 +1,14 @@
 //! Processes: the case's own, its participants, and the channels between them.
 //!
 //! A forked child has its parent's stack and so its destructors: it never comes back. Every child here ends in `_exit`.
+//!
+//! - `participant.rs`, `child.rs`, `child/state.rs`: a process that a case forks; `link.rs`: the same seen from inside
+//! - `together.rs`: several participants that begin at the same time
+//! - `exec.rs`, `entries.rs`: a participant that starts this executable from its beginning; `value.rs`: what a participant hands back
+//! - `blocked/`: whether a process is blocked; `pause.rs`: the time between two looks; `aftermath.rs`: what is gone soon after an end
+//! - `context.rs`, `clean_state.rs`, `descriptors.rs`: the case's own process
+//! - `channel.rs`, `wake.rs`, `lifetime.rs`, `panics.rs`: what the harness's processes have in common
+//! - `snapshot.rs`: what the processes of a late case are doing
 
 pub mod aftermath;
 pub mod blocked;
@@ -9,40 +17,26 @@ pub mod child;
 pub mod clean_state;
 pub mod context;
 pub mod descriptors;
-pub mod entry;
+pub mod exec;
 pub mod link;
 pub mod participant;
+pub mod pause;
+pub mod together;
+pub mod value;
+
+pub(crate) mod panics;
 pub(crate) mod snapshot;
 pub(crate) mod wake;
 
-#[cfg(linux)]
-use nix::sys::prctl::set_pdeathsig;
-#[cfg(linux)]
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+mod entries;
+mod lifetime;
 
-pub use child::{Child, End, Settled};
+pub use child::state::Settled;
+pub use child::{Child, End};
 pub use descriptors::Descriptors;
+pub(crate) use lifetime::{die_with, die_with_parent, outlive_parent};
 pub use link::Link;
 pub use participant::Participant;
-
-/// Has the kernel kill this process when its parent dies, where the kernel can do that. Some emulators refuse it; there the
-/// channel's end-of-file and the death of the process group must do.
-pub(crate) fn die_with_parent() {
-    #[cfg(linux)]
-    let _ = set_pdeathsig(Signal::SIGKILL);
-}
-
-/// Takes back [`die_with_parent`].
-pub(crate) fn outlive_parent() {
-    #[cfg(linux)]
-    let _ = set_pdeathsig(None);
-}
-
-/// [`die_with_parent`] for a forked child, whose parent may have died before that was asked for.
-pub(crate) fn die_with(parent: Pid) {
-    die_with_parent();
-    if cfg!(linux) && nix::unistd::getppid() != parent {
-        crate::sys::fork::exit_now(1);
-    }
-}
+pub use pause::Pause;
+pub use together::{let_go, together};
+pub use value::Value;

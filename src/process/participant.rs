@@ -5,20 +5,13 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::child::{Child, End};
 use super::descriptors::{Descriptors, close_all_but};
-use super::entry;
+use super::exec;
 use super::link::Link;
+use super::value::Value;
 use crate::outcome::Failure;
 use crate::sys::Errno;
-
-/// A value that can travel from a participant to its case.
-pub trait Value: Serialize + DeserializeOwned + Debug {}
-
-impl<T: Serialize + DeserializeOwned + Debug> Value for T {}
 
 /// A process forked by a case, whose body returns a `T`. What can be done to it is told of at [`Child`].
 pub struct Participant<T> {
@@ -42,7 +35,7 @@ impl<T> Deref for Participant<T> {
 
 impl<T: Value> Participant<T> {
     /// Forks a process that runs `body` with `descriptors`, which are moved to it: the parent's copies are closed, and the child
-    /// closes everything else but 0, 1, 2 and its link.
+    /// closes everything else but 0, 1, 2 and its link. What the body captures of other descriptors is closed with the rest.
     ///
     /// # Errors
     /// What `fork`, `pipe` or `fcntl` answer.
@@ -52,7 +45,8 @@ impl<T: Value> Participant<T> {
             let Some((descriptors, body)) = handed.take() else { unreachable!("each process takes them once") };
             let mut keep = link.numbers().to_vec();
             descriptors.numbers(&mut keep);
-            close_all_but(&keep);
+            // SAFETY: the child runs the body and ends; what it owns are the descriptors that are kept.
+            unsafe { close_all_but(&keep) };
             link.run(|link| body(descriptors, link))
         })
     }
@@ -73,7 +67,8 @@ impl<T: Value> Participant<T> {
     /// `argument` and `descriptors`. The body captures nothing: no memory of the case is left to capture.
     ///
     /// # Errors
-    /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined.
+    /// What `fork`, `pipe` or `fcntl` answer. A failed `exec` shows itself when the participant is joined: so does `ENOSYS`, on a
+    /// processor for which there is no table of bodies (see [`super::exec`]).
     pub fn exec<D: Descriptors, A: Value, F>(name: &str, descriptors: D, argument: &A, body: F) -> Result<Self, Errno>
     where
         F: Fn(D, A, &Link) -> T + Copy + 'static,
@@ -100,9 +95,10 @@ impl<T: Value> Participant<T> {
             let mut handed = Vec::new();
             descriptors.numbers(&mut handed);
             if alone {
-                close_all_but(&[link.numbers().to_vec(), handed.clone()].concat());
+                // SAFETY: the child runs another program or ends.
+                unsafe { close_all_but(&[link.numbers().to_vec(), handed.clone()].concat()) };
             }
-            let errno = entry::restart(link, &handed, argument, body);
+            let errno = exec::restart(link, &handed, argument, body);
             panic!("cannot start this executable afresh: {errno:?} ({errno})");
         })?;
         drop(descriptors);

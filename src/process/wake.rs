@@ -14,8 +14,8 @@ static WRITER: AtomicI32 = AtomicI32::new(-1);
 extern "C" fn pass_on(signal: libc::c_int) {
     let saved = nix::errno::Errno::last_raw();
     let byte = u8::try_from(signal).unwrap_or(0);
-    // SAFETY: `write` is async-signal-safe, the byte lives on this stack, and a descriptor that was closed is an error, not
-    // undefined behaviour. A full pipe loses the byte, but then there are others to be noticed.
+    // SAFETY: `write` is async-signal-safe, and the byte lives on this stack. The number is that of a descriptor that a `Wake` owns, or
+    // −1. A full pipe loses the byte, but then there are others to be noticed.
     unsafe { libc::write(WRITER.load(Ordering::Relaxed), (&raw const byte).cast(), 1) };
     nix::errno::Errno::set_raw(saved);
 }
@@ -24,7 +24,7 @@ extern "C" fn pass_on(signal: libc::c_int) {
 #[derive(Debug)]
 pub(crate) struct Wake {
     reader: OwnedFd,
-    _writer: OwnedFd,
+    writer: OwnedFd,
 }
 
 impl Wake {
@@ -40,7 +40,7 @@ impl Wake {
             // SAFETY: the handler is async-signal-safe, see there.
             unsafe { sigaction(signal, &action)? };
         }
-        Ok(Wake { reader, _writer: writer })
+        Ok(Wake { reader, writer })
     }
 
     /// The signals that came since the last call.
@@ -51,6 +51,13 @@ impl Wake {
             signals.extend(buffer[..count].iter().map(|&byte| i32::from(byte)));
         }
         signals
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        // Before the number is closed, and may be another's. A newer one's stays.
+        let _ = WRITER.compare_exchange(self.writer.as_raw_fd(), -1, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -8,9 +8,9 @@ use std::io::Write;
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 
-use super::reporter::{ReportError, Reporter, is_green};
-use super::text::{self, grouped, needed, plural};
-use crate::run::event::{Decided, Event, EventKind, RunEnded, RunStarted, Verdict};
+use super::text::{self, grouped, plural};
+use crate::case::Level;
+use crate::record::{Count, Decided, Event, EventKind, Lack, ReportError, Reporter, RunEnded, RunStarted, Verdict};
 
 /// Variants of one behaviour that are reported in full.
 const IN_FULL: usize = 3;
@@ -105,9 +105,7 @@ impl<W: Write> Human<W> {
         let mut text = String::new();
         for (behaviour, group) in &groups {
             for decided in group.iter().take(IN_FULL) {
-                let finding = text::finding(decided);
-                let (verdict, rest) = finding.split_once(' ').unwrap_or((&finding, ""));
-                let _ = write!(text, "\n{} {rest}", verdict.red().bold());
+                let _ = write!(text, "\n{}{}", text::word(decided.verdict).red().bold(), text::after_word(decided));
             }
             if group.len() > IN_FULL {
                 let _ = writeln!(text, "\n… and {} of {behaviour}", plural(group.len() - IN_FULL, "more result"));
@@ -143,7 +141,7 @@ impl<W: Write> Human<W> {
 
     /// libtest's last line.
     fn closing(&self, end: &RunEnded) -> String {
-        let word = if is_green(end) { "ok".green().to_string() } else { "FAILED".red().to_string() };
+        let word = if end.is_green() { "ok".green().to_string() } else { "FAILED".red().to_string() };
         let ignored = end.totals.get(&Verdict::Untested).copied().unwrap_or_default();
         let passed = end.decided() - end.bad() - ignored;
         let (seconds, hundredths) = (end.duration_us / 1_000_000, end.duration_us / 10_000 % 100);
@@ -160,10 +158,9 @@ impl<W: Write> Human<W> {
         let repeated =
             if end.decided() > self.variants.len() { format!(", {}", plural(end.decided(), "run")) } else { String::new() };
         let (behaviours, variants) = (plural(self.behaviours.len(), "behaviour"), plural(self.variants.len(), "variant"));
-        format!(
-            "{behaviours} in {variants}{repeated}: {}",
-            if counts.is_empty() { "nothing ran".to_owned() } else { counts.join(", ") }
-        )
+        let counts = if counts.is_empty() { "nothing ran".to_owned() } else { counts.join(", ") };
+        let levels = levels(end);
+        format!("{behaviours} in {variants}{repeated}: {counts}{}", if levels.is_empty() { levels } else { format!("\n{levels}") })
     }
 }
 
@@ -209,16 +206,21 @@ fn line(decided: &Decided) -> String {
     format!("test {} ... {word}{repetition}\n", decided.case)
 }
 
+/// `required 1,010, documented 540 (2 red), observed 39`: what was decided at each level, and how much of it turns the run red.
+fn levels(end: &RunEnded) -> String {
+    let red = |bad: usize| if bad == 0 { String::new() } else { format!(" ({} red)", grouped(bad)) };
+    let level = |(level, count): (&Level, &Count)| format!("{level} {}{}", grouped(count.decided), red(count.bad));
+    end.levels.iter().map(level).collect::<Vec<_>>().join(", ")
+}
+
 /// `41 untested: 38 need a second user, 3 need CAP_IPC_OWNER`.
 fn untested(end: &RunEnded) -> Option<String> {
     let count = end.totals.get(&Verdict::Untested)?;
-    let mut needs: Vec<(&String, &usize)> = end.untested.iter().collect();
-    needs.sort_by_key(|&(need, count)| (std::cmp::Reverse(*count), need));
-    let mut parts: Vec<String> = needs
-        .iter()
-        .map(|&(need, &count)| format!("{} {} {}", grouped(count), if count == 1 { "needs" } else { "need" }, needed(need)))
-        .collect();
-    let rest = count.saturating_sub(end.untested.values().sum());
+    let mut needs: Vec<&Lack> = end.untested.values().collect();
+    needs.sort_by_key(|lack| (std::cmp::Reverse(lack.cases), &lack.phrase));
+    let part = |lack: &&Lack| format!("{} {} {}", grouped(lack.cases), if lack.cases == 1 { "needs" } else { "need" }, lack.phrase);
+    let mut parts: Vec<String> = needs.iter().map(part).collect();
+    let rest = count.saturating_sub(needs.iter().map(|lack| lack.cases).sum());
     if rest > 0 {
         parts.push(format!("{} must not be run here", grouped(rest)));
     }
@@ -254,7 +256,7 @@ isolation private, 2 jobs, seed 7
 running 3 tests
 test a::b::c ... ok
 test a::b::d ... ok (xfail: it is broken)
-test a::b::e ... ignored, untested: needs second user
+test a::b::e ... ignored, untested: needs a second user (EPERM)
 
 1 result deviates as listed for Linux
 1 untested: 1 needs a second user
@@ -263,6 +265,7 @@ remark: the kernel's log cannot be read
 test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 5 filtered out; finished in 1.23s
 
 3 behaviours in 3 variants: 1 ok, 1 xfail, 1 untested
+required 3
 ";
         assert_eq!(text(Lines::All, &samples::run(&cases)), expected);
     }
@@ -302,7 +305,10 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 5 filtered out; fini
     fn what_is_untested_is_counted_by_need() {
         let end = RunEnded {
             totals: BTreeMap::from([(Verdict::Untested, 44)]),
-            untested: BTreeMap::from([("CAP_IPC_OWNER".to_owned(), 3), ("second user".to_owned(), 38)]),
+            levels: BTreeMap::new(),
+            untested: [("CAP_IPC_OWNER", "CAP_IPC_OWNER", 3), ("second user", "a second user", 38)]
+                .map(|(need, phrase, cases)| (need.to_owned(), Lack { phrase: phrase.to_owned(), cases }))
+                .into(),
             required: vec!["second user".to_owned()],
             interrupted: Some("Ctrl-C".to_owned()),
             duration_us: 0,
@@ -322,7 +328,21 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 5 filtered out; fini
         let text = text(Lines::All, &samples::run(&[weak, again]));
         assert!(text.contains("\ntest a ... ok\ntest a ... ok (run 2)\n"), "{text}");
         assert!(text.contains("\nweak evidence in 2 results: nothing shows a state\n"), "{text}");
-        assert!(text.ends_with("\n1 behaviour in 1 variant, 2 runs: 2 ok\n"), "{text}");
+        assert!(text.ends_with("\n1 behaviour in 1 variant, 2 runs: 2 ok\nrequired 2\n"), "{text}");
+    }
+
+    #[test]
+    fn the_summary_counts_by_level_and_says_where_it_is_red() {
+        let mut cases: Vec<Decided> = (0..1_010).map(|n| samples::decided(&format!("a::b::c{n}"), Verdict::Ok)).collect();
+        cases.push(Decided { level: Level::Customary, ..samples::decided("a::b::d", Verdict::UnexpectedFail) });
+        cases.push(Decided { level: Level::Customary, ..samples::decided("a::b::e", Verdict::Xpass) });
+        cases.push(Decided { level: Level::Customary, ..samples::decided("a::b::f", Verdict::Ok) });
+        cases.push(Decided { level: Level::Observed, ..samples::decided("a::b::g", Verdict::Untested) });
+        let text = text(Lines::Bad, &samples::run(&cases));
+        assert!(text.ends_with("\nrequired 1,010, customary 3 (2 red), observed 1\n"), "{text}");
+        let level =
+            "\n  level        customary: no document promises it, but the platform has long done so, and programs rely on it\n";
+        assert_eq!(text.matches(level).count(), 2, "{text}");
     }
 
     #[test]

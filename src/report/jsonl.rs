@@ -1,10 +1,8 @@
 //! The record of a run: one event a line, as JSON, in the order in which things happened.
 
+use crate::record::{Event, ReportError, Reporter};
 use std::fs::File;
 use std::io::{self, Write as _};
-
-use super::reporter::{ReportError, Reporter};
-use crate::run::event::Event;
 
 /// Writes each event to the disk before it takes the next: what was decided survives the runner, and the start of a case that
 /// takes the machine down tells which one it was.
@@ -42,8 +40,8 @@ mod tests {
     use std::io::{Read as _, Seek as _};
 
     use super::*;
+    use crate::record::Verdict;
     use crate::report::samples;
-    use crate::run::event::Verdict;
 
     #[test]
     fn each_event_is_a_line_that_reads_back() {
@@ -59,7 +57,7 @@ mod tests {
         file.read_to_string(&mut text).unwrap();
         let read: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read, events);
-        assert_eq!(text.lines().nth(1), Some(r#"{"at_us":1,"event":"case-started","case":"a::b::c","iteration":0}"#));
+        assert_eq!(text.lines().nth(1), Some(r#"{"at_us":1,"event":"case-started","case":"a::b::c","iteration":0,"alone":false}"#));
     }
 
     #[test]

@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::reporter::{ReportError, Reporter};
 use super::text;
 use crate::outcome::CaseResult;
-use crate::run::event::{Decided, Event, EventKind, Verdict};
+use crate::record::{Decided, Event, EventKind, ReportError, Reporter, RunStarted, Verdict};
 
 /// Collects what is decided, and writes the report at the end of the run.
 pub struct Junit<W> {
     out: W,
+    run: Option<RunStarted>,
     cases: BTreeMap<(String, u32), Decided>,
 }
 
 impl<W: Write> Junit<W> {
     /// A report to `out`.
     pub fn new(out: W) -> Self {
-        Junit { out, cases: BTreeMap::new() }
+        Junit { out, run: None, cases: BTreeMap::new() }
     }
 
     fn report(&self, duration: Duration) -> Report {
         let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
         for decided in self.cases.values() {
             let mechanism = decided.case.split("::").next().unwrap_or_default();
-            let suite = suites.entry(mechanism).or_insert_with(|| TestSuite::new(mechanism));
+            let suite = suites.entry(mechanism).or_insert_with(|| suite(mechanism, self.run.as_ref()));
             suite.add_test_case(test_case(mechanism, decided));
         }
         let mut report = Report::new("ipc-conformance");
@@ -44,7 +44,11 @@ impl<W: Write> Junit<W> {
 impl<W: Write> Reporter for Junit<W> {
     fn event(&mut self, event: &Event) -> Result<(), ReportError> {
         match &event.kind {
-            EventKind::RunStarted(_) | EventKind::CaseStarted { .. } => Ok(()),
+            EventKind::RunStarted(run) => {
+                self.run = Some(run.clone());
+                Ok(())
+            }
+            EventKind::CaseStarted { .. } => Ok(()),
             EventKind::Decided(decided) => {
                 self.cases.insert((decided.case.clone(), decided.iteration), Decided::clone(decided));
                 Ok(())
@@ -59,6 +63,18 @@ impl<W: Write> Reporter for Junit<W> {
     }
 }
 
+/// An empty suite, with what is known of the run: the form has no other place for it.
+fn suite(mechanism: &str, run: Option<&RunStarted>) -> TestSuite {
+    let mut suite = TestSuite::new(mechanism);
+    if let Some(RunStarted { platform, system, isolation, seed, remarks, .. }) = run {
+        let facts = [("platform", platform), ("system", system), ("isolation", isolation), ("run seed", &seed.to_string())];
+        for (name, value) in facts.into_iter().chain(remarks.iter().map(|remark| ("remark", remark))) {
+            suite.add_property((name, value.as_str()));
+        }
+    }
+    suite
+}
+
 fn test_case(mechanism: &str, decided: &Decided) -> TestCase {
     let name = match decided.iteration {
         0 => decided.case.clone(),
@@ -69,6 +85,7 @@ fn test_case(mechanism: &str, decided: &Decided) -> TestCase {
     case.set_time(Duration::from_micros(decided.duration_us));
     case.add_property(("requirement", decided.requirement.as_str()));
     case.add_property(("clauses", decided.clauses.join("; ").as_str()));
+    case.add_property(("level", decided.level.to_string().as_str()));
     if let Some(listed) = &decided.listed {
         let reason = format!("listed as {}, because {} ({})", listed.result, listed.because, listed.source);
         case.add_property(("listed", reason.as_str()));

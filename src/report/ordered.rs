@@ -1,10 +1,8 @@
 //! Events in the cases' order, whatever the order in which the workers finish. What is decided is held back until everything
 //! before it is decided; at the end of the run the rest follows.
 
+use crate::record::{Event, EventKind, ReportError, Reporter};
 use std::collections::{BTreeMap, HashMap};
-
-use super::reporter::{ReportError, Reporter};
-use crate::run::event::{Event, EventKind};
 
 /// Where a case execution stands in the order: index of the case and repetition, or the other way round in an endless run.
 type Turn = (u64, u64);
@@ -68,7 +66,7 @@ impl<R: Reporter> Reporter for Ordered<R> {
     fn event(&mut self, event: &Event) -> Result<(), ReportError> {
         match &event.kind {
             EventKind::RunStarted(_) => self.inner.event(event),
-            EventKind::CaseStarted { case, iteration } => {
+            EventKind::CaseStarted { case, iteration, .. } => {
                 let Some(turn) = self.turn(case, *iteration) else { return self.inner.event(event) };
                 self.waiting.entry(turn).or_default().started = Some(event.clone());
                 self.release()
@@ -89,8 +87,8 @@ impl<R: Reporter> Reporter for Ordered<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Decided, Verdict};
     use crate::report::samples;
-    use crate::run::event::{Decided, Verdict};
 
     /// Notes what it is given: `+a0` for a start, `a0` for an end.
     #[derive(Default)]
@@ -100,7 +98,7 @@ mod tests {
         fn event(&mut self, event: &Event) -> Result<(), ReportError> {
             self.0.push(match &event.kind {
                 EventKind::RunStarted(_) => "begin".to_owned(),
-                EventKind::CaseStarted { case, iteration } => format!("+{case}{iteration}"),
+                EventKind::CaseStarted { case, iteration, .. } => format!("+{case}{iteration}"),
                 EventKind::Decided(decided) => format!("{}{}", decided.case, decided.iteration),
                 EventKind::RunEnded(_) => "end".to_owned(),
             });

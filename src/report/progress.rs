@@ -1,9 +1,7 @@
 //! The bar on a terminal. It is drawn when something happens, never by a timer: a timer is a thread, and the runner forks.
 
+use crate::record::{Event, EventKind, ReportError, Reporter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::reporter::{ReportError, Reporter};
-use crate::run::event::{Event, EventKind};
 
 /// Shows how far a run is, and passes every event on.
 pub struct Progress<R> {
@@ -49,8 +47,8 @@ impl<R: Reporter> Reporter for Progress<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Verdict;
     use crate::report::{Ordered, samples};
-    use crate::run::event::Verdict;
 
     #[test]
     fn the_bar_follows_the_events() {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
+use crate::case::Level;
+use crate::outcome::{CaseResult, Cause, Finding, ProcessSnapshot, TimelineEntry, Unmet};
+use crate::record::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
 
 /// A failed expectation, as in the design's example.
 pub(super) fn failed_expectation() -> Finding {
@@ -17,7 +18,6 @@ pub(super) fn failed_expectation() -> Finding {
     finding.timeline = [(120, "spawned"), (200, "asleep in read"), (310, "woke"), (330, "exited")]
         .map(|(at_us, what)| TimelineEntry { at_us, who: "reader".to_owned(), what: what.to_owned() })
         .to_vec();
-    finding.seed = 7;
     finding
 }
 
@@ -51,6 +51,7 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         case: case.to_owned(),
         behaviour: case.split("::").take(3).collect::<Vec<_>>().join("::"),
         iteration: 0,
+        level: Level::Required,
         result,
         verdict,
         duration_us: 900,
@@ -58,7 +59,11 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         clauses: vec!["POSIX read".to_owned(), "pipe(7)".to_owned()],
         fixed_in: None,
         finding: match result {
-            CaseResult::Pass | CaseResult::Untested => None,
+            CaseResult::Pass => None,
+            CaseResult::Untested => {
+                let why = Some("EPERM".to_owned());
+                Some(Finding::unmet(Unmet { need: "second user".to_owned(), phrase: "a second user".to_owned(), why }))
+            }
             CaseResult::Fail => Some(failed_expectation()),
             CaseResult::Unsupported => Some(Finding::new(Cause::Missing, "mq_open is missing here: ENOSYS")),
             CaseResult::Unresolved => Some(Finding::new(Cause::Setup, "a step that sets the case up failed with ENOSPC")),
@@ -66,7 +71,8 @@ pub(super) fn decided(case: &str, verdict: Verdict) -> Decided {
         listed: is_listed.then_some(listed),
         observations: BTreeMap::new(),
         weak: Vec::new(),
-        need: (verdict == Verdict::Untested).then(|| "second user".to_owned()),
+        case_seed: 7,
+        run_seed: 3,
         again: format!("cargo conformance run --exact '{case}'"),
     }
 }
@@ -94,7 +100,7 @@ pub(super) fn run_started(planned: usize) -> Event {
 }
 
 pub(super) fn started(case: &str, iteration: u32) -> Event {
-    event(1, EventKind::CaseStarted { case: case.to_owned(), iteration })
+    event(1, EventKind::CaseStarted { case: case.to_owned(), iteration, alone: false })
 }
 
 pub(super) fn ended_case(decided: Decided) -> Event {
@@ -103,18 +109,9 @@ pub(super) fn ended_case(decided: Decided) -> Event {
 
 /// The end of a run with these cases.
 pub(super) fn run_ended(cases: &[Decided]) -> Event {
-    let mut end = RunEnded {
-        totals: BTreeMap::new(),
-        untested: BTreeMap::new(),
-        required: Vec::new(),
-        interrupted: None,
-        duration_us: 1_234_567,
-    };
+    let mut end = RunEnded { duration_us: 1_234_567, ..RunEnded::default() };
     for case in cases {
-        *end.totals.entry(case.verdict).or_default() += 1;
-        if let Some(need) = &case.need {
-            *end.untested.entry(need.clone()).or_default() += 1;
-        }
+        end.count(case);
     }
     event(3, EventKind::RunEnded(end))
 }

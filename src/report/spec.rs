@@ -14,7 +14,7 @@ use super::jsonl::Jsonl;
 use super::junit::Junit;
 use super::ordered::Ordered;
 use super::progress::{self, Progress};
-use super::reporter::{ReportError, Reporter};
+use crate::record::{ReportError, Reporter};
 
 /// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use textwrap::Options;
 
 use crate::outcome::{Cause, Finding, ProcessSnapshot, TimelineEntry};
-use crate::run::event::{Decided, Verdict};
+use crate::record::{Decided, Verdict};
 
 /// Columns of everything that is wrapped.
 pub const WIDTH: usize = 120;
@@ -21,6 +21,11 @@ const ENTRIES: usize = 40;
 
 /// Everything that there is to say about a case that did not come out well. Ends with a newline.
 pub fn finding(decided: &Decided) -> String {
+    format!("{}{}", word(decided.verdict), after_word(decided))
+}
+
+/// The finding without its first word, for a caller that colours the word.
+pub(super) fn after_word(decided: &Decided) -> String {
     let rows = rows(decided);
     let column = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default().max(LABELS);
     let mut text = heading(decided);
@@ -34,9 +39,9 @@ pub fn finding(decided: &Decided) -> String {
     text
 }
 
-/// Verdict, name and duration.
-fn heading(decided: &Decided) -> String {
-    let word = match decided.verdict {
+/// The verdict, as the first word of a finding.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Ok => "OK",
         Verdict::Xfail => "XFAIL",
         Verdict::UnexpectedFail => "FAIL",
@@ -44,10 +49,14 @@ fn heading(decided: &Decided) -> String {
         Verdict::UnexpectedUnsupported => "UNSUPPORTED",
         Verdict::Unresolved => "UNRESOLVED",
         Verdict::Untested => "UNTESTED",
-    };
-    let name = format!("{word} {}", decided.case);
+    }
+}
+
+/// Name and duration, with the space before them.
+fn heading(decided: &Decided) -> String {
     let duration = duration(decided.duration_us);
-    format!("{name:<width$}  {duration}\n", width = WIDTH - duration.len() - 2)
+    let width = WIDTH - duration.len() - 3 - word(decided.verdict).len();
+    format!(" {:<width$}  {duration}\n", decided.case)
 }
 
 /// What stands behind a label.
@@ -69,7 +78,8 @@ impl Value {
 
 fn rows(decided: &Decided) -> Vec<(&str, Value)> {
     let requirement = format!("{}   [{}]", decided.requirement, decided.clauses.join("; "));
-    let mut rows = vec![("requirement", Value::Words(requirement))];
+    let level = format!("{}: {}", decided.level, decided.level.meaning());
+    let mut rows = vec![("requirement", Value::Words(requirement)), ("level", Value::Words(level))];
     if let Some(release) = &decided.fixed_in {
         rows.push(("fixed in", Value::Words(release.clone())));
     }
@@ -86,6 +96,8 @@ fn rows(decided: &Decided) -> Vec<(&str, Value)> {
     for weakness in &decided.weak {
         rows.push(("evidence", Value::Words(format!("weak: {weakness}"))));
     }
+    rows.push(("case seed", Value::Verbatim(decided.case_seed.to_string())));
+    rows.push(("run seed", Value::Verbatim(decided.run_seed.to_string())));
     rows.push(("again", Value::Verbatim(decided.again.clone())));
     rows
 }
@@ -111,7 +123,6 @@ fn finding_rows(finding: &Finding) -> Vec<(&str, Value)> {
     if !finding.output.trim().is_empty() {
         rows.push(("output", Value::Verbatim(finding.output.clone())));
     }
-    rows.push(("seed", Value::Verbatim(finding.seed.to_string())));
     rows
 }
 
@@ -184,7 +195,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 }
 
 /// `6590` → `6,590`.
-pub(super) fn grouped(count: usize) -> String {
+pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -196,15 +207,10 @@ pub(super) fn grouped(count: usize) -> String {
     text
 }
 
-/// A need as it reads after "needs": `a second user`, `CAP_IPC_OWNER`.
-pub(super) fn needed(need: &str) -> String {
-    if need == "second user" { format!("a {need}") } else { need.to_owned() }
-}
-
 /// Why an untested case is that.
 pub(super) fn untested(decided: &Decided) -> String {
-    match (&decided.need, &decided.listed) {
-        (Some(need), _) => format!("untested: needs {need}"),
+    match (decided.unmet(), &decided.listed) {
+        (Some(unmet), _) => format!("untested: needs {unmet}"),
         (None, Some(listed)) => format!("untested: must not be run here, because {}", listed.because),
         (None, None) => "untested".to_owned(),
     }
@@ -223,12 +229,14 @@ mod tests {
         let expected = "\
 FAIL pipe::eof::takes_the_last_writer::kind=Fifo                                                                  0.9 ms
   requirement  A reader sees the end.   [POSIX read; pipe(7)]
+  level        required: POSIX says shall
   fixed in     Linux 5.10.4
   at           suites/pipe/eof.rs:41  reader.join()? == Ok(0)
   expected     Ok(0)          seen  Err(EAGAIN)
   timeline     +0.12 ms reader spawned · +0.20 reader asleep in read · +0.31 reader woke · +0.33 reader exited
-  seed         7
   evidence     weak: no state of a process can be seen here
+  case seed    7
+  run seed     3
   again        cargo conformance run --exact 'pipe::eof::takes_the_last_writer::kind=Fifo'
 ";
         assert_eq!(finding(&decided), expected);
@@ -242,6 +250,7 @@ FAIL pipe::eof::takes_the_last_writer::kind=Fifo                                
         let expected = "\
 FAIL pipe::eof::x                                                                                                 10.0 s
   requirement      A reader sees the end.   [POSIX read; pipe(7)]
+  level            required: POSIX says shall
   cause            still running after 10 s
   injection point  killed after write #2 returned
   input            [
@@ -250,7 +259,8 @@ FAIL pipe::eof::x                                                               
   processes        12 reader: sleeping in read, waiting at pipe_read; descriptors 3 → pipe:[77]
   output           one
                    two
-  seed             0
+  case seed        7
+  run seed         3
   again            cargo conformance run --exact 'pipe::eof::x'
 ";
         assert_eq!(finding(&decided), expected);
@@ -261,8 +271,11 @@ FAIL pipe::eof::x                                                               
         let expected = "\
 XPASS pipe::eof::x                                                                                                0.9 ms
   requirement  A reader sees the end.   [POSIX read; pipe(7)]
+  level        required: POSIX says shall
   listed       fail, because it is broken (x.c); came out as pass: if that is over, remove the entry from the platform
                file
+  case seed    7
+  run seed     3
   again        cargo conformance run --exact 'pipe::eof::x'
 ";
         assert_eq!(finding(&samples::decided("pipe::eof::x", Verdict::Xpass)), expected);

@@ -9,18 +9,19 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 
-use super::IsolationChoice;
+use super::report::Report;
 use crate::case::{Case, Level};
 use crate::outcome::{CaseResult, Cause, Failure, Finding, Outcome, TimelineEntry};
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::child::{End, end_of};
 use crate::process::context::{self, CaseMessage, Parameters};
 use crate::process::wake::Wake;
-use crate::process::{clean_state, link, snapshot};
+use crate::process::{clean_state, panics, snapshot};
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, exit_now, flush, fork, set_variable, wait, wait_with};
+use crate::sys::process::fork::{Forked, exit_now, flush, fork};
+use crate::sys::process::threads::set_variable;
+use crate::sys::process::wait::{wait, wait_with};
 
 /// Deadline of a case that declares no other, before scaling.
 const USUAL_DEADLINE: Duration = Duration::from_secs(10);
@@ -41,73 +42,32 @@ const NAP: Duration = Duration::from_millis(2);
 /// So much is read however late it is, in bytes of output and in frames: more than can be waiting in a pipe.
 const WAITING: usize = 1 << 20;
 
-/// What came of a case, before it is held against a platform file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Report {
-    /// The result.
-    pub(crate) result: CaseResult,
-    /// Why it is not a pass.
-    pub(crate) finding: Option<Finding>,
-    /// Observations, the values as JSON text.
-    pub(crate) observations: Vec<(String, String)>,
-    /// Sentences about weak evidence.
-    pub(crate) weak: Vec<String>,
-    /// The need that is not met.
-    pub(crate) need: Option<String>,
-    /// From the start to the end of the audit.
-    pub(crate) duration_us: u64,
-}
-
-impl Report {
-    /// The report of a case that did not pass.
-    pub(crate) fn of(failure: Failure) -> Self {
-        // A case that found out by itself what it lacks says it in words.
-        let lacking = failure.finding.message.strip_prefix("needs ").filter(|_| failure.result == CaseResult::Untested);
-        Report {
-            result: failure.result,
-            need: lacking.map(str::to_owned),
-            finding: Some(*failure.finding),
-            observations: Vec::new(),
-            weak: Vec::new(),
-            duration_us: 0,
-        }
-    }
-
-    /// The report of a case that has not been run, or not to its end.
-    pub(crate) fn not_run(case: &Case, result: CaseResult, cause: Cause, message: String) -> Self {
-        let mut report = Report::of(Failure { result, finding: Box::new(Finding::new(cause, message)) });
-        report.locate(case);
-        report
-    }
-
-    /// Where nobody has said a place, it is that of the case.
-    pub(crate) fn locate(&mut self, case: &Case) {
-        if let Some(finding) = &mut self.finding {
-            finding.location.get_or_insert_with(|| (case.submission.file.to_owned(), case.submission.line));
-        }
-    }
-
-    /// Turns a pass into a failure, or adds to what is known of a failure.
-    pub(crate) fn add_failure(&mut self, cause: Cause, label: &str, message: String) {
-        match &mut self.finding {
-            Some(finding) => finding.details.push((label.to_owned(), message)),
-            None => self.finding = Some(Finding::new(cause, message)),
-        }
-        if self.result == CaseResult::Pass {
-            self.result = CaseResult::Fail;
-        }
-    }
-}
-
 /// What the watched process has told so far.
 #[derive(Default)]
 struct Record {
     timeline: Vec<TimelineEntry>,
+    /// Process ids and names of participants, in the order in which they were made.
+    participants: Vec<(i32, String)>,
     observations: Vec<(String, String)>,
     weak: Vec<String>,
     output: Vec<u8>,
     outcome: Option<Outcome>,
     garbage: bool,
+}
+
+impl Record {
+    /// Adds to the timeline, of which the end is kept.
+    fn note(&mut self, entry: TimelineEntry) {
+        if self.timeline.len() == 2 * KEPT_TIMELINE {
+            self.timeline.drain(..KEPT_TIMELINE);
+        }
+        self.timeline.push(entry);
+    }
+
+    /// The participant that had that process id last.
+    fn participant(&self, process: i32) -> Option<&str> {
+        self.participants.iter().rev().find(|(known, _)| *known == process).map(|(_, name)| name.as_str())
+    }
 }
 
 /// How the watch ended.
@@ -122,7 +82,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) case: &'a Case,
     pub(crate) directory: &'a Path,
     pub(crate) parameters: Parameters,
-    pub(crate) isolation: IsolationChoice,
+    /// Whether the temporary directory of the case is its own one.
+    pub(crate) own_temporary: bool,
     pub(crate) nocapture: bool,
 }
 
@@ -163,7 +124,6 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
         Watched::PastDeadline => past_deadline(process, deadline, &record),
     };
     if let Some(finding) = &mut report.finding {
-        finding.seed = setup.parameters.seed;
         let skip = record.timeline.len().saturating_sub(KEPT_TIMELINE);
         finding.timeline = record.timeline.split_off(skip);
         finding.output = String::from_utf8_lossy(&record.output).into_owned();
@@ -182,35 +142,42 @@ pub(crate) fn run(setup: &Setup<'_>, wake: &Wake, runner: &Receiver, started: im
 /// The child: takes the known state, runs the body, sends how it ended.
 fn become_case(setup: &Setup<'_>, to_worker: OwnedFd, output: Option<OwnedFd>) -> ! {
     let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    link::remember_panics();
-    let prepared = prepare(setup, &to_worker, output);
-    context::enter(to_worker, setup.parameters);
-    let outcome = match prepared {
-        Err(errno) => {
-            let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
-            Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
-        }
-        Ok(()) => link::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
-            let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
-            failure.finding.location = place;
-            Err(failure)
-        }),
-    };
-    flush();
-    context::send(&CaseMessage::End(outcome));
-    exit_now(0)
+    panics::remember();
+    let redirected = redirect(output);
+    clean_state::run_from(to_worker, |to_worker, cleaned| {
+        let prepared = redirected.and(cleaned).and_then(|()| enter_directory(setup));
+        context::enter(to_worker, setup.parameters);
+        let outcome = match prepared {
+            Err(errno) => {
+                let message = format!("the case's process cannot be prepared: {errno:?} ({errno})");
+                Err(Failure::new(CaseResult::Unresolved, Cause::Harness, message))
+            }
+            Ok(()) => panics::catch(setup.case.submission.body).unwrap_or_else(|(message, place)| {
+                let mut failure = Failure::new(CaseResult::Fail, Cause::Panic, format!("the case panicked: {message}"));
+                failure.finding.location = place;
+                Err(failure)
+            }),
+        };
+        flush();
+        context::send(&CaseMessage::End(outcome));
+        exit_now(0)
+    })
 }
 
-fn prepare(setup: &Setup<'_>, to_worker: &OwnedFd, output: Option<OwnedFd>) -> Result<(), Errno> {
+/// Nothing to read, and what is written goes to the worker.
+fn redirect(output: Option<OwnedFd>) -> Result<(), Errno> {
     if let Some(output) = output {
         let null = std::fs::File::open("/dev/null")?;
         nix::unistd::dup2_stdin(&null)?;
         nix::unistd::dup2_stdout(&output)?;
         nix::unistd::dup2_stderr(&output)?;
     }
-    clean_state::establish(&[to_worker])?;
+    Ok(())
+}
+
+fn enter_directory(setup: &Setup<'_>) -> Result<(), Errno> {
     nix::unistd::chdir(setup.directory)?;
-    if setup.isolation != IsolationChoice::None {
+    if setup.own_temporary {
         set_variable("TMPDIR", setup.directory)?;
     }
     Ok(())
@@ -297,11 +264,10 @@ impl Watch<'_> {
         while frames < WAITING || Instant::now() < until {
             frames += 1;
             match self.channel.receive::<CaseMessage>()? {
-                Received::Frame(CaseMessage::Timeline(entry)) => {
-                    if record.timeline.len() == 2 * KEPT_TIMELINE {
-                        record.timeline.drain(..KEPT_TIMELINE);
-                    }
-                    record.timeline.push(entry);
+                Received::Frame(CaseMessage::Timeline(entry)) => record.note(entry),
+                Received::Frame(CaseMessage::Spawned(entry, process)) => {
+                    record.participants.push((process, entry.who.clone()));
+                    record.note(entry);
                 }
                 Received::Frame(CaseMessage::Observation(key, value)) => record.observations.push((key, value)),
                 Received::Frame(CaseMessage::Weak(sentence)) => record.weak.push(sentence),
@@ -342,14 +308,7 @@ fn drain(output: &OwnedFd, kept: &mut Vec<u8>, until: Instant) -> Result<bool, E
 fn judge_end(end: End, record: &mut Record) -> Report {
     let failure = match (record.outcome.take(), end) {
         (Some(Ok(())), End::Exited(0)) => {
-            return Report {
-                result: CaseResult::Pass,
-                finding: None,
-                observations: Vec::new(),
-                weak: Vec::new(),
-                need: None,
-                duration_us: 0,
-            };
+            return Report::new(CaseResult::Pass, None);
         }
         (Some(Err(failure)), _) => failure,
         (Some(Ok(())), end) => cut_off(Cause::Exit, format!("the case's process {end} after its body had returned")),
@@ -374,13 +333,8 @@ fn past_deadline(process: Pid, deadline: Duration, record: &Record) -> Report {
     let last =
         record.timeline.last().map_or_else(String::new, |entry| format!("; the last that happened: {} {}", entry.who, entry.what));
     let mut failure = cut_off(Cause::Deadline, format!("the case was still running at its deadline of {deadline:.1?}{last}"));
-    let mut processes = snapshot::of_case(process);
-    for snapshot in &mut processes {
-        let spawned = format!("spawned as {}", snapshot.pid);
-        let named = record.timeline.iter().rev().find(|entry| entry.what == spawned).map(|entry| entry.who.clone());
-        snapshot.name =
-            named.unwrap_or_else(|| if snapshot.pid == process.as_raw() { "case".to_owned() } else { "unnamed".to_owned() });
-    }
+    let otherwise = |pid: i32| if pid == process.as_raw() { "case" } else { "unnamed" };
+    let processes = snapshot::of_case(process, |pid| record.participant(pid).unwrap_or_else(|| otherwise(pid)).to_owned());
     for snapshot in &processes {
         let _ = kill(Pid::from_raw(snapshot.pid), Signal::SIGKILL);
     }

@@ -1,6 +1,6 @@
 //! Why a run cannot be made.
 
-use crate::report::ReportError;
+use crate::record::ReportError;
 use crate::sandbox::SandboxError;
 use crate::sys::Errno;
 

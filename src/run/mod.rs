@@ -1,51 +1,25 @@
 //! Running cases: the plan, the workers, and the events they give rise to.
+//!
+//! - `options.rs`: what to run, and how
+//! - `runner.rs`: hands out cases; `crew.rs`: the workers as it sees them
+//! - `worker.rs`: owns a sandbox and runs cases in it; `report.rs`: what it tells the runner of each
+//! - `decide.rs`: from a report to a decided case; `suspects.rs`: which case a complaint of the kernel belongs to
+//! - `case_process.rs`: one case, in a process of its own
+//! - `seeds.rs`, `time_scale.rs`: what cases are given
+//! - `error.rs`: why a run cannot be made
 
 mod case_process;
+mod crew;
+mod decide;
 mod error;
-pub mod event;
+mod options;
+mod report;
 mod runner;
 mod seeds;
+mod suspects;
 mod time_scale;
 mod worker;
 
 pub use error::RunError;
+pub use options::RunOptions;
 pub use runner::execute;
-
-use crate::case::Case;
-
-/// Which sandbox the user asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IsolationChoice {
-    /// `private` where the kernel allows it, `none` elsewhere.
-    #[default]
-    Auto,
-    /// Namespaces, or an error.
-    Private,
-    /// The ambient surroundings.
-    None,
-}
-
-/// What to run, and how.
-#[derive(Debug)]
-pub struct RunOptions<'r> {
-    /// The cases, selected and sharded, in the registry's order.
-    pub cases: Vec<&'r Case>,
-    /// Parallel workers, at least 1.
-    pub jobs: usize,
-    /// Which sandbox.
-    pub isolation: IsolationChoice,
-    /// Factor on every deadline; measured where `None`.
-    pub time_scale: Option<f64>,
-    /// Seed of all random choices.
-    pub seed: u64,
-    /// Inputs that a property tries; its own number where `None`.
-    pub property_cases: Option<u32>,
-    /// How often to run each case.
-    pub repeat: u32,
-    /// Stop at the first verdict that turns the run red (repeats for ever where `repeat` is 0).
-    pub until_fail: bool,
-    /// Needs that must be met here (`all`, or names as reports show them).
-    pub require: Vec<String>,
-    /// Let cases write to the terminal.
-    pub nocapture: bool,
-}

@@ -1,47 +1,30 @@
 //! The runner: one thread that hands cases to workers, decides verdicts and emits events.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use super::case_process::{self, Report};
+use super::crew::{self, Worker};
 use super::error::RunError;
-use super::event::{Decided, Event, EventKind, Listed, RunEnded, RunStarted, Verdict};
+use super::report::Report;
+use super::suspects::Suspects;
 use super::worker::{self, Command, Job, readable};
-use super::{IsolationChoice, RunOptions, seeds, time_scale};
+use super::{RunOptions, case_process, decide, time_scale};
 use crate::outcome::{CaseResult, Cause, Finding};
 use crate::platform::{Platform, System};
-use crate::process::blocked::Pause;
 use crate::process::channel::{self, Received, Receiver};
-use crate::process::child::end_of;
 use crate::process::wake::Wake;
-use crate::report::Reporter;
-use crate::sandbox::{self, Isolation, journal};
-use crate::sys::fork::{wait, wait_with};
+use crate::record::{Decided, Event, EventKind, Listed, Reporter, RunEnded, RunStarted};
+use crate::sandbox::{self, Isolation, KernelWatch, journal};
 
 /// Workers that may end in a row, without a case decided in between, before the run is given up; twice all of them if that is more.
 const MOST_LOST_WORKERS: usize = 8;
 
-/// How long workers may take to end before they are killed; longer than an audit takes at most.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// How long after twice a case's deadline (it may have had to wait for a lock) its worker may still be silent; longer than an
 /// audit takes at most.
 const GRACE: Duration = Duration::from_secs(6);
-
-struct Worker {
-    process: Pid,
-    commands: OwnedFd,
-    reports: Receiver,
-    running: Option<Command>,
-    /// When a worker that has not answered is taken to be stuck.
-    due: Option<Instant>,
-    ambient: bool,
-}
 
 /// Runs the cases and reports what becomes of each.
 ///
@@ -64,18 +47,17 @@ pub fn execute(options: &RunOptions<'_>, platform: &Platform, reporter: &mut dyn
         queue: VecDeque::new(),
         ambient_queue: VecDeque::new(),
         workers: Vec::new(),
-        totals: BTreeMap::new(),
-        untested: BTreeMap::new(),
-        interrupted: None,
+        remarks: Vec::new(),
+        suspects: Suspects::default(),
+        ended: RunEnded::default(),
         lost_in_a_row: 0,
         next_iteration: 0,
     };
     let result = run.go_on_to_the_end(&wake);
     run.end_workers();
     result?;
-    let ended = run.ended();
-    run.emit(EventKind::RunEnded(ended.clone()))?;
-    Ok(ended)
+    run.give_up()?;
+    run.finish()
 }
 
 struct Run<'r> {
@@ -89,21 +71,23 @@ struct Run<'r> {
     queue: VecDeque<Command>,
     ambient_queue: VecDeque<Command>,
     workers: Vec<Worker>,
-    totals: BTreeMap<Verdict, usize>,
-    untested: BTreeMap<String, usize>,
-    interrupted: Option<String>,
+    /// What the sandbox and the watch of the kernel lack.
+    remarks: Vec<String>,
+    suspects: Suspects,
+    ended: RunEnded,
     lost_in_a_row: usize,
     next_iteration: u32,
 }
 
 impl Run<'_> {
     fn go_on_to_the_end(&mut self, wake: &Wake) -> Result<(), RunError> {
-        self.emit(EventKind::RunStarted(self.describe()))?;
+        self.remarks = self.isolation.remarks();
         self.plan();
         self.start_workers()?;
+        self.emit(EventKind::RunStarted(self.describe()))?;
         loop {
             self.hand_out()?;
-            if self.interrupted.is_some() || (self.workers.iter().all(|worker| worker.running.is_none()) && self.idle()) {
+            if self.ended.interrupted.is_some() || (!self.is_busy() && self.idle()) {
                 return Ok(());
             }
             let mut descriptors = vec![wake.as_fd()];
@@ -112,7 +96,7 @@ impl Run<'_> {
             let ready = readable(&descriptors, due).map_err(|errno| RunError::System("wait for workers", errno))?;
             if let Some(signal) = wake.take().first() {
                 let name = Signal::try_from(*signal).map_or("a signal", Signal::as_str);
-                self.interrupted = Some(format!("interrupted by {name}"));
+                self.ended.interrupted = Some(format!("interrupted by {name}"));
                 return Ok(());
             }
             // From the back, as a worker that has ended is taken out and another put at the end.
@@ -145,7 +129,7 @@ impl Run<'_> {
             time_scale: self.time_scale,
             planned: self.options.cases.len() * self.options.repeat.max(1) as usize,
             behaviours: behaviours.len(),
-            remarks: Vec::new(),
+            remarks: self.remarks.clone(),
         }
     }
 
@@ -164,7 +148,7 @@ impl Run<'_> {
         for (index, case) in self.options.cases.iter().enumerate() {
             for iteration in iterations.clone() {
                 let queue = if case.submission.ambient && isolated { &mut self.ambient_queue } else { &mut self.queue };
-                queue.push_back(Command { index, iteration });
+                queue.push_back(Command { index, iteration, alone: false });
             }
         }
         true
@@ -172,7 +156,7 @@ impl Run<'_> {
 
     /// Whether nothing is left to be handed out, now and later.
     fn idle(&mut self) -> bool {
-        self.queue.is_empty() && self.ambient_queue.is_empty() && !self.plan()
+        self.queue.is_empty() && self.ambient_queue.is_empty() && self.suspects.next().is_none() && !self.plan()
     }
 
     fn start_workers(&mut self) -> Result<(), RunError> {
@@ -190,38 +174,53 @@ impl Run<'_> {
         let ((from_runner, commands), (from_worker, reports)) =
             pipes().map_err(|errno| RunError::System("make pipes for a worker", errno))?;
         let isolation = if ambient { &self.ambient } else { &self.isolation };
-        let job = Job {
-            options: self.options,
-            time_scale: self.time_scale,
-            isolation: if isolation.is_private() { IsolationChoice::Private } else { IsolationChoice::None },
-        };
+        let job = Job { options: self.options, time_scale: self.time_scale };
         let mut parts = Some((from_runner, reports, commands));
-        let others = &self.workers;
-        let process = sandbox::fork_worker(isolation, |sandbox| {
+        let others = &mut self.workers;
+        let kernel = KernelWatch::open();
+        let unwatched = kernel.remarks().to_vec();
+        let worker = sandbox::fork_worker(isolation, |sandbox| {
             let (from_runner, reports, commands) = parts.take().expect("taken once in each process");
             // The runner's ends: while a copy lives here, this worker would not notice that the runner is gone.
             drop(commands);
-            close_copies(others);
-            worker::serve(&job, sandbox, from_runner, &reports)
+            // So with its copies of the other workers' pipes.
+            others.clear();
+            worker::serve(&job, sandbox, kernel, from_runner, &reports)
         })?;
         // What the child took, the parent still has.
         let (_, _, commands) = parts.take().expect("taken once in each process");
         let reports = Receiver::new(from_worker);
         reports.set_nonblocking().map_err(|errno| RunError::System("make a pipe non-blocking", errno))?;
-        self.workers.push(Worker { process, commands, reports, running: None, due: None, ambient });
+        self.workers.push(Worker { process: worker.process, commands, reports, running: None, due: None, ambient });
+        // Of the surroundings, where the others are not run in them.
+        let outside = ambient && self.isolation.is_private();
+        let lacking =
+            worker.remarks.into_iter().map(|remark| if outside { format!("outside the sandbox, {remark}") } else { remark });
+        for remark in lacking.chain(unwatched) {
+            if !self.remarks.contains(&remark) {
+                self.remarks.push(remark);
+            }
+        }
         Ok(())
+    }
+
+    /// Starts a worker of that kind where there is none: the last one may have been lost with its case.
+    fn ensure_worker(&mut self, ambient: bool) -> Result<(), RunError> {
+        if self.workers.iter().any(|worker| worker.ambient == ambient) { Ok(()) } else { self.start_worker(ambient) }
     }
 
     /// Gives each idle worker a case.
     fn hand_out(&mut self) -> Result<(), RunError> {
         if self.queue.is_empty() && self.ambient_queue.is_empty() {
-            self.plan();
-            // The last worker may have been lost with the last case of a round.
-            if !self.queue.is_empty() && !self.workers.iter().any(|worker| !worker.ambient) {
-                self.start_worker(false)?;
+            if let Some(command) = self.suspects.next() {
+                return if self.is_busy() { Ok(()) } else { self.run_alone(command) };
             }
-            if !self.ambient_queue.is_empty() && !self.workers.iter().any(|worker| worker.ambient) {
-                self.start_worker(true)?;
+            self.plan();
+            if !self.queue.is_empty() {
+                self.ensure_worker(false)?;
+            }
+            if !self.ambient_queue.is_empty() {
+                self.ensure_worker(true)?;
             }
         }
         for index in 0..self.workers.len() {
@@ -230,31 +229,68 @@ impl Run<'_> {
                 let Some(command) = queue.pop_front() else { break };
                 let case = self.options.cases[command.index];
                 if let Some(listed) = self.platform.do_not_run(&case.name) {
-                    self.leave_out(command, &listed)?;
+                    self.leave_out(command, listed)?;
                     continue;
                 }
-                let worker = &mut self.workers[index];
-                worker.running = Some(command);
-                worker.due = Some(
-                    Instant::now() + case_process::deadline(case, self.time_scale) * 2 + GRACE.mul_f64(self.time_scale.max(1.0)),
-                );
-                // A worker that is gone shows itself by the end of its reports.
-                let _ = channel::send(worker.commands.as_fd(), &command);
-                self.emit(EventKind::CaseStarted { case: case.name.clone(), iteration: command.iteration })?;
+                self.give(index, command)?;
             }
         }
         Ok(())
+    }
+
+    /// Runs a case again, while nothing else runs.
+    fn run_alone(&mut self, command: Command) -> Result<(), RunError> {
+        let ambient = self.options.cases[command.index].submission.ambient && self.isolation.is_private();
+        self.ensure_worker(ambient)?;
+        let index = self.workers.iter().position(|worker| worker.ambient == ambient).unwrap_or_default();
+        self.give(index, command)
+    }
+
+    fn give(&mut self, index: usize, command: Command) -> Result<(), RunError> {
+        let case = self.options.cases[command.index];
+        let worker = &mut self.workers[index];
+        worker.running = Some(command);
+        worker.due =
+            Some(Instant::now() + case_process::deadline(case, self.time_scale) * 2 + GRACE.mul_f64(self.time_scale.max(1.0)));
+        // A worker that is gone shows itself by the end of its reports.
+        let _ = channel::send(worker.commands.as_fd(), &command);
+        let Command { iteration, alone, .. } = command;
+        self.emit(EventKind::CaseStarted { case: case.name.clone(), iteration, alone })
+    }
+
+    fn is_busy(&self) -> bool {
+        self.workers.iter().any(|worker| worker.running.is_some())
+    }
+
+    /// Decides a case, or holds it back; one that was run alone has been decided but for the kernel.
+    fn take_in(&mut self, command: Command, report: Report) -> Result<(), RunError> {
+        let cases = &self.options.cases;
+        let decided = if command.alone {
+            self.suspects.ran_alone(command, report, |command| cases[command.index].name.clone())
+        } else {
+            let others: Vec<Command> = self.workers.iter().filter_map(|worker| worker.running).collect();
+            self.suspects.hear(command, report, &others)
+        };
+        decided.into_iter().try_for_each(|(command, report)| self.decide(command, report))
+    }
+
+    /// Decides what would have been run again.
+    fn give_up(&mut self) -> Result<(), RunError> {
+        let cases = &self.options.cases;
+        let decided = self.suspects.give_up(|command| cases[command.index].name.clone());
+        decided.into_iter().try_for_each(|(command, report)| self.decide(command, report))
     }
 
     /// Takes in what a worker has to say.
     fn hear(&mut self, index: usize) -> Result<(), RunError> {
         loop {
             let worker = &mut self.workers[index];
-            match worker.reports.receive::<(Command, Report)>() {
-                Ok(Received::Frame((command, report))) => {
-                    (worker.running, worker.due) = (None, None);
+            match worker.reports.receive::<Report>() {
+                Ok(Received::Frame(report)) => {
+                    worker.due = None;
+                    let Some(command) = worker.running.take() else { return self.replace(index, "the worker spoke unasked") };
                     self.lost_in_a_row = 0;
-                    self.decide(command, report)?;
+                    self.take_in(command, report)?;
                 }
                 Ok(Received::Nothing) => return Ok(()),
                 Ok(Received::Closed | Received::Garbage) | Err(_) => return self.replace(index, "the case took its worker down"),
@@ -265,113 +301,72 @@ impl Run<'_> {
     /// A worker is gone: its case is decided, and another worker takes its place.
     fn replace(&mut self, index: usize, what: &str) -> Result<(), RunError> {
         let worker = self.workers.remove(index);
-        let _ = kill(worker.process, Signal::SIGKILL);
-        let how = match wait(worker.process) {
-            Ok(status) => end_of(status).map_or_else(|| format!("{status:?}"), |end| end.to_string()),
-            Err(errno) => format!("{errno:?}"),
-        };
+        let ambient = worker.ambient;
+        let (running, how) = worker.kill();
         self.lost_in_a_row += 1;
-        if let Some(command) = worker.running {
-            let message = format!("{what}: the worker {how}");
-            self.decide(command, Report::not_run(self.options.cases[command.index], CaseResult::Fail, Cause::Harness, message))?;
+        if let Some(command) = running {
+            let finding = Finding::new(Cause::Harness, format!("{what}: the worker {how}"));
+            let report = Report::not_run(self.options.cases[command.index], CaseResult::Fail, finding);
+            if command.alone {
+                self.take_in(command, report)?;
+            } else {
+                self.suspects.lose(command);
+                self.decide(command, report)?;
+            }
         }
         if self.lost_in_a_row >= MOST_LOST_WORKERS.max(2 * self.options.jobs) {
             return Err(RunError::Workers(self.lost_in_a_row, how));
         }
-        let work = if worker.ambient { !self.ambient_queue.is_empty() } else { !self.queue.is_empty() };
-        if work && self.interrupted.is_none() { self.start_worker(worker.ambient) } else { Ok(()) }
+        let work = if ambient { !self.ambient_queue.is_empty() } else { !self.queue.is_empty() };
+        if work && self.ended.interrupted.is_none() { self.start_worker(ambient) } else { Ok(()) }
     }
 
     fn decide(&mut self, command: Command, report: Report) -> Result<(), RunError> {
         let case = self.options.cases[command.index];
-        let observations = report.observations.into_iter().map(|(key, text)| {
-            let value = serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text));
-            (key, value)
-        });
-        let observations: BTreeMap<String, serde_json::Value> = observations.collect();
-        let judgement = self.platform.judge(&case.name, report.result, report.finding.as_ref(), &observations);
-        let need = report.need;
-        if let Some(need) = &need {
-            *self.untested.entry(need.clone()).or_default() += 1;
-        }
-        *self.totals.entry(judgement.verdict).or_default() += 1;
-        if self.options.until_fail && !judgement.verdict.is_good() {
-            self.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
-        }
-        let seed = seeds::of_iteration(self.options.seed, command.iteration);
-        let finding: Option<Finding> = judgement.finding.or(report.finding);
-        let decided = Decided {
-            case: case.name.clone(),
-            behaviour: case.behaviour.clone(),
-            iteration: command.iteration,
-            result: report.result,
-            verdict: judgement.verdict,
-            duration_us: report.duration_us,
-            requirement: case.requirement.clone(),
-            clauses: case.submission.clauses.iter().map(ToString::to_string).collect(),
-            fixed_in: case.submission.fixed_in.map(str::to_owned),
-            finding,
-            listed: judgement.listed,
-            observations,
-            weak: report.weak,
-            need,
-            again: format!("{} --seed {seed}", case.command()),
-        };
-        self.emit(EventKind::Decided(Box::new(decided)))
+        let decided = decide::decided(case, command.iteration, report, self.platform, self.options.seed);
+        self.announce(decided)
     }
 
     /// Decides a case that the platform file says must not be run.
-    fn leave_out(&mut self, command: Command, listed: &Listed) -> Result<(), RunError> {
+    fn leave_out(&mut self, command: Command, listed: Listed) -> Result<(), RunError> {
         let case = self.options.cases[command.index];
-        let mut report = Report::not_run(case, CaseResult::Untested, Cause::Need, format!("not run: {}", listed.because));
-        report.need = Some("a platform that it may be run on".to_owned());
-        self.decide(command, report)
+        let finding = Finding::new(Cause::DoNotRun, format!("not run: {}", listed.because));
+        let report = Report::not_run(case, CaseResult::Untested, finding);
+        let decided = decide::decided(case, command.iteration, report, self.platform, self.options.seed);
+        self.announce(Decided { listed: Some(listed), ..decided })
+    }
+
+    fn announce(&mut self, decided: Decided) -> Result<(), RunError> {
+        if self.options.until_fail && !decided.verdict.is_good() {
+            self.ended.interrupted = Some("stopped at the first bad verdict, as --until-fail asks".to_owned());
+        }
+        self.ended.count(&decided);
+        self.emit(EventKind::Decided(Box::new(decided)))
     }
 
     fn emit(&mut self, kind: EventKind) -> Result<(), RunError> {
-        let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let at_us = self.elapsed_us();
         Ok(self.reporter.event(&Event { at_us, kind })?)
     }
 
-    /// Ends the workers by closing their commands: an idle one leaves, and a busy one ends its case first. (Without a PID namespace
-    /// `SIGKILL` would take along only those processes that ask for it.)
     fn end_workers(&mut self) {
-        // All pipes before the first wait, so that workers end side by side.
-        let processes: Vec<Pid> = self.workers.drain(..).map(|worker| worker.process).collect();
-        let until = Instant::now() + PATIENCE;
-        let mut pause = Pause::default();
-        for process in processes {
-            while matches!(wait_with(process, WaitPidFlag::WNOHANG), Ok(WaitStatus::StillAlive)) {
-                if Instant::now() > until {
-                    let _ = kill(process, Signal::SIGKILL);
-                    let _ = wait(process);
-                    break;
-                }
-                pause.sleep();
-            }
-        }
+        crew::end(std::mem::take(&mut self.workers));
         if !self.isolation.is_private() || self.options.cases.iter().any(|case| case.submission.ambient) {
             // What a killed worker could not remove itself is in its journal.
             let _ = journal::clean();
         }
     }
 
-    fn ended(&self) -> RunEnded {
+    fn finish(mut self) -> Result<RunEnded, RunError> {
         let wanted = &self.options.require;
-        let required =
-            self.untested.keys().filter(|need| wanted.iter().any(|name| name == "all" || name == *need)).cloned().collect();
-        RunEnded {
-            totals: self.totals.clone(),
-            untested: self.untested.clone(),
-            required,
-            interrupted: self.interrupted.clone(),
-            duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        }
+        let is_required = |need: &&String| wanted.iter().any(|name| name == "all" || name == *need);
+        self.ended.required = self.ended.untested.keys().filter(is_required).cloned().collect();
+        self.ended.duration_us = self.elapsed_us();
+        self.emit(EventKind::RunEnded(self.ended.clone()))?;
+        Ok(self.ended)
     }
-}
 
-/// Closes, in a new worker, the copies of the other workers' pipes.
-fn close_copies(others: &[Worker]) {
-    let numbers = others.iter().flat_map(|worker| [std::os::fd::AsRawFd::as_raw_fd(&worker.commands), worker.reports.number()]);
-    crate::process::descriptors::close_copies(numbers);
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }

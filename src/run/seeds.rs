@@ -1,5 +1,7 @@
 //! Seeds: one for the run, and from it one for each case, so that a case runs alike alone and among others.
 
+use crate::splitmix::mixed;
+
 /// The seed under which repetition `iteration` of a run with `seed` can be run as a first one.
 pub(crate) fn of_iteration(seed: u64, iteration: u32) -> u64 {
     seed.wrapping_add(u64::from(iteration))
@@ -7,12 +9,9 @@ pub(crate) fn of_iteration(seed: u64, iteration: u32) -> u64 {
 
 /// The seed of a case's random choices.
 pub(crate) fn of_case(seed: u64, iteration: u32, case: &str) -> u64 {
-    // FNV-1a over the name, then the finaliser of splitmix64: any well-mixing function does, but it has to stay the same.
+    // FNV-1a over the name: any function that mixes well does, but it has to stay the same.
     let name = case.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut mixed = of_iteration(seed, iteration).wrapping_add(name);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mixed(of_iteration(seed, iteration).wrapping_add(name))
 }
 
 #[cfg(test)]

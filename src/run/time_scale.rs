@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::sys::Errno;
-use crate::sys::fork::{Forked, exit_now, fork, wait};
+use crate::sys::process::fork::{Forked, exit_now, fork};
+use crate::sys::process::wait::wait;
 
 /// What one round, a process forked, heard from over a pipe and waited for, takes on a nominal machine.
 const NOMINAL: Duration = Duration::from_millis(1);

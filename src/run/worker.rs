@@ -8,10 +8,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::case_process::{self, Report, Setup};
-use super::{IsolationChoice, RunOptions, seeds};
+use super::case_process::{self, Setup};
+use super::report::Report;
+use super::{RunOptions, seeds};
 use crate::case::Case;
-use crate::outcome::{CaseResult, Cause};
+use crate::outcome::{CaseResult, Cause, Finding};
 use crate::process::channel::{self, Received, Receiver};
 use crate::process::context::Parameters;
 use crate::process::wake::Wake;
@@ -19,29 +20,29 @@ use crate::sandbox::{KernelWatch, Probes, Sandbox};
 use crate::sys::Errno;
 
 /// What the runner tells a worker: run this case.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Command {
     /// Index into the run's cases.
     pub(crate) index: usize,
     /// Repetition, from 0.
     pub(crate) iteration: u32,
+    /// Nothing else runs meanwhile, and what the kernel said before is known.
+    pub(crate) alone: bool,
 }
 
 /// What a worker needs to know of its run.
 pub(crate) struct Job<'r> {
     pub(crate) options: &'r RunOptions<'r>,
     pub(crate) time_scale: f64,
-    pub(crate) isolation: IsolationChoice,
 }
 
 /// The worker's process: reads commands until the runner is gone.
-pub(crate) fn serve(job: &Job<'_>, sandbox: Sandbox, commands: OwnedFd, reports: &OwnedFd) -> Infallible {
+pub(crate) fn serve(job: &Job<'_>, sandbox: Sandbox, kernel: KernelWatch, commands: OwnedFd, reports: &OwnedFd) -> Infallible {
     sandbox.outlive_runner();
     let wake = Wake::on(&[Signal::SIGCHLD]).expect("a worker needs a pipe, two descriptors and a signal handler");
     // A terminal's Ctrl-C is for the runner, which ends its workers itself.
     let _ = crate::sys::signal::ignore(Signal::SIGINT);
-    let mut worker =
-        Worker { job, sandbox, probes: Probes::new(), kernel: KernelWatch::open(), wake, commands: Receiver::new(commands) };
+    let mut worker = Worker { job, sandbox, probes: Probes::new(), kernel, wake, commands: Receiver::new(commands) };
     while let Ok(Received::Frame(command)) = worker.commands.receive::<Command>() {
         let started = Instant::now();
         let Some(mut report) = worker.run(command) else {
@@ -50,7 +51,7 @@ pub(crate) fn serve(job: &Job<'_>, sandbox: Sandbox, commands: OwnedFd, reports:
             break;
         };
         report.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if channel::send(reports.as_fd(), &(command, report)).is_err() {
+        if channel::send(reports.as_fd(), &report).is_err() {
             break;
         }
     }
@@ -72,16 +73,17 @@ impl Worker<'_> {
         let options = self.job.options;
         let case = options.cases[command.index];
         for need in case.submission.needs {
-            if let Err(lacking) = self.probes.check(need) {
-                let mut report = Report::not_run(case, CaseResult::Untested, Cause::Need, format!("needs {lacking}"));
-                report.need = Some(need.to_string());
-                return Some(report);
+            if let Err(unmet) = self.probes.check(need) {
+                return Some(Report::not_run(case, CaseResult::Untested, Finding::unmet(unmet)));
             }
         }
         self.sandbox.begin();
+        if command.alone {
+            self.kernel.since_last();
+        }
         let mut report = self.run_process(case, command).unwrap_or_else(|errno| {
             let message = format!("no process or directory could be made for the case: {errno:?} ({errno})");
-            Some(Report::not_run(case, CaseResult::Unresolved, Cause::Harness, message))
+            Some(Report::not_run(case, CaseResult::Unresolved, Finding::new(Cause::Harness, message)))
         })?;
         let cut_short = report.finding.as_ref().is_some_and(|finding| matches!(finding.cause, Cause::Deadline | Cause::Signal));
         let leaks = self.sandbox.audit();
@@ -89,9 +91,8 @@ impl Worker<'_> {
             let names: Vec<String> = leaks.iter().map(ToString::to_string).collect();
             report.add_failure(Cause::Leak, "left behind", format!("left behind: {}", names.join(", ")));
         }
-        if let Some(text) = self.kernel.since_last() {
-            report.add_failure(Cause::Kernel, "kernel", format!("during the case, the kernel said: {text}"));
-        }
+        // Whose doing it is the runner finds out.
+        report.kernel = self.kernel.since_last();
         report.locate(case);
         Some(report)
     }
@@ -107,7 +108,7 @@ impl Worker<'_> {
                 time_scale: self.job.time_scale,
                 property_cases: options.property_cases,
             },
-            isolation: self.job.isolation,
+            own_temporary: self.sandbox.is_private(),
             nocapture: options.nocapture,
         };
         case_process::run(&setup, &self.wake, &self.commands, |leader| self.sandbox.case_started(leader))

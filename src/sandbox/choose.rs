@@ -1,47 +1,10 @@
 //! Which isolation is to be had here: found by entering it once, never from a version or a user id.
 
+use super::error::SandboxError;
+use super::isolation::{Isolation, IsolationChoice};
 use super::journal;
-use super::private::{self, PrivatePlan};
+use super::private;
 use super::worker::try_out;
-use crate::run::IsolationChoice;
-use crate::sys::Errno;
-
-/// What workers run in.
-#[derive(Clone, Debug)]
-pub enum Isolation {
-    /// Namespaces of their own, entered as planned.
-    Private(PrivatePlan),
-    /// The ambient surroundings.
-    None {
-        /// Why, in a sentence fragment.
-        why: String,
-    },
-}
-
-/// Why there is no sandbox.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// `--isolation private` was asked for where it is impossible.
-    #[error("private isolation is impossible here: {why}; use --isolation none, or auto")]
-    Refused {
-        /// What the attempts ended with.
-        why: String,
-    },
-    /// A worker could not be started.
-    #[error("cannot start a worker: {0:?} ({0})")]
-    Fork(#[from] Errno),
-    /// A worker was started, and could not set itself up.
-    #[error("a worker cannot set its sandbox up: {0}")]
-    Setup(String),
-    /// The journal's directory cannot be trusted or used.
-    #[error("cannot keep a journal of objects in {directory}: {why}")]
-    Journal {
-        /// The directory.
-        directory: String,
-        /// What is the matter with it, and what helps.
-        why: String,
-    },
-}
 
 /// Finds the strongest isolation that was asked for and that works here.
 ///
@@ -75,32 +38,4 @@ pub fn choose(wanted: IsolationChoice) -> Result<Isolation, SandboxError> {
 fn ambient(why: String) -> Isolation {
     let _ = journal::clean();
     Isolation::None { why }
-}
-
-impl Isolation {
-    /// Whether workers have namespaces of their own.
-    pub fn is_private(&self) -> bool {
-        matches!(self, Isolation::Private(_))
-    }
-
-    /// In one line: `private`, or `none` and why.
-    pub fn describe(&self) -> String {
-        match self {
-            Isolation::Private(plan) => format!("private ({})", plan.description()),
-            Isolation::None { why } => format!("none ({why})"),
-        }
-    }
-
-    /// What the command line shows about it: name and value of each property.
-    pub fn facts(&self) -> Vec<(String, String)> {
-        let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        match self {
-            Isolation::Private(plan) => {
-                let mut facts = vec![row("isolation", "private")];
-                facts.extend(plan.surroundings().facts());
-                facts
-            }
-            Isolation::None { why } => vec![row("isolation", "none"), row("reason", why)],
-        }
-    }
 }

@@ -9,15 +9,15 @@ use nix::unistd::Pid;
 use super::audit::directory::{self, Listing};
 use super::audit::processes::{self, Scope};
 use super::audit::system_v::Tables;
-use super::choose::SandboxError;
+use super::error::SandboxError;
 use super::journal::{self, Journal};
 use super::leak::{Leak, LeakKind};
 use super::names;
 use super::private;
 use super::surroundings::Surroundings;
-use crate::process::outlive_parent;
+use crate::process::{blocked, outlive_parent};
 use crate::sys::Errno;
-use crate::sys::fork::exit_now;
+use crate::sys::process::fork::exit_now;
 
 /// What a worker owns. Removed, as far as it is outside the worker's namespaces, when the worker leaves.
 #[derive(Debug)]
@@ -73,9 +73,6 @@ impl Sandbox {
             journal,
         };
         let scope = Scope { namespace: surroundings.owns_processes, adopts: processes::adopts_orphans() };
-        if !scope.adopts {
-            surroundings.remarks.push("orphaned processes are not adopted, so they have to be searched for".to_owned());
-        }
         Ok(Sandbox::new(surroundings, Kind::Private(Box::new(everything)), scope))
     }
 
@@ -84,14 +81,31 @@ impl Sandbox {
         let journal = Journal::open()?;
         let temp = journal.make_directory()?;
         let scope = Scope { namespace: false, adopts: private::adopt_orphans() && processes::adopts_orphans() };
-        let surroundings =
-            Surroundings { temp, procfs: crate::sys::procfs::is_ours(), second_user_mapped: true, ..Surroundings::default() };
+        let surroundings = Surroundings {
+            temp,
+            procfs: crate::sys::process::procfs::is_ours(),
+            second_user_mapped: true,
+            ..Surroundings::default()
+        };
         Ok(Sandbox::new(surroundings, Kind::Ambient(journal), scope))
     }
 
-    fn new(surroundings: Surroundings, kind: Kind, scope: Scope) -> Self {
+    fn new(mut surroundings: Surroundings, kind: Kind, scope: Scope) -> Self {
         names::begin_worker();
+        if !scope.adopts {
+            let remark = "orphaned processes are not adopted: what a case leaves is searched for in /proc and in its process group";
+            surroundings.remarks.push(remark.to_owned());
+        }
+        if !blocked::is_shown() {
+            let remark = "process state is not shown: a process that has not ended after a quiet period is taken to be blocked";
+            surroundings.remarks.push(remark.to_owned());
+        }
         Sandbox { surroundings, kind, owner: std::process::id(), cases: 0, directory: None, group: None, scope }
+    }
+
+    /// Whether it is a set of namespaces of its own.
+    pub fn is_private(&self) -> bool {
+        matches!(self.kind, Kind::Private(_))
     }
 
     pub(super) fn surroundings(&self) -> &Surroundings {

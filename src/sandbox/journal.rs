@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use super::choose::SandboxError;
+use super::error::SandboxError;
 use super::leak::Leak;
 use super::object::{line, objects, remove};
 use crate::sys::Errno;

@@ -13,7 +13,10 @@ pub mod scratch;
 
 mod audit;
 mod choose;
+pub(crate) mod complaint;
+mod error;
 mod inside;
+mod isolation;
 mod leak;
 mod object;
 #[cfg_attr(target_os = "linux", path = "private/linux.rs")]
@@ -22,11 +25,14 @@ mod private;
 mod surroundings;
 mod worker;
 
-pub use choose::{Isolation, SandboxError, choose};
+pub use choose::choose;
+pub use complaint::Complaint;
+pub use error::SandboxError;
 pub use inside::Sandbox;
+pub use isolation::{Isolation, IsolationChoice};
 pub use kernel_log::KernelWatch;
 pub use leak::{Leak, LeakKind};
 pub use needs::{Probes, second_user};
 pub use private::PrivatePlan;
 pub use scratch::Scratch;
-pub use worker::fork_worker;
+pub use worker::{StartedWorker, fork_worker};

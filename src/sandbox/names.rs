@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::journal::{self, Object};
+use crate::splitmix::SplitMix64;
 use crate::sys::errno::ENOENT;
-use crate::sys::leftovers::{SystemV, system_v_find};
+use crate::sys::sysv::objects::{SystemV, system_v_find};
 
 /// Longest name of an object that every system takes, with its leading slash (macOS: 31 with the final NUL).
 pub const LONGEST_NAME: usize = 30;
@@ -66,12 +67,9 @@ fn compose(prefix: &str, pid: u32, stamp: u64, counter: u64) -> String {
     format!("/{prefix}.{unique}")
 }
 
-/// A positive key: 0 is `IPC_PRIVATE`. The mixing is that of splitmix64.
+/// A positive key: 0 is `IPC_PRIVATE`.
 fn key_from(seed: u64) -> i32 {
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    i32::try_from((mixed ^ (mixed >> 31)) & 0x7fff_ffff).unwrap_or(1).max(1)
+    i32::try_from(SplitMix64::new(seed).draw() & 0x7fff_ffff).unwrap_or(1).max(1)
 }
 
 fn base36(mut number: u64) -> String {

@@ -1,6 +1,5 @@
 //! Objects that outlive their makers: how a journal names them, and how they are removed.
 
-use std::ffi::CString;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -10,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::audit::{directory, system_v};
 use super::leak::{Leak, LeakKind};
 use crate::sys::Errno;
-use crate::sys::leftovers::{
-    SystemV, SystemVObject, system_v_find, system_v_remove, unlink_message_queue, unlink_semaphore, unlink_shared_memory,
-};
+use crate::sys::memory::shm::shm_unlink;
+use crate::sys::mqueue::mq_unlink;
+use crate::sys::semaphore::sem_unlink;
+use crate::sys::sysv::objects::{SystemV, SystemVObject, system_v_find, system_v_remove};
 
 /// Something that can outlive the process that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,11 +72,10 @@ pub(super) fn remove(object: &Object, same_boot: bool, leaks: &mut Vec<Leak>) {
         Object::MessagesId(id) if same_boot => system_v(SystemV::Messages, *id, 0),
         Object::SharedMemoryId(_) | Object::SemaphoresId(_) | Object::MessagesId(_) => {}
         Object::Name(name) => {
-            let Ok(c_name) = CString::new(name.as_str()) else { return };
             let unlinked = [
-                (LeakKind::SharedMemory, unlink_shared_memory(&c_name)),
-                (LeakKind::NamedSemaphore, unlink_semaphore(&c_name)),
-                (LeakKind::MessageQueue, unlink_message_queue(&c_name)),
+                (LeakKind::SharedMemory, shm_unlink(name)),
+                (LeakKind::NamedSemaphore, sem_unlink(name)),
+                (LeakKind::MessageQueue, mq_unlink(name)),
             ];
             leaks.extend(unlinked.into_iter().filter(|(_, done)| done.is_ok()).map(|(kind, _)| Leak::new(kind, name)));
         }

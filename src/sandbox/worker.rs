@@ -5,19 +5,22 @@
 //! A runner that is gone is seen as end-of-file in the worker, and the other way round.
 
 use std::convert::Infallible;
-use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
+use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::unistd::Pid;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Isolation, SandboxError};
+use super::error::SandboxError;
 use super::inside::Sandbox;
+use super::isolation::Isolation;
 use super::private::IdMap;
 use super::surroundings::{Marked, Surroundings};
+use crate::process::channel::{self, Received, Receiver};
 use crate::process::die_with_parent;
-use crate::sys::fork::{self, Forked, PANICKED, exit_now};
+use crate::sys::process::fork::{self, Forked, PANICKED, exit_now};
+use crate::sys::process::wait::wait;
 
 #[derive(Serialize, Deserialize)]
 enum FromWorker {
@@ -27,6 +30,15 @@ enum FromWorker {
     Failed(String),
 }
 
+/// A worker whose sandbox stands.
+#[derive(Debug)]
+pub struct StartedWorker {
+    /// The worker's process.
+    pub process: Pid,
+    /// What its sandbox lacks, a sentence each.
+    pub remarks: Vec<String>,
+}
+
 /// Forks a worker into `isolation`, and runs `body` there with the worker's sandbox. Returns when the sandbox stands.
 ///
 /// What `body` owns (its end of a channel, a [`super::KernelWatch`]) is dropped in the runner and kept in the worker. The worker
@@ -34,21 +46,20 @@ enum FromWorker {
 ///
 /// # Errors
 /// The fork failed, or the worker could not set itself up; it has been reaped then.
-pub fn fork_worker(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Result<Pid, SandboxError> {
-    start(isolation, body).map(|(pid, _)| pid)
+pub fn fork_worker(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Result<StartedWorker, SandboxError> {
+    start(isolation, body).map(|(process, surroundings)| StartedWorker { process, remarks: surroundings.remarks })
 }
 
 /// Starts a worker, and ends it as soon as it stands.
 pub(super) fn try_out(isolation: &Isolation) -> Result<Surroundings, SandboxError> {
     let (pid, surroundings) = start(isolation, |sandbox| sandbox.leave(0))?;
-    fork::wait(pid)?;
+    wait(pid)?;
     Ok(surroundings)
 }
 
 fn start(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Result<(Pid, Surroundings), SandboxError> {
-    let broken = |error: std::io::Error| SandboxError::Fork(error.into());
-    let (from_worker, to_runner) = pipe().map_err(broken)?;
-    let (from_runner, to_worker) = pipe().map_err(broken)?;
+    let (from_worker, to_runner) = channel::pipe()?;
+    let (from_runner, to_worker) = channel::pipe()?;
     let forked = match isolation {
         Isolation::Private(plan) => plan.fork()?,
         Isolation::None { .. } => fork::fork()?,
@@ -56,17 +67,17 @@ fn start(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Res
     match forked {
         Forked::Child => {
             drop((from_worker, to_worker));
-            let end = catch_unwind(AssertUnwindSafe(|| worker(isolation, BufReader::new(from_runner), to_runner, body)));
+            let end = catch_unwind(AssertUnwindSafe(|| worker(isolation, Receiver::new(from_runner), to_runner, body)));
             match end {
                 Err(_) => exit_now(PANICKED),
             }
         }
         Forked::Parent(pid) => {
             drop((from_runner, to_runner));
-            let result = accompany(isolation, pid, BufReader::new(from_worker), to_worker);
+            let result = accompany(isolation, pid, Receiver::new(from_worker), &to_worker);
             if result.is_err() {
                 let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-                let _ = fork::wait(pid);
+                let _ = wait(pid);
             }
             result.map(|surroundings| (pid, surroundings))
         }
@@ -77,8 +88,8 @@ fn start(isolation: &Isolation, body: impl FnOnce(Sandbox) -> Infallible) -> Res
 fn accompany(
     isolation: &Isolation,
     pid: Pid,
-    mut from_worker: BufReader<PipeReader>,
-    mut to_worker: PipeWriter,
+    mut from_worker: Receiver,
+    to_worker: &OwnedFd,
 ) -> Result<Surroundings, SandboxError> {
     let gone = || SandboxError::Setup("it ended without a word".to_owned());
     let Some(FromWorker::Ready) = receive(&mut from_worker) else { return Err(gone()) };
@@ -86,12 +97,12 @@ fn accompany(
         Isolation::Private(plan) => plan.map_ids(pid).map_err(SandboxError::Setup)?,
         Isolation::None { .. } => IdMap::All,
     };
-    send(&mut to_worker, &ids);
+    send(to_worker, &ids);
     loop {
         match receive(&mut from_worker) {
             Some(FromWorker::Marked(marked)) => {
                 prove(isolation, &marked)?;
-                send(&mut to_worker, &ids);
+                send(to_worker, &ids);
             }
             Some(FromWorker::Entered(surroundings)) => return Ok(surroundings),
             Some(FromWorker::Failed(why)) => return Err(SandboxError::Setup(why)),
@@ -114,19 +125,19 @@ fn prove(isolation: &Isolation, marked: &Marked) -> Result<(), SandboxError> {
 /// The worker's part.
 fn worker(
     isolation: &Isolation,
-    mut from_runner: BufReader<PipeReader>,
-    mut to_runner: PipeWriter,
+    mut from_runner: Receiver,
+    to_runner: OwnedFd,
     body: impl FnOnce(Sandbox) -> Infallible,
 ) -> Infallible {
     die_with_parent();
-    send(&mut to_runner, &FromWorker::Ready);
+    send(&to_runner, &FromWorker::Ready);
     // From here on the runner's death kills. Had it died before, the answer would not come.
     let Some(_) = receive::<IdMap>(&mut from_runner) else { exit_now(1) };
     let sandbox = match isolation {
         Isolation::Private(plan) => plan
             .mark()
             .and_then(|marked| {
-                send(&mut to_runner, &FromWorker::Marked(marked.clone()));
+                send(&to_runner, &FromWorker::Marked(marked.clone()));
                 // No answer: what was shown was seen outside, and the runner ends this worker.
                 let Some(ids) = receive::<IdMap>(&mut from_runner) else { exit_now(1) };
                 plan.enter(ids, marked)
@@ -137,28 +148,27 @@ fn worker(
     };
     match sandbox {
         Ok(sandbox) => {
-            send(&mut to_runner, &FromWorker::Entered(sandbox.surroundings().clone()));
+            send(&to_runner, &FromWorker::Entered(sandbox.surroundings().clone()));
             drop((from_runner, to_runner));
             body(sandbox)
         }
         Err(error) => {
             let why = if let SandboxError::Setup(why) = error { why } else { error.to_string() };
-            send(&mut to_runner, &FromWorker::Failed(why));
+            send(&to_runner, &FromWorker::Failed(why));
             exit_now(1)
         }
     }
 }
 
-/// Sends one message as a line. That nobody is there to read it shows in the answer, which does not come.
-fn send(pipe: &mut PipeWriter, message: &impl Serialize) {
-    if let Ok(mut line) = serde_json::to_vec(message) {
-        line.push(b'\n');
-        let _ = pipe.write_all(&line);
-    }
+/// Sends one message. If the other process is gone, the next `receive` says so.
+fn send(pipe: &OwnedFd, message: &impl Serialize) {
+    let _ = channel::send(pipe.as_fd(), message);
 }
 
-fn receive<T: DeserializeOwned>(pipe: &mut BufReader<PipeReader>) -> Option<T> {
-    let mut line = String::new();
-    pipe.read_line(&mut line).ok()?;
-    serde_json::from_str(&line).ok()
+/// The next message; `None` where the other side is gone, or does not speak this language.
+fn receive<T: DeserializeOwned>(pipe: &mut Receiver) -> Option<T> {
+    match pipe.receive() {
+        Ok(Received::Frame(message)) => Some(message),
+        Ok(Received::Nothing | Received::Closed | Received::Garbage) | Err(_) => None,
+    }
 }

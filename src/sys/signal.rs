@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction};
 
 use super::Errno;
+use super::point::around;
 
 /// More than the number of the last signal.
 const SIGNALS: usize = 130;
@@ -59,7 +60,7 @@ pub fn ignore(signal: Signal) -> Result<(), Errno> {
 fn set(signal: Signal, handler: SigHandler, flags: SaFlags) -> Result<(), Errno> {
     let action = SigAction::new(handler, flags, SigSet::empty());
     // SAFETY: the only handler that is ever passed, `count`, uses atomics and a system call and is async-signal-safe.
-    unsafe { sigaction(signal, &action)? };
+    around(|| unsafe { sigaction(signal, &action) })?;
     Ok(())
 }
 
@@ -87,7 +88,7 @@ pub fn forget_last_caught() {
 pub fn block(signal: Signal) -> Result<(), Errno> {
     let mut set = SigSet::empty();
     set.add(signal);
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+    around(|| pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None))?;
     Ok(())
 }
 
@@ -98,7 +99,7 @@ pub fn block(signal: Signal) -> Result<(), Errno> {
 pub fn unblock(signal: Signal) -> Result<(), Errno> {
     let mut set = SigSet::empty();
     set.add(signal);
-    sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None)?;
+    around(|| pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None))?;
     Ok(())
 }
 
@@ -110,7 +111,7 @@ pub fn pending(signal: Signal) -> Result<bool, Errno> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the set is written by `sigpending` before it is read.
     unsafe {
-        Errno::result(libc::sigpending(set.as_mut_ptr()))?;
+        Errno::result(around(|| libc::sigpending(set.as_mut_ptr())))?;
         Ok(libc::sigismember(set.as_ptr(), signal as libc::c_int) == 1)
     }
 }
@@ -122,5 +123,5 @@ pub fn pending(signal: Signal) -> Result<bool, Errno> {
 pub fn take_pending(signal: Signal) -> Result<Signal, Errno> {
     let mut set = SigSet::empty();
     set.add(signal);
-    Ok(set.wait()?)
+    Ok(around(|| set.wait())?)
 }

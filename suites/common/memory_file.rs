@@ -1,15 +1,15 @@
-//! The fixture of the topics about files in memory: files without a name, and small file systems that can be filled up.
+//! Fixture for cases about files in memory: anonymous files (`memfd_create`), and tmpfs mounts so small that they can be filled.
 
 use conformance::prelude::*;
-use conformance::sys::memfd::{MemoryFlags, Seals, memfd_create};
-use conformance::sys::tmpfs::{Space, Tmpfs, own_mounts};
+use conformance::sys::memory::memfd::{MemoryFlags, Seals, memfd_create};
+use conformance::sys::path::tmpfs::{Space, Tmpfs, own_mounts};
 
-/// A file without a name, to which seals can be added.
+/// An anonymous file to which seals can be added (`MFD_ALLOW_SEALING`).
 pub fn sealable() -> Result<OwnedFd, Failure> {
     with_flags(MemoryFlags::MFD_ALLOW_SEALING)
 }
 
-/// A file without a name, with these flags; those that a kernel does not know make the case unsupported.
+/// An anonymous file created with these flags. If the kernel does not know a flag the case is unsupported.
 pub fn with_flags(flags: MemoryFlags) -> Result<OwnedFd, Failure> {
     let known = MemoryFlags::MFD_CLOEXEC | MemoryFlags::MFD_ALLOW_SEALING;
     match memfd_create(b"memory", flags) {
@@ -19,7 +19,7 @@ pub fn with_flags(flags: MemoryFlags) -> Result<OwnedFd, Failure> {
     }
 }
 
-/// A file without a name that holds these bytes and to which seals can be added; its position is 0.
+/// An anonymous file that holds these bytes and to which seals can be added; its offset is 0.
 pub fn holding(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     let file = sealable()?;
     let mut done = 0;
@@ -29,7 +29,7 @@ pub fn holding(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     Ok(file)
 }
 
-/// A file of so many pages, of which only those have memory.
+/// An anonymous file of `pages` pages, of which only those in `present` are allocated; the others are holes.
 pub fn sparse(pages: usize, present: &[usize]) -> Result<OwnedFd, Failure> {
     let file = sealable()?;
     ftruncate(&file, offset(pages * page_size()))?;
@@ -39,19 +39,19 @@ pub fn sparse(pages: usize, present: &[usize]) -> Result<OwnedFd, Failure> {
     Ok(file)
 }
 
-/// A new file under a name, which holds these bytes; its position is 0.
+/// A new file at a path, which holds these bytes; its offset is 0.
 pub fn named(path: &Path, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     let file = create(path, OFlag::O_RDWR | OFlag::O_EXCL, 0o600)?;
     pwrite(&file, bytes, 0)?;
     Ok(file)
 }
 
-/// What stands under a name.
+/// All bytes of the file at a path.
 pub fn under(path: &Path) -> Result<Vec<u8>, Errno> {
     content(open(path, OFlag::O_RDONLY)?)
 }
 
-/// All bytes of a file; its position stays.
+/// All bytes of a file; the file offset stays as it was.
 pub fn content(file: impl AsFd) -> Result<Vec<u8>, Errno> {
     let mut bytes = vec![0; size(file.as_fd())?];
     let mut done = 0;
@@ -75,34 +75,34 @@ pub fn offset(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// No seals at all.
+/// No seal.
 pub const UNSEALED: Seals = Seals::empty();
 
-/// What [`Small::filled`] writes.
+/// The byte that [`Small::filled`] writes.
 pub const FILLING: u8 = 0xf1;
 
-/// A file system in memory of a limited size, seen by this case only.
+/// A tmpfs mount of limited size, in the mount namespace of this case.
 pub struct Small {
     mount: Tmpfs,
     directory: Scratch,
 }
 
 impl Small {
-    /// With mount options.
+    /// A mount with these options, on a new directory.
     pub fn with(options: &str) -> Result<Self, Errno> {
         own_mounts()?;
         let directory = Scratch::new()?;
         Ok(Small { mount: Tmpfs::mount(directory.path(), options)?, directory })
     }
 
-    /// With mount options, in the place where named shared memory is kept, which holds nothing else then.
+    /// A mount with these options on `/dev/shm`, where shared memory objects are kept.
     pub fn for_shared_memory(options: &str) -> Result<Self, Errno> {
         own_mounts()?;
         let directory = Scratch::new()?;
         Ok(Small { mount: Tmpfs::mount(Path::new("/dev/shm"), options)?, directory })
     }
 
-    /// Of so many pages.
+    /// A mount of this many pages.
     pub fn of_pages(pages: usize) -> Result<Self, Errno> {
         Self::with(&format!("size={}", pages * page_size()))
     }
@@ -112,29 +112,29 @@ impl Small {
         &self.mount
     }
 
-    /// A path in it.
+    /// A path below the mount.
     pub fn join(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// A new file in it, open for both ways.
+    /// A new file on the mount, open for reading and writing.
     pub fn file(&self, name: &str) -> Result<OwnedFd, Errno> {
         create(&self.join(name), OFlag::O_RDWR | OFlag::O_EXCL, 0o600)
     }
 
-    /// A new file in it of so many pages, which are written; its position is at its end.
+    /// A new file on the mount with this many pages written; its offset is at the end.
     pub fn filled(&self, name: &str, pages: usize) -> Result<OwnedFd, Errno> {
         let file = self.file(name)?;
         write_all(&file, &vec![FILLING; pages * page_size()])?;
         Ok(file)
     }
 
-    /// Free pages.
+    /// The number of free pages.
     pub fn free(&self) -> Result<u64, Errno> {
         self.mount.space().map(|Space { free, .. }| free)
     }
 
-    /// Free inodes.
+    /// The number of free inodes.
     pub fn free_inodes(&self) -> Result<u64, Errno> {
         self.mount.space().map(|Space { free_inodes, .. }| free_inodes)
     }

@@ -1,21 +1,34 @@
-//! The fixture that `pipe` and `fifo` share: every kind of object that behaves as a pipe.
+//! Fixture: the kinds of object that behave as a pipe, each opened as a read end and a write end.
 
 use conformance::prelude::*;
+use rstest_reuse::template;
 
-/// A kind of object with a reading and a writing end.
+/// A kind of object with a read end and a write end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `pipe`.
+    /// Made by `pipe`.
     Pipe,
-    /// A FIFO, each end opened by name; the name is gone again.
+    /// A FIFO, each end opened by name; the name is removed afterwards.
     Fifo,
-    /// A FIFO opened once with `O_RDWR`, which POSIX leaves undefined and fifo(7) documents: both ends are one open description,
-    /// so that there is neither end-of-file nor a broken pipe.
+    /// A FIFO opened once with `O_RDWR`, which POSIX leaves undefined and fifo(7) documents. Both ends are one open file
+    /// description, so that there is neither end-of-file nor `EPIPE`.
     FifoReadWrite,
 }
 
+/// A case for a pipe and for a FIFO, each with two ends.
+#[template]
+#[export]
+#[rstest]
+fn pipe_and_fifo(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) {}
+
+/// A case for each kind of pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_pipe(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) {}
+
 impl Kind {
-    /// Reading end, writing end; both blocking, neither closed by `exec`.
+    /// Read end and write end, both blocking and without close-on-exec.
     pub fn open(self) -> Result<(OwnedFd, OwnedFd), Errno> {
         if self == Kind::Pipe {
             return pipe();
@@ -27,7 +40,7 @@ impl Kind {
             let both = open(&path, OFlag::O_RDWR)?;
             return Ok((dup(&both)?, both));
         }
-        // A reader that does not wait lets the writer in.
+        // Opened non-blocking, the reader does not wait for a writer.
         let reader = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
         let writer = open(&path, OFlag::O_WRONLY)?;
         set_nonblocking(&reader, false)?;

@@ -1,74 +1,74 @@
-//! The fixture: an object of each of the three mechanisms, and the tools that see it from outside.
+//! Fixture for cases about System V IPC as a whole: an object of any of the three mechanisms, and what `ipcs` lists.
 
 use std::process::{Command, Output};
 
 use conformance::prelude::*;
-use conformance::sys::sysv_msg::{MessageQueue, find_queue};
-use conformance::sys::sysv_sem::{SemaphoreSet, find_set};
-use conformance::sys::sysv_shm::{Segment, shmget};
+use conformance::sys::sysv::msg::{MessageQueue, find_queue};
+use conformance::sys::sysv::sem::{SemaphoreSet, find_set};
+use conformance::sys::sysv::shm::{Segment, shmget};
 
 /// One of the three mechanisms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A shared memory segment.
-    Segment,
-    /// A set of semaphores.
-    Semaphores,
+    SharedMemory,
+    /// A semaphore set.
+    SemaphoreSet,
     /// A message queue.
-    Queue,
+    MessageQueue,
 }
 
-/// An object, removed when it is dropped.
+/// A System V object, which is removed when this value is dropped.
 #[derive(Debug)]
 pub enum Object {
     /// A shared memory segment.
     Segment(Segment),
-    /// A set of semaphores.
+    /// A semaphore set.
     Semaphores(SemaphoreSet),
     /// A message queue.
     Queue(MessageQueue),
 }
 
 impl Kind {
-    /// Makes an object.
+    /// Creates an object with this key.
     pub fn create(self, key: i32) -> Result<Object, Errno> {
         Ok(match self {
-            Kind::Segment => Object::Segment(Segment::create(key, 100)?),
-            Kind::Semaphores => Object::Semaphores(SemaphoreSet::create(key, &[1])?),
-            Kind::Queue => Object::Queue(MessageQueue::create(key)?),
+            Kind::SharedMemory => Object::Segment(Segment::create(key, 100)?),
+            Kind::SemaphoreSet => Object::Semaphores(SemaphoreSet::create(key, &[1])?),
+            Kind::MessageQueue => Object::Queue(MessageQueue::create(key)?),
         })
     }
 
-    /// The id of the object with that key.
+    /// Looks up the id of the object with this key.
     pub fn find(self, key: i32) -> Result<i32, Errno> {
         match self {
-            Kind::Segment => shmget(key, 0, 0),
-            Kind::Semaphores => find_set(key, 0, 0),
-            Kind::Queue => find_queue(key, 0),
+            Kind::SharedMemory => shmget(key, 0, 0),
+            Kind::SemaphoreSet => find_set(key, 0, 0),
+            Kind::MessageQueue => find_queue(key, 0),
         }
     }
 
-    /// The option that `ipcs` lists it under, and `ipcrm` removes it by id with.
+    /// The option with which `ipcs` lists objects of this kind, and with which `ipcrm` removes one by id.
     pub fn option(self) -> &'static str {
         match self {
-            Kind::Segment => "-m",
-            Kind::Semaphores => "-s",
-            Kind::Queue => "-q",
+            Kind::SharedMemory => "-m",
+            Kind::SemaphoreSet => "-s",
+            Kind::MessageQueue => "-q",
         }
     }
 
-    /// The option that `ipcrm` removes it by key with.
+    /// The option with which `ipcrm` removes an object of this kind by key.
     pub fn key_option(self) -> &'static str {
         match self {
-            Kind::Segment => "-M",
-            Kind::Semaphores => "-S",
-            Kind::Queue => "-Q",
+            Kind::SharedMemory => "-M",
+            Kind::SemaphoreSet => "-S",
+            Kind::MessageQueue => "-Q",
         }
     }
 }
 
 impl Object {
-    /// Its id.
+    /// The id of the object.
     pub fn id(&self) -> i32 {
         match self {
             Object::Segment(object) => object.id(),
@@ -77,7 +77,7 @@ impl Object {
         }
     }
 
-    /// Whether the system still knows the id.
+    /// Looks the object up by id; fails with `EINVAL` or `EIDRM` after the object was removed.
     pub fn state(&self) -> Result<(), Errno> {
         match self {
             Object::Segment(object) => object.status().map(drop),
@@ -87,12 +87,12 @@ impl Object {
     }
 }
 
-/// Runs a program with the messages of the POSIX locale.
+/// Runs a program in the POSIX locale, so that its messages are not translated.
 pub fn run(program: &str, arguments: &[&str]) -> Result<Output, Errno> {
     Ok(Command::new(program).args(arguments).env("LC_ALL", "C").output()?)
 }
 
-/// Ids and keys that `ipcs` lists. The headings say which columns they are in: POSIX puts the id first and util-linux the key.
+/// Ids and keys that `ipcs` lists. The columns are found by their headings: POSIX puts the id first, util-linux the key.
 pub fn listing(kind: Kind) -> Result<Vec<(i32, u32)>, Errno> {
     let output = run("ipcs", &[kind.option()])?;
     if !output.status.success() {
@@ -116,7 +116,7 @@ pub fn listing(kind: Kind) -> Result<Vec<(i32, u32)>, Errno> {
     Ok(listed)
 }
 
-/// A key in hexadecimal, or in decimal as some implementations show it.
+/// Parses a key in hexadecimal, or in decimal, which some implementations print.
 fn parse_key(text: &str) -> Option<u32> {
     match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),

@@ -1,69 +1,80 @@
-//! The fixture of everything that moves bytes without passing them through a process: the ways into a pipe, the ways out of it,
-//! and the files at the other side.
+//! Fixture for cases about `splice`, `tee`, `vmsplice` and `sendfile`: the calls that put bytes into a pipe, the calls that take
+//! bytes out of one, and files as their source or target.
 
 use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use nix::unistd::Whence;
+use rstest_reuse::template;
 
-/// No flags at all.
-pub const PLAIN: SpliceFlags = SpliceFlags::empty();
+/// No flag.
+pub const NO_FLAGS: SpliceFlags = SpliceFlags::empty();
 
 /// `SPLICE_F_NONBLOCK`.
-pub const NONBLOCK: SpliceFlags = SpliceFlags::SPLICE_F_NONBLOCK;
+pub const SPLICE_F_NONBLOCK: SpliceFlags = SpliceFlags::SPLICE_F_NONBLOCK;
 
 /// `SPLICE_F_MOVE`.
-pub const MOVE: SpliceFlags = SpliceFlags::SPLICE_F_MOVE;
+pub const SPLICE_F_MOVE: SpliceFlags = SpliceFlags::SPLICE_F_MOVE;
 
-/// A way into a pipe other than `write`.
+/// A call that puts bytes into a pipe, other than `write`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supply {
-    /// `splice` out of another pipe.
-    SplicePipe,
-    /// `splice` out of a file.
-    SpliceFile,
+    /// `splice` from another pipe.
+    SpliceFromPipe,
+    /// `splice` from a file.
+    SpliceFromFile,
     /// `tee` from another pipe.
     Tee,
     /// `vmsplice` from memory.
     Vmsplice,
-    /// `sendfile`.
+    /// `sendfile` from a file.
     Sendfile,
 }
 
+/// A case for each call that puts bytes into a pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_supply(
+    #[values(Supply::SpliceFromPipe, Supply::SpliceFromFile, Supply::Tee, Supply::Vmsplice, Supply::Sendfile)] call: Supply,
+) {
+}
+
 impl Supply {
-    /// What holds the bytes, where that is not memory; a pipe's other end comes along, so that its source never sees end-of-file.
+    /// Descriptors of a new source that holds the bytes; none for `vmsplice`. A source pipe comes with its write end, so that the
+    /// source has no end-of-file.
     pub fn source(self, bytes: &[u8]) -> Result<Vec<OwnedFd>, Errno> {
         match self {
             Supply::Vmsplice => Ok(Vec::new()),
-            Supply::SpliceFile | Supply::Sendfile => Ok(vec![file(bytes)?]),
-            Supply::SplicePipe | Supply::Tee => {
+            Supply::SpliceFromFile | Supply::Sendfile => Ok(vec![file(bytes)?]),
+            Supply::SpliceFromPipe | Supply::Tee => {
                 let (reader, writer) = holding(bytes)?;
                 Ok(vec![reader, writer])
             }
         }
     }
 
-    /// One call that brings `bytes`, or what the source holds of them, into the pipe.
+    /// Makes the call once, for `bytes.len()` bytes from the source (for `vmsplice`: for `bytes`): the count.
     pub fn once(self, source: &[OwnedFd], bytes: &[u8], to: impl AsFd) -> Result<usize, Errno> {
         match self {
-            Supply::SplicePipe | Supply::SpliceFile => splice(&source[0], to, bytes.len(), PLAIN),
-            Supply::Tee => tee(&source[0], to, bytes.len(), PLAIN),
-            Supply::Vmsplice => vmsplice(to, &[IoSlice::new(bytes)], PLAIN),
+            Supply::SpliceFromPipe | Supply::SpliceFromFile => splice(&source[0], to, bytes.len(), NO_FLAGS),
+            Supply::Tee => tee(&source[0], to, bytes.len(), NO_FLAGS),
+            Supply::Vmsplice => vmsplice(to, &[IoSlice::new(bytes)], NO_FLAGS),
             Supply::Sendfile => sendfile(to, &source[0], None, bytes.len()),
         }
     }
 
-    /// How many of the bytes the source holds still; all of them where it is memory, which a transfer does not use up.
+    /// How many of the bytes are left in the source: all of them for `vmsplice`, which does not consume memory.
     pub fn left(self, source: &[OwnedFd], bytes: &[u8]) -> Result<usize, Errno> {
         match self {
             Supply::Vmsplice => Ok(bytes.len()),
-            Supply::SplicePipe | Supply::Tee => unread(&source[0]),
-            Supply::SpliceFile | Supply::Sendfile => Ok(bytes.len() - position(&source[0])?),
+            Supply::SpliceFromPipe | Supply::Tee => unread(&source[0]),
+            Supply::SpliceFromFile | Supply::Sendfile => Ok(bytes.len() - position(&source[0])?),
         }
     }
 }
 
-/// Five letters that lie in one page, wherever the linker puts them: what is in two pages goes into a pipe as two pieces.
+/// Five letters in one page of memory. Bytes that lie across two pages would take two buffers of a pipe.
 pub fn letters() -> &'static [u8; 5] {
     #[repr(align(8))]
     struct Aligned([u8; 5]);
@@ -71,57 +82,69 @@ pub fn letters() -> &'static [u8; 5] {
     &LETTERS.0
 }
 
-/// A way out of a pipe other than `read`.
+/// A call that takes bytes out of a pipe, other than `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drain {
-    /// `splice` to a device that forgets everything.
-    SpliceNull,
-    /// `splice` into a file.
-    SpliceFile,
-    /// `splice` into another pipe.
-    SplicePipe,
+    /// `splice` to `/dev/null`.
+    SpliceToDevNull,
+    /// `splice` to a file.
+    SpliceToFile,
+    /// `splice` to another pipe.
+    SpliceToPipe,
     /// `vmsplice` into memory.
     Vmsplice,
 }
 
+/// A case for each call that takes bytes out of a pipe.
+#[template]
+#[export]
+#[rstest]
+fn every_drain(#[values(Drain::SpliceToDevNull, Drain::SpliceToFile, Drain::SpliceToPipe, Drain::Vmsplice)] call: Drain) {}
+
 impl Drain {
-    /// Where the bytes go, where that is not memory; a pipe's other end comes along, so that there is somebody to read.
+    /// Descriptors of a new target; none for `vmsplice`. A target pipe comes with its read end, so that the target has a reader.
     pub fn sink(self) -> Result<Vec<OwnedFd>, Errno> {
         match self {
             Drain::Vmsplice => Ok(Vec::new()),
-            Drain::SpliceNull => Ok(vec![null()?]),
-            Drain::SpliceFile => Ok(vec![file(b"")?]),
-            Drain::SplicePipe => {
+            Drain::SpliceToDevNull => Ok(vec![null()?]),
+            Drain::SpliceToFile => Ok(vec![file(b"")?]),
+            Drain::SpliceToPipe => {
                 let (reader, writer) = pipe()?;
                 Ok(vec![writer, reader])
             }
         }
     }
 
-    /// One call that takes at most `size` bytes out of the pipe.
+    /// Makes the call once, for at most `size` bytes from the pipe: the count.
     pub fn once(self, from: impl AsFd, sink: &[OwnedFd], size: usize) -> Result<usize, Errno> {
         match self {
-            Drain::Vmsplice => vmsplice_out(from, &mut [IoSliceMut::new(&mut vec![0; size])], PLAIN),
-            Drain::SpliceNull | Drain::SpliceFile | Drain::SplicePipe => splice(from, &sink[0], size, PLAIN),
+            Drain::Vmsplice => vmsplice_out(from, &mut [IoSliceMut::new(&mut vec![0; size])], NO_FLAGS),
+            Drain::SpliceToDevNull | Drain::SpliceToFile | Drain::SpliceToPipe => splice(from, &sink[0], size, NO_FLAGS),
         }
     }
 }
 
-/// Where the pages of a file live.
+/// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backing {
-    /// A file in the case's directory.
-    Directory,
-    /// A file of memory (`memfd_create`).
-    Memory,
+    /// A regular file in the directory of the case.
+    RegularFile,
+    /// An anonymous file (`memfd_create`).
+    Memfd,
 }
 
+/// A case for each kind of file.
+#[template]
+#[export]
+#[rstest]
+fn every_backing(#[values(Backing::RegularFile, Backing::Memfd)] file_type: Backing) {}
+
 impl Backing {
-    /// A file with that content, open for reading and writing at its beginning.
+    /// A file with this content, open for reading and writing; its offset is 0.
     pub fn file(self, content: &[u8]) -> Result<OwnedFd, Errno> {
         match self {
-            Backing::Directory => file(content),
-            Backing::Memory => {
+            Backing::RegularFile => file(content),
+            Backing::Memfd => {
                 let memory = nix::sys::memfd::memfd_create("source", nix::sys::memfd::MFdFlags::empty())?;
                 write_all(&memory, content)?;
                 lseek(&memory, 0, Whence::SeekSet)?;
@@ -131,12 +154,12 @@ impl Backing {
     }
 }
 
-/// A file without a name, with that content, open for reading and writing at its beginning.
+/// An unlinked regular file with this content, open for reading and writing; its offset is 0.
 pub fn file(content: &[u8]) -> Result<OwnedFd, Errno> {
     file_with(content, OFlag::O_RDWR)
 }
 
-/// A file without a name, with that content, opened with those flags.
+/// An unlinked regular file with this content, opened with these flags.
 pub fn file_with(content: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
     let scratch = Scratch::new()?;
     let path = scratch.join("file");
@@ -144,36 +167,36 @@ pub fn file_with(content: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
     open(&path, flags)
 }
 
-/// The device that forgets everything.
+/// `/dev/null`, open for reading and writing.
 pub fn null() -> Result<OwnedFd, Errno> {
     open(Path::new("/dev/null"), OFlag::O_RDWR)
 }
 
-/// A pipe that holds some bytes.
+/// A pipe that holds these bytes.
 pub fn holding(bytes: &[u8]) -> Result<(OwnedFd, OwnedFd), Errno> {
     let (reader, writer) = pipe()?;
     write_all(&writer, bytes)?;
     Ok((reader, writer))
 }
 
-/// A pipe that is full, and how many bytes it holds.
+/// A full pipe, and how many bytes it holds.
 pub fn full() -> Result<((OwnedFd, OwnedFd), usize), Errno> {
     let (reader, writer) = pipe()?;
     let count = fill(&writer)?;
     Ok(((reader, writer), count))
 }
 
-/// How many writes of a page a pipe of its size takes.
+/// The size of a pipe (`F_GETPIPE_SZ`) in pages.
 pub fn pages(pipe: impl AsFd) -> Result<usize, Errno> {
     Ok(pipe_size(pipe)? / page_size())
 }
 
-/// A file's position.
+/// The file offset.
 pub fn position(file: impl AsFd) -> Result<usize, Errno> {
     usize::try_from(lseek(file, 0, Whence::SeekCur)?).map_err(|_| ERANGE)
 }
 
-/// A file's whole content, read without moving its position.
+/// All bytes of a file; the file offset stays as it was.
 pub fn content(file: impl AsFd) -> Result<Vec<u8>, Errno> {
     let mut all = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -186,7 +209,7 @@ pub fn content(file: impl AsFd) -> Result<Vec<u8>, Errno> {
     }
 }
 
-/// Everything that a pipe holds now, taken out without waiting for more.
+/// Reads all bytes that are unread now, and does not wait for more.
 pub fn drain(reader: impl AsFd) -> Result<Vec<u8>, Errno> {
     match unread(reader.as_fd())? {
         0 => Ok(Vec::new()),

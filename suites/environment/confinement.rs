@@ -1,45 +1,47 @@
-//! What confines the process that runs the suites: filters, namespaces, missing privileges.
+//! What confines the process that runs the suites: seccomp filters, user namespaces, restricted `/proc`.
 
 use std::fs;
 
 use conformance::prelude::*;
 
-/// A filter of system calls, and "no new privileges", are recorded.
+/// `Seccomp` in `/proc/self/status` is 0, 2 or absent, not 1 (strict mode). The values of `Seccomp` and `NoNewPrivs` are
+/// recorded.
 #[conformance::test(man = "proc(5)", man = "seccomp(2)", level = observed, needs(file("/proc/self/status")), ambient)]
-fn by_a_filter_is_recorded() -> Outcome {
+fn seccomp_mode_and_no_new_privs() -> Outcome {
     let filter = match status("Seccomp")?.as_deref() {
-        Some("0") => "no filter of system calls",
-        Some("1") => "strict mode, in which nothing of this could run",
-        Some("2") => "system calls are filtered",
+        Some("0") => "no seccomp filter",
+        Some("1") => "strict mode",
+        Some("2") => "seccomp filter",
         Some(_) => "unknown",
-        None => "the kernel has no filters of system calls",
+        None => "kernel without seccomp",
     };
     observe!("environment.confinement.filter", filter);
     observe!("environment.confinement.no_new_privileges", status("NoNewPrivs")?.is_some_and(|value| value == "1"));
-    // It is this process's own state that decides, so it must be one that can run.
-    expect!(!filter.starts_with("strict"));
+    expect!(filter != "strict mode", "Seccomp in /proc/self/status is 1");
     Ok(())
 }
 
-/// A user namespace that maps less than all users is recorded, and how many users it maps.
+/// `/proc/self/uid_map` maps at least one user id, that of the process. The number of user ids mapped by the user namespace is
+/// recorded.
 #[conformance::test(man = "user_namespaces(7)", level = observed, needs(file("/proc/self/uid_map")), ambient)]
-fn to_some_users_is_recorded() -> Outcome {
+fn users_mapped_by_the_namespace() -> Outcome {
     let map = fs::read_to_string("/proc/self/uid_map")?;
     let lengths = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
     let users: u64 = lengths.sum();
-    expect!(users >= 1, "the process's own user is mapped");
-    let words = match users {
-        1 => "only one user can be mapped here".to_owned(),
+    expect!(users >= 1, "/proc/self/uid_map maps no user id");
+    let number = match users {
+        1 => "one user".to_owned(),
         4_294_967_295 => "all users".to_owned(),
         some => format!("{some} users"),
     };
-    observe!("environment.confinement.users", words);
+    observe!("environment.confinement.users", number);
     Ok(())
 }
 
-/// A process may look at the state of its children in `/proc`, by which the suites know that they are blocked.
+/// `read` of `/proc/PID/stat` of a blocked child process succeeds. Whether `read` of `/proc/PID/syscall` succeeds too is
+/// recorded.
 #[conformance::test(man = "proc(5)", needs(procfs), ambient)]
-fn leaves_children_in_sight() -> Outcome {
+fn proc_shows_the_state_of_a_child() -> Outcome {
     let child = Participant::spawn("child", (), |(), link| -> () { link.park() })?;
     child.until_blocked()?;
     let readable = |file: &str| fs::read(format!("/proc/{}/{file}", child.id())).map(drop).map_err(Errno::from);

@@ -1,15 +1,15 @@
-//! The surroundings themselves: what this machine, container or sandbox lacks, in plain words, before the other suites fail one by
-//! one for want of it. These cases run where the user started the suites, not in the sandbox that the others get.
+//! The environment: what this machine, container or sandbox lacks or limits, so that failures of other suites can be understood.
+//! These cases run where the user has started the program, outside of the sandbox of the other cases.
 //!
-//! What a healthy machine may do without is observed; what a mechanism cannot do without is `unsupported`, and says so.
+//! A limit is recorded as an observation. If a whole mechanism is missing, the case is `unsupported`.
 
 #[cfg(linux)]
 mod confinement;
+#[cfg(linux)]
+mod dev_shm;
 mod limits;
 #[cfg(has_message_queues)]
 mod message_queues;
 #[cfg(linux)]
 mod mounts;
-#[cfg(linux)]
-mod shared_memory;
 mod system_v;

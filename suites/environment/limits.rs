@@ -1,38 +1,42 @@
-//! Resource limits of a process that the mechanisms run into.
+//! Resource limits of the process that matter to the mechanisms.
 
 use conformance::prelude::*;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t};
 use nix::unistd::{SysconfVar, sysconf};
 use rstest::rstest;
 
-/// `_POSIX_OPEN_MAX`: what POSIX asks of every system.
+/// `_POSIX_OPEN_MAX`: the least limit that POSIX allows.
 const LEAST_DESCRIPTORS: u32 = 20;
 
-/// The limit on descriptors is at least what POSIX asks of every system, the same by `getrlimit` and by `sysconf`, and true: so many
-/// numbers can be had, and no more.
+/// `getrlimit` reports a soft `RLIMIT_NOFILE` of at least 20, and `sysconf(_SC_OPEN_MAX)` returns the same number. With the limit
+/// set to 20, `dup` succeeds up to file descriptor 19 and then fails with `EMFILE`.
 #[conformance::test(posix = "getrlimit", posix = "sysconf", ambient)]
-fn on_descriptors_are_told_truly() -> Outcome {
+fn descriptor_limit_is_enforced() -> Outcome {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     observe!("environment.limits.descriptors", words(soft));
     observe!("environment.limits.descriptors_at_most", words(hard));
-    let told = sysconf(SysconfVar::OPEN_MAX)?;
-    expect!(told.is_none_or(|told| rlim_t::try_from(told) == Ok(soft)), "sysconf says {told:?}");
-    expect!(soft >= rlim_t::from(LEAST_DESCRIPTORS), "the limit is {soft}");
+    let open_max = sysconf(SysconfVar::OPEN_MAX)?;
+    expect!(
+        open_max.is_none_or(|open_max| rlim_t::try_from(open_max) == Ok(soft)),
+        "sysconf returns {open_max:?}, getrlimit {soft}"
+    );
+    expect!(soft >= rlim_t::from(LEAST_DESCRIPTORS), "RLIMIT_NOFILE is {soft}");
 
     limit_descriptors(LEAST_DESCRIPTORS)?;
     expect_eq!(sysconf(SysconfVar::OPEN_MAX).map_err(Errno::from), Ok(Some(20)));
     let mut copies = Vec::new();
-    let refusal = loop {
+    let error = loop {
         match dup(std::io::stdout()) {
             Ok(copy) => copies.push(copy),
             Err(errno) => break errno,
         }
     };
-    expect_eq!((refusal, copies.last().map(AsRawFd::as_raw_fd)), (EMFILE, Some(19)));
+    expect_eq!((error, copies.last().map(AsRawFd::as_raw_fd)), (EMFILE, Some(19)));
     Ok(())
 }
 
-/// Limits that may be low here are recorded, so that a case that is `untested` for one of them can be understood.
+/// `getrlimit` returns a soft limit that is at most the hard limit. The soft limit is recorded, as it can be the reason why a
+/// case is `untested`.
 #[rstest]
 #[cfg_attr(not(apple), case::processes("processes", Resource::RLIMIT_NPROC))]
 #[case::data("data", Resource::RLIMIT_DATA)]
@@ -40,10 +44,10 @@ fn on_descriptors_are_told_truly() -> Outcome {
 #[cfg_attr(not(apple), case::locked_memory("locked_memory", Resource::RLIMIT_MEMLOCK))]
 #[cfg_attr(linux, case::message_queue_bytes("message_queue_bytes", Resource::RLIMIT_MSGQUEUE))]
 #[conformance::test(posix = "getrlimit", man = "getrlimit(2)", level = observed, ambient)]
-fn are_recorded(#[case] name: &str, #[case] resource: Resource) -> Outcome {
+fn soft_limit(#[case] key: &str, #[case] resource: Resource) -> Outcome {
     let limits = getrlimit(resource).map_err(Errno::from);
     expect_matches!(limits, Ok((soft, hard)) if soft <= hard);
-    observe!(&format!("environment.limits.{name}"), words(limits?.0));
+    observe!(&format!("environment.limits.{key}"), words(limits?.0));
     Ok(())
 }
 

@@ -1,17 +1,18 @@
-//! File systems that mechanisms live in, as `/proc/self/mounts` shows them.
+//! File systems of the mechanisms, as `/proc/self/mounts` shows them.
 
 use std::fs;
 
 use conformance::prelude::*;
 
-/// Message queues work unmounted; the mount only shows them. Where it is, if anywhere, is recorded.
+/// If a file system of type `mqueue` is mounted, its directory can be read. Where it is mounted, if at all, is recorded, as
+/// message queues work without the mount.
 #[conformance::test(man = "mq_overview(7)", level = observed, needs(file("/proc/self/mounts")), ambient)]
-fn show_message_queues_or_not() -> Outcome {
+fn mqueue_mount_point() -> Outcome {
     let place = all()?.into_iter().find(|mount| mount.kind == "mqueue").map(|mount| mount.place);
     if let Some(place) = &place {
         expect_matches!(fs::read_dir(place), Ok(_));
     }
-    observe!("environment.message_queues.file_system", place.unwrap_or_else(|| "mqueue is not mounted here".to_owned()));
+    observe!("environment.message_queues.file_system", place.unwrap_or_else(|| "not mounted".to_owned()));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! System V IPC: configured out of some kernels, and filtered in some containers and jails.
+//! System V IPC, which some kernels are configured without, and some containers and jails deny.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
@@ -6,23 +6,25 @@ use rstest::rstest;
 
 use common::sysv::Kind;
 
-/// An object of each mechanism can be made and asked about.
+/// A System V segment, semaphore set and message queue can each be created (`shmget`, `semget`, `msgget`) and queried (`shmctl`,
+/// `semctl`, `msgctl`).
 #[rstest]
 #[conformance::test(posix = "sys/ipc.h", man = "sysvipc(7)", ambient)]
-fn objects_can_be_made(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn objects_can_be_created(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
     let object = kind.create(unique_key());
     if let Err(errno @ (ENOSYS | EPERM | EACCES)) = object {
-        let what = format!("System V IPC ({kind:?}), by the kernel's configuration or by a filter of system calls,");
+        let what = format!("System V IPC ({kind:?}; the kernel is configured without it, or a seccomp filter denies it)");
         unsupported!(what, errno);
     }
     expect_eq!(object.and_then(|object| object.state()), Ok(()));
     Ok(())
 }
 
-/// Limits on System V objects leave room for what the suites use; they are recorded.
+/// `/proc/sys/kernel` allows 10 semaphore sets of 10 semaphores, 5 operations in a call, 10 queues of 2048 bytes, messages of 512
+/// bytes, and 32 segments of 4 MiB, or more. The values are recorded.
 #[cfg(linux)]
 #[conformance::test(man = "proc(5)", level = observed, needs(file("/proc/sys/kernel/sem")), ambient)]
-fn limits_allow_some_objects() -> Outcome {
+fn limits_allow_what_the_suites_use() -> Outcome {
     let [per_set, _all, per_call, sets] = numbers("/proc/sys/kernel/sem")?;
     let [queue_bytes] = numbers("/proc/sys/kernel/msgmnb")?;
     let [message_bytes] = numbers("/proc/sys/kernel/msgmax")?;
@@ -37,11 +39,11 @@ fn limits_allow_some_objects() -> Outcome {
     observe!("environment.system_v.bytes_in_a_message", message_bytes);
     observe!("environment.system_v.segments", segments);
     observe!("environment.system_v.bytes_in_a_segment", segment_bytes);
-    // What the suites use at the most, and a little.
+    // The largest numbers that the suites use, and some reserve.
     let seen = [per_set, per_call, sets, queues, queue_bytes, message_bytes, segments, segment_bytes];
     let least = [10, 5, 10, 10, 2048, 512, 32, 4 << 20];
-    let short: Vec<_> = seen.iter().zip(least).filter(|&(&seen, least)| seen < least).collect();
-    expect_eq!(short, vec![]);
+    let too_low: Vec<_> = seen.iter().zip(least).filter(|&(&seen, least)| seen < least).collect();
+    expect_eq!(too_low, vec![]);
     Ok(())
 }
 

@@ -1,19 +1,20 @@
-//! What a FIFO is as a file: its status by name and by descriptor, its limits, and the calls on files that have no use for it.
+//! Attributes of a FIFO as a file, by name and by descriptor: `stat`, `chmod`, `chown`, `utimensat`, `pathconf`; and calls on
+//! files that a FIFO does not support: `lseek`, `pread`, `pwrite`, `truncate`, `fsync`.
 
 use conformance::prelude::*;
-use conformance::sys::node::{
-    chmod, chown, data_times, fchmod, fchown, fsync, ftruncate, is_fifo, path_limit, permissions, set_times, set_times_through,
-    truncate,
-};
+use conformance::sys::fd::size::{fsync, ftruncate};
+use conformance::sys::path::attributes::{chmod, chown, fchmod, fchown, set_times, set_times_through, truncate};
+use conformance::sys::path::status::{data_times, is_fifo, path_limit, permissions};
 use nix::unistd::{PathconfVar, Whence};
 use rstest::rstest;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
-/// Both ends and the name have one status: a FIFO with the same inode on the same device.
+/// `fstat` of the read end and of the write end of a FIFO reports the file type FIFO and the same device, inode, mode, owner,
+/// group and link count as `stat` of its name.
 #[conformance::test(posix = "fstat", posix = "stat")]
-fn are_the_same_by_name_and_by_either_end() -> Outcome {
-    let fifo = Named::new()?;
+fn stat_and_fstat_agree() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let named = stat(fifo.path())?;
     for end in [fstat(&reader)?, fstat(&writer)?] {
@@ -24,23 +25,25 @@ fn are_the_same_by_name_and_by_either_end() -> Outcome {
     Ok(())
 }
 
-/// What size a FIFO shows is left to the system; an empty one is empty.
+/// `fstat` of an empty FIFO reports `st_size` 0. With 4 unread bytes, `stat` and `fstat` report `st_size` 0 or 4, and which of
+/// the two is recorded.
 #[conformance::test(posix = "sys_stat.h", level = observed)]
-fn may_show_the_unread_bytes_as_size() -> Outcome {
-    let fifo = Named::new()?;
+fn st_size_with_unread_bytes() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     expect_eq!(fstat(&reader)?.st_size, 0);
     write_all(&writer, b"data")?;
     let sizes = [fstat(&reader)?.st_size, fstat(&writer)?.st_size, stat(fifo.path())?.st_size];
     expect_matches!(sizes, [0 | 4, 0 | 4, 0 | 4]);
-    observe!("fifo.size-with-4-unread", sizes);
+    observe!("fifo.st-size-with-4-unread-bytes", sizes);
     Ok(())
 }
 
-/// Permissions that are set through either end are those of the name, and the reverse.
+/// Permissions set by `fchmod` through either end of a FIFO are reported by `stat` of its name, and permissions set by `chmod` of
+/// the name are reported by `fstat` of both ends.
 #[conformance::test(posix = "fchmod", posix = "chmod")]
-fn take_permissions_from_name_and_ends() -> Outcome {
-    let fifo = Named::new()?;
+fn chmod_and_fchmod_set_one_mode() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     for (end, mode) in [(&reader, 0o640), (&writer, 0o604)] {
         expect_eq!(fchmod(end, mode), Ok(()));
@@ -51,10 +54,11 @@ fn take_permissions_from_name_and_ends() -> Outcome {
     Ok(())
 }
 
-/// Owner and group that are set through an end are those of the name, and the reverse; who has it open keeps it open.
+/// Owner and group set by `fchown` through one end of a FIFO are reported by `stat` of its name, and those set by `chown` of the
+/// name by `fstat` of the other end. `write` and `read` through the open ends still transfer data.
 #[conformance::test(posix = "fchown", posix = "chown", needs(second_user, CAP_CHOWN))]
-fn take_the_owner_from_name_and_ends() -> Outcome {
-    let fifo = Named::new()?;
+fn chown_and_fchown_set_one_owner() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let (user, group) = conformance::sandbox::second_user();
     let status = stat(fifo.path())?;
@@ -68,10 +72,11 @@ fn take_the_owner_from_name_and_ends() -> Outcome {
     Ok(())
 }
 
-/// Times that are set by name or through an end are shown by the other.
+/// `fstat` of an end of a FIFO reports the timestamps that `utimensat` set on the name. `stat` of the name reports the timestamps
+/// that `futimens` set through that end.
 #[conformance::test(posix = "utimensat", posix = "futimens")]
-fn take_times_from_name_and_ends() -> Outcome {
-    let fifo = Named::new()?;
+fn utimensat_and_futimens_set_the_same_timestamps() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     expect_eq!(set_times(fifo.path(), 1000, 2000), Ok(()));
     expect_eq!(data_times(&fstat(&reader)?), [(1000, 0), (2000, 0)]);
@@ -80,34 +85,35 @@ fn take_times_from_name_and_ends() -> Outcome {
     Ok(())
 }
 
-/// The size of a record that is written as a whole is at least 512 bytes, and the same by either end and by name.
+/// `fpathconf(_PC_PIPE_BUF)` of the write end of a FIFO returns at least 512. `fpathconf` of the read end and `pathconf` of the
+/// name return the same value.
 #[conformance::test(posix = "fpathconf", posix = "limits.h")]
-fn agree_on_pipe_buf() -> Outcome {
-    let fifo = Named::new()?;
+fn pipe_buf_is_at_least_512() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let record = pipe_buf(&writer)?;
-    expect!(record >= 512, "it is {record}");
+    expect!(record >= 512, "PIPE_BUF is {record}");
     expect_eq!((pipe_buf(&reader), path_limit(fifo.path(), PathconfVar::PIPE_BUF)), (Ok(record), Ok(record)));
     Ok(())
 }
 
-/// Asked about a directory, the limit is that of any FIFO in it.
+/// `pathconf(_PC_PIPE_BUF)` of a directory returns the same value as `fpathconf(_PC_PIPE_BUF)` of a FIFO in that directory.
 #[conformance::test(posix = "fpathconf")]
-fn agree_with_the_directory_on_pipe_buf() -> Outcome {
-    let fifo = Named::new()?;
+fn pipe_buf_of_the_directory() -> Outcome {
+    let fifo = Fifo::new()?;
     let (_reader, writer) = fifo.ends()?;
     expect_eq!(path_limit(fifo.directory(), PathconfVar::PIPE_BUF), pipe_buf(&writer));
     Ok(())
 }
 
-/// A FIFO has no position: it cannot be moved, whatever to and whatever is in it.
+/// `lseek` on either end of a FIFO fails with `ESPIPE`, and the unread bytes stay in the FIFO.
 #[rstest]
-#[case::start(Whence::SeekSet)]
-#[case::position(Whence::SeekCur)]
-#[case::end(Whence::SeekEnd)]
+#[case::seek_set(Whence::SeekSet)]
+#[case::seek_cur(Whence::SeekCur)]
+#[case::seek_end(Whence::SeekEnd)]
 #[conformance::test(posix = "lseek")]
-fn have_no_position(#[case] whence: Whence) -> Outcome {
-    let fifo = Named::new()?;
+fn lseek_fails(#[case] whence: Whence) -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"data")?;
     expect_eq!((lseek(&reader, 0, whence), lseek(&writer, 1, whence)), (Err(ESPIPE), Err(ESPIPE)));
@@ -115,10 +121,10 @@ fn have_no_position(#[case] whence: Whence) -> Outcome {
     Ok(())
 }
 
-/// Reading and writing at a position are errors, and move nothing.
+/// `pread` from a FIFO and `pwrite` to a FIFO fail with `ESPIPE`, and the unread bytes stay in the FIFO.
 #[conformance::test(posix = "pread", posix = "pwrite")]
-fn cannot_be_read_or_written_at_a_position() -> Outcome {
-    let fifo = Named::new()?;
+fn pread_and_pwrite_fail() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"data")?;
     let read_at = nix::sys::uio::pread(&reader, &mut [0; 4], 0).map_err(Errno::from);
@@ -127,10 +133,11 @@ fn cannot_be_read_or_written_at_a_position() -> Outcome {
     Ok(())
 }
 
-/// What cutting a FIFO to a length does is left to the system; it never takes away what is in it.
+/// After `truncate` and `ftruncate` of a FIFO, `read` returns the bytes that were unread before. The results of these calls,
+/// which POSIX leaves unspecified, are recorded, and any result is allowed.
 #[conformance::test(posix = "truncate", posix = "ftruncate", level = observed)]
-fn keep_the_data_whatever_length_is_set() -> Outcome {
-    let fifo = Named::new()?;
+fn truncate_keeps_the_data() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"data")?;
     let results = [truncate(fifo.path(), 0), ftruncate(&writer, 0), ftruncate(&reader, 2)];
@@ -139,11 +146,11 @@ fn keep_the_data_whatever_length_is_set() -> Outcome {
     Ok(())
 }
 
-/// There is nothing to bring to a disk: the call is refused.
+/// `fsync` of a FIFO fails with `EINVAL`, and the unread bytes stay in the FIFO.
 #[conformance::test(man = "fsync(2)")]
-fn cannot_be_synchronised() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn fsync_fails() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     write_all(&both, b"data")?;
     expect_eq!((fsync(&both), unread(&both)), (Err(EINVAL), Ok(4)));
     Ok(())

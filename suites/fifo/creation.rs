@@ -1,76 +1,81 @@
-//! Making a name: what comes into being, and what is refused. A refusal leaves the directory as it was.
+//! Creating a FIFO with `mkfifo` or `mknod`: attributes of the new FIFO, and paths and names that the calls reject. A call that
+//! fails leaves the directory as it was.
 
 use conformance::prelude::*;
-use conformance::sys::node::{self, is_fifo, lstat, mkfifo_with_bad_path, mknod, path_limit, permissions};
+use conformance::sys::path::attributes::{chmod, chown};
+use conformance::sys::path::node::{mkfifo_with_bad_path, mknod};
+use conformance::sys::path::status::{is_fifo, lstat, path_limit, permissions};
 use nix::sys::stat::SFlag;
 use nix::unistd::PathconfVar;
 use rstest::rstest;
 
-use super::fixture::{Named, names_in, visit};
+use super::fixture::{Fifo, names_in, open_and_close};
 
-/// A call that makes a FIFO.
+/// A call that creates a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Maker {
+pub enum Call {
     /// `mkfifo`.
     Mkfifo,
     /// `mknod` with the type of a FIFO.
     Mknod,
 }
 
-impl Maker {
-    /// Makes one.
-    pub fn make(self, path: &Path, mode: u32) -> Result<(), Errno> {
+impl Call {
+    /// Creates a FIFO.
+    pub fn create(self, path: &Path, mode: u32) -> Result<(), Errno> {
         match self {
-            Maker::Mkfifo => mkfifo(path, mode),
-            Maker::Mknod => mknod(path, SFlag::S_IFIFO, mode, 0),
+            Call::Mkfifo => mkfifo(path, mode),
+            Call::Mknod => mknod(path, SFlag::S_IFIFO, mode, 0),
         }
     }
 }
 
-/// A new FIFO has the type of one, a single link, and the process's effective user as its owner; nobody has it open.
+/// `mkfifo` and `mknod` create a FIFO with link count 1 that is owned by the effective user. `open` of the new FIFO with
+/// `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
-fn makes_a_fifo(#[values(Maker::Mkfifo, Maker::Mknod)] maker: Maker) -> Outcome {
+fn creates_a_fifo_without_readers(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
-    expect_eq!(maker.make(&path, 0o600), Ok(()));
+    expect_eq!(call.create(&path, 0o600), Ok(()));
     let status = stat(&path)?;
     let seen = (is_fifo(&status), status.st_nlink, status.st_uid);
     expect_eq!(seen, (true, 1, nix::unistd::geteuid().as_raw()));
     expect_eq!(names_in(scratch.path()), Ok(vec!["fifo".to_owned()]));
-    expect_eq!(visit(&path, OFlag::O_WRONLY), Err(ENXIO));
+    expect_eq!(open_and_close(&path, OFlag::O_WRONLY), Err(ENXIO));
     Ok(())
 }
 
-/// A new FIFO belongs to the group of its directory or to the process's effective group.
+/// A FIFO created by `mkfifo` or `mknod` has the group of its directory or the effective group of the process.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
-fn takes_the_group_of_the_directory_or_the_process(#[values(Maker::Mkfifo, Maker::Mknod)] maker: Maker) -> Outcome {
+fn group_is_that_of_the_directory_or_process(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
-    expect_eq!(maker.make(&path, 0o600), Ok(()));
+    expect_eq!(call.create(&path, 0o600), Ok(()));
     let group = stat(&path)?.st_gid;
-    expect!([stat(scratch.path())?.st_gid, nix::unistd::getegid().as_raw()].contains(&group), "it belongs to group {group}");
+    expect!([stat(scratch.path())?.st_gid, nix::unistd::getegid().as_raw()].contains(&group), "the group is {group}");
     Ok(())
 }
 
-/// In a directory with the set-group-ID bit a new FIFO belongs to the directory's group, and does not get the bit itself.
+/// In a directory with the set-group-ID bit, `mkfifo` and `mknod` create a FIFO that has the group of the directory and no
+/// set-group-ID bit.
 #[rstest]
 #[conformance::test(man = "mknod(2)", man = "inode(7)", needs(second_user))]
-fn inherits_the_group_of_a_set_group_id_directory(#[values(Maker::Mkfifo, Maker::Mknod)] maker: Maker) -> Outcome {
+fn inherits_the_group_of_a_set_group_id_directory(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
     let scratch = Scratch::new()?;
     let (_, group) = conformance::sandbox::second_user();
-    node::chown(scratch.path(), nix::unistd::geteuid(), group)?;
-    node::chmod(scratch.path(), 0o2755)?;
+    chown(scratch.path(), nix::unistd::geteuid(), group)?;
+    chmod(scratch.path(), 0o2755)?;
     let path = scratch.join("fifo");
-    expect_eq!(maker.make(&path, 0o640), Ok(()));
+    expect_eq!(call.create(&path, 0o640), Ok(()));
     let status = stat(&path)?;
     expect_eq!((status.st_gid, permissions(&status)), (group.as_raw(), 0o640));
     Ok(())
 }
 
-/// A FIFO is no directory: it adds no link to the one that it is in.
-#[conformance::test(posix = "mkfifo")]
+/// `mkfifo` leaves the link count (`st_nlink`) of the directory of the new FIFO as it was.
+#[conformance::test(posix = "mkfifo", level = customary)]
 fn adds_no_link_to_the_directory() -> Outcome {
     let scratch = Scratch::new()?;
     let before = stat(scratch.path())?.st_nlink;
@@ -79,11 +84,12 @@ fn adds_no_link_to_the_directory() -> Outcome {
     Ok(())
 }
 
-/// The device number is of no account for a FIFO: what `mknod` makes with one is like any other, and carries data.
+/// `mknod` with `S_IFIFO` ignores a device number other than 0. The new FIFO has the same `st_rdev` as any other FIFO and
+/// transfers data.
 #[conformance::test(man = "mknod(2)")]
 fn ignores_the_device_number() -> Outcome {
-    let fifo = Named::new()?;
-    let path = fifo.beside("numbered");
+    let fifo = Fifo::new()?;
+    let path = fifo.sibling("numbered");
     expect_eq!(mknod(&path, SFlag::S_IFIFO, 0o600, 0x0103), Ok(()));
     expect_eq!(stat(&path)?.st_rdev, stat(fifo.path())?.st_rdev);
     let reader = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
@@ -92,32 +98,32 @@ fn ignores_the_device_number() -> Outcome {
     Ok(())
 }
 
-/// `mknod` refuses a type that is none, and makes nothing.
+/// `mknod` with the undefined file type `S_IFMT` fails with `EINVAL` and creates no name.
 #[conformance::test(man = "mknod(2)")]
-fn refuses_a_type_that_does_not_exist() -> Outcome {
+fn rejects_an_unknown_file_type() -> Outcome {
     let scratch = Scratch::new()?;
     expect_eq!(mknod(&scratch.join("fifo"), SFlag::S_IFMT, 0o600, 0), Err(EINVAL));
     expect_eq!(names_in(scratch.path()), Ok(vec![]));
     Ok(())
 }
 
-/// A name that exists is refused, whatever it names; a symbolic link is not followed, even if it leads nowhere. What the name
-/// stood for is left alone.
+/// `mkfifo` and `mknod` fail with `EEXIST` if the name exists, whatever its file type, also if it is a dangling symbolic link.
+/// The existing file keeps its inode, mode and size.
 #[rstest]
 #[case::file(|path: &Path| Ok(std::fs::write(path, "kept")?))]
 #[case::directory(|path: &Path| Ok(std::fs::create_dir(path)?))]
 #[case::fifo(|path: &Path| mkfifo(path, 0o640))]
-#[case::link_to_a_file(|path: &Path| { std::fs::write(path.with_extension("target"), "kept")?; Ok(std::os::unix::fs::symlink("name.target", path)?) })]
-#[case::dangling_link(|path: &Path| Ok(std::os::unix::fs::symlink("name.target", path)?))]
-#[case::link_to_itself(|path: &Path| Ok(std::os::unix::fs::symlink("name", path)?))]
+#[case::symbolic_link_to_a_file(|path: &Path| { std::fs::write(path.with_extension("target"), "kept")?; Ok(std::os::unix::fs::symlink("name.target", path)?) })]
+#[case::dangling_symbolic_link(|path: &Path| Ok(std::os::unix::fs::symlink("name.target", path)?))]
+#[case::symbolic_link_to_itself(|path: &Path| Ok(std::os::unix::fs::symlink("name", path)?))]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
-fn refuses_a_name_that_exists(#[case] occupy: fn(&Path) -> Result<(), Errno>) -> Outcome {
+fn rejects_an_existing_name(#[case] create_other: fn(&Path) -> Result<(), Errno>) -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("name");
-    occupy(&path)?;
+    create_other(&path)?;
     let (before, names) = (lstat(&path)?, names_in(scratch.path())?);
-    for maker in [Maker::Mkfifo, Maker::Mknod] {
-        expect_eq!(maker.make(&path, 0o600), Err(EEXIST), "{maker:?}");
+    for call in [Call::Mkfifo, Call::Mknod] {
+        expect_eq!(call.create(&path, 0o600), Err(EEXIST), "{call:?}");
     }
     let after = lstat(&path)?;
     expect_eq!((after.st_ino, after.st_mode, after.st_size), (before.st_ino, before.st_mode, before.st_size));
@@ -125,66 +131,69 @@ fn refuses_a_name_that_exists(#[case] occupy: fn(&Path) -> Result<(), Errno>) ->
     Ok(())
 }
 
-/// The names that every directory has are taken: the directory itself, its parent, and the root.
+/// `mkfifo` fails with `EEXIST` if the path ends in `.` or `..` or is `/`.
 #[rstest]
-#[case::itself(".")]
-#[case::parent("..")]
+#[case::dot(".")]
+#[case::dot_dot("..")]
 #[case::root("/")]
 #[conformance::test(posix = "mkfifo")]
-fn refuses_the_name_of_a_directory(#[case] name: &str) -> Outcome {
+fn rejects_a_directory_path(#[case] name: &str) -> Outcome {
     let scratch = Scratch::new()?;
     expect_eq!(mkfifo(&scratch.join(name), 0o600), Err(EEXIST));
     Ok(())
 }
 
-/// A path is refused if a component before the last is missing, is no directory, or goes in circles, and if it is empty.
+/// `mkfifo` and `mknod` fail with `ENOENT` if the path is empty or a directory of it is missing, with `ENOTDIR` below a file that
+/// is not a directory, and with `ELOOP` below a symbolic link to itself.
 #[rstest]
 #[case::missing_component(|from: &Path| from.join("missing/name"), ENOENT)]
-#[case::empty(|_: &Path| PathBuf::new(), ENOENT)]
+#[case::empty_path(|_: &Path| PathBuf::new(), ENOENT)]
 #[case::below_a_file(|from: &Path| from.join("file/name"), ENOTDIR)]
 #[case::below_a_fifo(|from: &Path| from.join("fifo/name"), ENOTDIR)]
-#[case::below_a_dangling_link(|from: &Path| from.join("dangling/name"), ENOENT)]
-#[case::below_a_link_to_itself(|from: &Path| from.join("circle/name"), ELOOP)]
+#[case::below_a_dangling_symbolic_link(|from: &Path| from.join("dangling/name"), ENOENT)]
+#[case::below_a_symbolic_link_to_itself(|from: &Path| from.join("circle/name"), ELOOP)]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
-fn refuses_a_path_that_leads_nowhere(#[case] path: fn(&Path) -> PathBuf, #[case] errno: Errno) -> Outcome {
-    let fifo = Named::new()?;
-    std::fs::write(fifo.beside("file"), "")?;
-    std::os::unix::fs::symlink("missing", fifo.beside("dangling"))?;
-    std::os::unix::fs::symlink("circle", fifo.beside("circle"))?;
+fn rejects_an_unresolvable_path(#[case] path: fn(&Path) -> PathBuf, #[case] errno: Errno) -> Outcome {
+    let fifo = Fifo::new()?;
+    std::fs::write(fifo.sibling("file"), "")?;
+    std::os::unix::fs::symlink("missing", fifo.sibling("dangling"))?;
+    std::os::unix::fs::symlink("circle", fifo.sibling("circle"))?;
     let before = names_in(fifo.directory())?;
-    for maker in [Maker::Mkfifo, Maker::Mknod] {
-        expect_eq!(maker.make(&path(fifo.directory()), 0o600), Err(errno), "{maker:?}");
+    for call in [Call::Mkfifo, Call::Mknod] {
+        expect_eq!(call.create(&path(fifo.directory()), 0o600), Err(errno), "{call:?}");
     }
     expect_eq!(names_in(fifo.directory()), Ok(before));
     Ok(())
 }
 
-/// A slash after the name asks for a directory, which a FIFO is not: nothing is made, whether or not the name exists.
+/// `mkfifo` with a trailing slash in the path fails with `ENOENT` or `ENOTDIR` if the name is free, and with `EEXIST` or
+/// `ENOTDIR` if the name is that of a FIFO.
 #[conformance::test(posix = "mkfifo")]
-fn refuses_a_trailing_slash() -> Outcome {
-    let fifo = Named::new()?;
-    expect_matches!(mkfifo(&fifo.beside("new/"), 0o600), Err(ENOENT | ENOTDIR));
-    expect_matches!(mkfifo(&fifo.beside("fifo/"), 0o600), Err(EEXIST | ENOTDIR));
+fn rejects_a_trailing_slash() -> Outcome {
+    let fifo = Fifo::new()?;
+    expect_matches!(mkfifo(&fifo.sibling("new/"), 0o600), Err(ENOENT | ENOTDIR));
+    expect_matches!(mkfifo(&fifo.sibling("fifo/"), 0o600), Err(EEXIST | ENOTDIR));
     expect_eq!(names_in(fifo.directory()), Ok(vec!["fifo".to_owned()]));
     Ok(())
 }
 
-/// A name may be as long as the directory says, and not a byte longer.
+/// `mkfifo` and `mknod` create a FIFO with a name of `NAME_MAX` bytes, and fail with `ENAMETOOLONG` for a name of one byte more.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
-fn takes_the_longest_name_and_no_longer(#[values(Maker::Mkfifo, Maker::Mknod)] maker: Maker) -> Outcome {
+fn limits_names_to_name_max(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
     let scratch = Scratch::new()?;
     let longest = path_limit(scratch.path(), PathconfVar::NAME_MAX)?;
-    expect_eq!(maker.make(&scratch.join("n".repeat(longest + 1)), 0o600), Err(ENAMETOOLONG));
+    expect_eq!(call.create(&scratch.join("n".repeat(longest + 1)), 0o600), Err(ENAMETOOLONG));
     expect_eq!(names_in(scratch.path()), Ok(vec![]));
-    expect_eq!(maker.make(&scratch.join("n".repeat(longest)), 0o600), Ok(()));
+    expect_eq!(call.create(&scratch.join("n".repeat(longest)), 0o600), Ok(()));
     expect_eq!(names_in(scratch.path()), Ok(vec!["n".repeat(longest)]));
     Ok(())
 }
 
-/// A path may have `PATH_MAX` bytes, its terminator included, and not one more.
+/// `mkfifo` creates a FIFO at a path of `PATH_MAX` bytes including the terminating null byte, and fails with `ENAMETOOLONG` for a
+/// path of one byte more.
 #[conformance::test(posix = "mkfifo", posix = "limits.h")]
-fn takes_the_longest_path_and_no_longer() -> Outcome {
+fn limits_paths_to_path_max() -> Outcome {
     let scratch = Scratch::new()?;
     let longest = usize::try_from(libc::PATH_MAX).unwrap_or(1024) - 1;
     let directory = scratch.path().to_str().ok_or(EINVAL)?.to_owned();
@@ -196,35 +205,35 @@ fn takes_the_longest_path_and_no_longer() -> Outcome {
     Ok(())
 }
 
-/// A path that cannot be read is an error, also where only its end is missing.
+/// `mkfifo` fails with `EFAULT` if the path, or the byte after its first five, lies in inaccessible memory.
 #[rstest]
-#[case::not_a_byte(0)]
-#[case::no_terminator(5)]
+#[case::first_byte_inaccessible(0)]
+#[case::sixth_byte_inaccessible(5)]
 #[conformance::test(man = "mknod(2)")]
-fn refuses_a_path_that_cannot_be_read(#[case] good: usize) -> Outcome {
-    expect_eq!(mkfifo_with_bad_path(&mut Guarded::new()?, good, 0o600), Err(EFAULT));
+fn rejects_an_invalid_path_pointer(#[case] accessible: usize) -> Outcome {
+    expect_eq!(mkfifo_with_bad_path(&mut Guarded::new()?, accessible, 0o600), Err(EFAULT));
     Ok(())
 }
 
-/// Of several processes that make one name at the same time, one makes it and all others are told that it exists.
+/// If four processes call `mkfifo` for one name at the same time, one call returns 0 and the other three fail with `EEXIST`.
 #[conformance::test(posix = "mkfifo")]
-fn has_one_winner_among_several_makers() -> Outcome {
+fn concurrent_mkfifo_succeeds_once() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
-    let mut makers = Vec::new();
+    let mut creators = Vec::new();
     for name in ["first", "second", "third", "fourth"] {
-        makers.push(Participant::spawn(name, (), |(), link| {
+        creators.push(Participant::spawn(name, (), |(), link| {
             link.meet("ready");
             mkfifo(&path, 0o600)
         })?);
     }
-    for maker in &makers {
-        maker.until_reached("ready")?;
+    for creator in &creators {
+        creator.until_reached("ready")?;
     }
-    for maker in &makers {
-        maker.open("ready")?;
+    for creator in &creators {
+        creator.open("ready")?;
     }
-    let mut results = makers.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
+    let mut results = creators.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     results.sort();
     expect_eq!(results, vec![Ok(()), Err(EEXIST), Err(EEXIST), Err(EEXIST)]);
     expect_eq!(names_in(scratch.path()), Ok(vec!["fifo".to_owned()]));

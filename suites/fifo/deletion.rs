@@ -1,28 +1,30 @@
-//! Removing a name, or giving it to another FIFO, while the FIFO is open or somebody waits to open it.
+//! `unlink` and `rename` of the name of a FIFO that is open, or on which an `open` is blocked.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Named, Side, names_in, visit};
+use super::fixture::{AccessMode, Fifo, every_access_mode, names_in, open_and_close};
 
-/// Without its name an open FIFO works on for those who have it open, until they close it; nobody else can come.
+/// After `unlink` of the only name of a FIFO, `write` to and `read` from its open ends still transfer data, and `fstat` reports
+/// `st_nlink` 0. `open` of the removed name fails with `ENOENT`.
 #[conformance::test(posix = "unlink")]
-fn leaves_open_ends_working() -> Outcome {
-    let fifo = Named::new()?;
+fn unlinked_fifo_stays_usable() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"before ")?;
     expect_eq!(unlink(fifo.path()), Ok(()));
-    expect_eq!((fifo.visit(OFlag::O_RDONLY), fstat(&reader)?.st_nlink), (Err(ENOENT), 0));
+    expect_eq!((fifo.open_and_close(OFlag::O_RDONLY), fstat(&reader)?.st_nlink), (Err(ENOENT), 0));
     expect_eq!((write(&writer, b"after"), read_some(&reader, 99)), (Ok(5), Ok(b"before after".to_vec())));
     drop(writer);
     expect_eq!(read(&reader, &mut [0; 1]), Ok(0));
     Ok(())
 }
 
-/// A reader that is blocked is not disturbed when the name goes.
+/// `read` blocked on an empty FIFO stays blocked when the name is removed by `unlink`, and returns the bytes of the next `write`.
 #[conformance::test(posix = "unlink")]
-fn does_not_disturb_a_blocked_reader() -> Outcome {
-    let fifo = Named::new()?;
+fn unlink_keeps_a_read_blocked() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let blocked = Participant::spawn("reader", reader, |end, _| read_some(&end, 9))?;
     blocked.until_blocked()?;
@@ -33,15 +35,17 @@ fn does_not_disturb_a_blocked_reader() -> Outcome {
     Ok(())
 }
 
-/// A name that was removed and made anew is another FIFO: those who have the old one open are not found there.
+/// After `unlink` of an open FIFO and `mkfifo` of the same name, `stat` reports another inode, and `open` with `O_WRONLY |
+/// O_NONBLOCK` fails with `ENXIO`. Each of the two FIFOs returns only its own bytes.
 #[conformance::test(posix = "unlink", posix = "mkfifo")]
-fn makes_room_for_another_fifo() -> Outcome {
-    let fifo = Named::new()?;
+fn recreated_name_is_a_new_fifo() -> Outcome {
+    let fifo = Fifo::new()?;
     let (old_reader, old_writer) = fifo.ends()?;
     write_all(&old_writer, b"old")?;
     unlink(fifo.path())?;
     mkfifo(fifo.path(), 0o600)?;
-    expect!(stat(fifo.path())?.st_ino != fstat(&old_reader)?.st_ino);
+    let (new, old) = (stat(fifo.path())?.st_ino, fstat(&old_reader)?.st_ino);
+    expect!(new != old, "both have inode {new}");
     expect_eq!(fifo.writer().map(drop), Err(ENXIO));
     let (reader, writer) = fifo.ends()?;
     expect_eq!((unread(&reader), write(&writer, b"new")), (Ok(0), Ok(3)));
@@ -49,28 +53,30 @@ fn makes_room_for_another_fifo() -> Outcome {
     Ok(())
 }
 
-/// One that waits in `open` waits for the FIFO that it found, not for the name: who opens the name's next FIFO is another's partner.
-#[rstest]
+/// `open` blocked on a FIFO stays blocked when its name is removed and given to a new FIFO that is then opened. `open` of the
+/// opposite end of the old FIFO by another hard link makes the blocked `open` return.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "unlink")]
-fn leaves_a_waiting_opener_with_the_old_fifo(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
-    std::fs::hard_link(fifo.path(), fifo.beside("kept"))?;
-    let opener = fifo.waiting(side, "opener")?;
+fn blocked_open_stays_with_the_unlinked_fifo(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
+    std::fs::hard_link(fifo.path(), fifo.sibling("kept"))?;
+    let opener = fifo.blocked_open(access, "opener")?;
     expect_eq!(unlink(fifo.path()), Ok(()));
     mkfifo(fifo.path(), 0o600)?;
-    expect_eq!(fifo.visit(OFlag::O_RDWR), Ok(()));
+    expect_eq!(fifo.open_and_close(OFlag::O_RDWR), Ok(()));
     opener.expect_still_blocked()?;
-    expect_eq!(visit(&fifo.beside("kept"), side.other().flag()), Ok(()));
+    expect_eq!(open_and_close(&fifo.sibling("kept"), access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// One that waits for a FIFO without any name can still be killed, and nothing is left of it.
-#[rstest]
+/// `open` blocked on a FIFO stays blocked when the only name of the FIFO is removed by `unlink`. `SIGTERM` then kills the blocked
+/// process.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "unlink")]
-fn leaves_a_waiting_opener_waiting(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
-    let opener = fifo.waiting(side, "opener")?;
+fn blocked_open_of_an_unlinked_fifo_can_be_killed(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
+    let opener = fifo.blocked_open(access, "opener")?;
     expect_eq!(unlink(fifo.path()), Ok(()));
     opener.expect_still_blocked()?;
     opener.signal(Signal::SIGTERM)?;
@@ -79,38 +85,41 @@ fn leaves_a_waiting_opener_waiting(#[values(Side::Reader, Side::Writer)] side: S
     Ok(())
 }
 
-/// Renamed, a FIFO is found under its new name only, with those who have it open and what is in it.
+/// After `rename` of a FIFO, `open` of the new name reaches the same FIFO with its open reader and its unread bytes, and `open`
+/// of the old name fails with `ENOENT`.
 #[conformance::test(posix = "rename")]
-fn by_renaming_keeps_the_fifo() -> Outcome {
-    let fifo = Named::new()?;
+fn rename_keeps_ends_and_bytes() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"one ")?;
-    let new = fifo.beside("new");
+    let new = fifo.sibling("new");
     expect_eq!(rename(fifo.path(), &new), Ok(()));
     let second = open(&new, OFlag::O_WRONLY | OFlag::O_NONBLOCK);
     expect_eq!(second.and_then(|second| write(second, b"two")), Ok(3));
-    expect_eq!((fifo.visit(OFlag::O_RDONLY), read_some(&reader, 99)), (Err(ENOENT), Ok(b"one two".to_vec())));
+    expect_eq!((fifo.open_and_close(OFlag::O_RDONLY), read_some(&reader, 99)), (Err(ENOENT), Ok(b"one two".to_vec())));
     Ok(())
 }
 
-/// One that waits in `open` meets a partner that comes by the new name.
-#[rstest]
+/// `open` blocked on a FIFO stays blocked when the FIFO is renamed by `rename`, and returns a descriptor when the opposite end is
+/// opened by the new name.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "rename")]
-fn by_renaming_keeps_a_waiting_opener(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
-    let opener = fifo.waiting(side, "opener")?;
-    expect_eq!(rename(fifo.path(), &fifo.beside("new")), Ok(()));
+fn rename_keeps_an_open_blocked(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
+    let opener = fifo.blocked_open(access, "opener")?;
+    expect_eq!(rename(fifo.path(), &fifo.sibling("new")), Ok(()));
     opener.expect_still_blocked()?;
-    expect_eq!(visit(&fifo.beside("new"), side.other().flag()), Ok(()));
+    expect_eq!(open_and_close(&fifo.sibling("new"), access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// Renaming over the name of another FIFO takes that name away from it; its open ends work on.
+/// After `rename` of a second FIFO to the name of an open FIFO, `write` to and `read` from the open ends still transfer data, and
+/// `fstat` reports `st_nlink` 0. `stat` of the name reports the inode of the second FIFO.
 #[conformance::test(posix = "rename")]
-fn by_renaming_over_it_leaves_open_ends_working() -> Outcome {
-    let fifo = Named::new()?;
-    let other = fifo.beside("other");
+fn rename_over_a_fifo_keeps_its_open_ends() -> Outcome {
+    let fifo = Fifo::new()?;
+    let other = fifo.sibling("other");
     mkfifo(&other, 0o600)?;
     let (reader, writer) = fifo.ends()?;
     let inode = stat(&other)?.st_ino;

@@ -1,13 +1,14 @@
-//! End-of-file: what readers see when nobody has the FIFO open for writing any more, and how it ends.
+//! End-of-file: `read` returns 0 while no process has the FIFO open for writing.
 
 use conformance::prelude::*;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
-/// End-of-file follows what was written, and is there at every further read for as long as nobody opens for writing.
+/// After the last writer of a FIFO closes, `read` returns the buffered bytes and then 0 each time. After the next `open` for
+/// writing, `read` of the empty FIFO blocks.
 #[conformance::test(posix = "read", man = "fifo(7)")]
-fn stays_until_somebody_opens_for_writing() -> Outcome {
-    let fifo = Named::new()?;
+fn persists_until_the_next_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(writer, b"data")?;
     expect_eq!([read_some(&reader, 3), read_some(&reader, 3)], [Ok(b"dat".to_vec()), Ok(b"a".to_vec())]);
@@ -20,10 +21,11 @@ fn stays_until_somebody_opens_for_writing() -> Outcome {
     Ok(())
 }
 
-/// A reader that has seen end-of-file reads what the next writer brings, and then end-of-file again.
+/// A non-blocking `read` of a FIFO fails with `EAGAIN` after a writer opened, returns the bytes that the writer writes, and
+/// returns 0 after the writer closed. After a second writer opens, `read` gives these results again.
 #[conformance::test(posix = "read")]
-fn comes_once_for_each_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn repeats_for_each_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     for bytes in [b"one", b"two"] {
         let writer = fifo.writer()?;
@@ -34,10 +36,11 @@ fn comes_once_for_each_writer() -> Outcome {
     Ok(())
 }
 
-/// Each description that is open for writing keeps end-of-file away: a blocked reader wakes when the last of several goes.
+/// `read` blocked on an empty FIFO stays blocked until the last of three descriptors open for writing is closed, and then returns
+/// 0.
 #[conformance::test(posix = "read")]
-fn takes_the_last_of_several_writers() -> Outcome {
-    let fifo = Named::new()?;
+fn needs_the_last_writer_to_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, first) = fifo.ends()?;
     let (second, third) = (fifo.writer()?, dup(&first)?);
     let blocked = Participant::spawn("reader", reader, |end, _| read(&end, &mut [0; 1]))?;
@@ -51,11 +54,11 @@ fn takes_the_last_of_several_writers() -> Outcome {
     Ok(())
 }
 
-/// All readers that are blocked wake with end-of-file, not only one of them.
+/// When the last writer of an empty FIFO closes, `read` returns 0 in each of four blocked processes.
 #[conformance::test(posix = "read", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn wakes_all_blocked_readers() -> Outcome {
-    let fifo = Named::new()?;
-    let writer = fifo.both()?;
+    let fifo = Fifo::new()?;
+    let writer = fifo.read_write()?;
     let mut readers = Vec::new();
     for name in ["first", "second", "third", "fourth"] {
         let reader = Participant::spawn(name, (), |(), _| read(open(fifo.path(), OFlag::O_RDONLY)?, &mut [0; 1]))?;
@@ -69,10 +72,10 @@ fn wakes_all_blocked_readers() -> Outcome {
     Ok(())
 }
 
-/// The death of a writer is as good as its closing.
+/// If the only writer is killed after its bytes were read, `read` blocked on the empty FIFO returns 0.
 #[conformance::test(posix = "read", posix = "_Exit")]
-fn follows_a_killed_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn wakes_a_blocked_reader_when_the_writer_is_killed() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let writer = Participant::spawn("writer", (), |(), link| {
         let end = open(fifo.path(), OFlag::O_WRONLY);
@@ -92,10 +95,11 @@ fn follows_a_killed_writer() -> Outcome {
     Ok(())
 }
 
-/// A writer that is only inherited counts as well: end-of-file comes when the child has gone too.
+/// While a child holds the only write end of a FIFO by inheritance, a non-blocking `read` of the empty FIFO fails with `EAGAIN`.
+/// After the child is killed, `read` returns 0.
 #[conformance::test(posix = "read", posix = "fork")]
-fn waits_for_a_child_that_inherited_the_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn needs_an_inherited_write_end_to_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     set_nonblocking(&reader, true)?;
     let child = Participant::spawn("child", dup(&writer)?, |_held, link| -> () { link.park() })?;
@@ -106,12 +110,13 @@ fn waits_for_a_child_that_inherited_the_writer() -> Outcome {
     Ok(())
 }
 
-/// One that has the FIFO open for both is a writer: it keeps end-of-file away from all, though it never writes.
+/// While a descriptor opened with `O_RDWR` is the only writer, `read` of the empty FIFO through another descriptor stays blocked.
+/// After the first descriptor is closed, the blocked `read` returns 0.
 #[conformance::test(man = "fifo(7)")]
-fn is_kept_away_by_one_that_opened_for_both() -> Outcome {
-    let fifo = Named::new()?;
+fn read_write_description_counts_as_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    let holder = fifo.both()?;
+    let holder = fifo.read_write()?;
     let blocked = Participant::spawn("reader", reader, |end, _| read(&end, &mut [0; 1]))?;
     blocked.until_blocked()?;
     drop(writer);
@@ -121,10 +126,11 @@ fn is_kept_away_by_one_that_opened_for_both() -> Outcome {
     Ok(())
 }
 
-/// A reader that comes after the writer has gone still gets what was written, as the FIFO was open all the while.
+/// If a reader opens a FIFO after the last writer closed, while another reader is open, `read` by the new reader returns the
+/// buffered bytes and then 0.
 #[conformance::test(posix = "close", posix = "read")]
-fn follows_the_data_for_a_late_reader_too() -> Outcome {
-    let fifo = Named::new()?;
+fn late_reader_gets_the_buffered_bytes() -> Outcome {
+    let fifo = Fifo::new()?;
     let (early, writer) = fifo.ends()?;
     write_all(writer, b"data")?;
     let late = fifo.reader()?;
@@ -133,10 +139,10 @@ fn follows_the_data_for_a_late_reader_too() -> Outcome {
     Ok(())
 }
 
-/// A writer that never writes ends in end-of-file, for each reader that was there.
+/// After the only writer of a FIFO closes without writing, `read` returns 0 for each of two readers.
 #[conformance::test(posix = "read")]
-fn comes_without_any_data() -> Outcome {
-    let fifo = Named::new()?;
+fn follows_a_writer_without_data() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     let second = open(fifo.path(), OFlag::O_RDONLY)?;
     drop(writer);
@@ -144,14 +150,15 @@ fn comes_without_any_data() -> Outcome {
     Ok(())
 }
 
-/// An attempt to open for writing that fails makes no writer: a reader at end-of-file stays there.
+/// After `open` of a FIFO for writing failed with `EEXIST` (`O_CREAT | O_EXCL`) or `ENOTDIR` (`O_DIRECTORY`), `read` of the FIFO
+/// without writers still returns 0.
 #[conformance::test(posix = "read", posix = "open")]
-fn is_not_ended_by_an_open_that_fails() -> Outcome {
-    let fifo = Named::new()?;
+fn failed_open_adds_no_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     expect_eq!(create(fifo.path(), OFlag::O_WRONLY | OFlag::O_EXCL, 0o600).map(drop), Err(EEXIST));
-    expect_eq!(fifo.visit(OFlag::O_WRONLY | OFlag::O_DIRECTORY), Err(ENOTDIR));
+    expect_eq!(fifo.open_and_close(OFlag::O_WRONLY | OFlag::O_DIRECTORY), Err(ENOTDIR));
     expect_eq!(read(&reader, &mut [0; 1]), Ok(0));
     Ok(())
 }

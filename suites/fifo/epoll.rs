@@ -1,9 +1,9 @@
-//! Edge and level of a FIFO's events in an epoll instance: each reconnection is news again.
+//! Edge-triggered and level-triggered `epoll` events of the ends of a FIFO.
 
 use conformance::prelude::*;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
 const IN: EpollFlags = EpollFlags::EPOLLIN;
 const OUT: EpollFlags = EpollFlags::EPOLLOUT;
@@ -17,78 +17,82 @@ fn watch(descriptor: &OwnedFd, events: EpollFlags) -> Result<Epoll, Errno> {
     Ok(epoll)
 }
 
-/// What the instance reports now, without waiting.
-fn news(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
+/// The event that `epoll_wait` with timeout 0 reports.
+fn event(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
     let mut events = [EpollEvent::empty(); 4];
     let count = epoll.wait(&mut events, 0_u8)?;
     Ok(events[..count].first().map(EpollEvent::events))
 }
 
-/// The hang-up is reported once for each time that the last writer goes, and not when one comes.
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` once each time the last writer closes, and no event
+/// when a writer opens.
 #[conformance::test(man = "epoll(7)")]
-fn reports_each_hang_up_once() -> Outcome {
-    let fifo = Named::new()?;
+fn edge_triggered_hang_up_once_per_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let epoll = watch(&reader, IN | EDGE)?;
-    expect_eq!(news(&epoll), Ok(None));
+    expect_eq!(event(&epoll), Ok(None));
     for _ in 0..3 {
         let writer = fifo.writer()?;
-        expect_eq!(news(&epoll), Ok(None));
+        expect_eq!(event(&epoll), Ok(None));
         drop(writer);
-        expect_eq!((news(&epoll), news(&epoll)), (Ok(Some(HUP)), Ok(None)));
+        expect_eq!((event(&epoll), event(&epoll)), (Ok(Some(HUP)), Ok(None)));
     }
     Ok(())
 }
 
-/// Without edges the hang-up is reported until a writer comes.
+/// With a level-triggered entry for the read end of a FIFO, every `epoll_wait` after the last writer closed reports `EPOLLHUP`.
+/// After the next writer opens, `epoll_wait` reports no event.
 #[conformance::test(man = "epoll(7)")]
-fn reports_a_level_hang_up_until_the_next_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let epoll = watch(&reader, IN)?;
-    fifo.visit(OFlag::O_WRONLY)?;
-    expect_eq!([news(&epoll), news(&epoll)], [Ok(Some(HUP)), Ok(Some(HUP))]);
+    fifo.open_and_close(OFlag::O_WRONLY)?;
+    expect_eq!([event(&epoll), event(&epoll)], [Ok(Some(HUP)), Ok(Some(HUP))]);
     let writer = fifo.writer()?;
-    expect_eq!(news(&epoll), Ok(None));
+    expect_eq!(event(&epoll), Ok(None));
     write_all(writer, b"x")?;
-    expect_eq!(news(&epoll), Ok(Some(IN | HUP)));
+    expect_eq!(event(&epoll), Ok(Some(IN | HUP)));
     Ok(())
 }
 
-/// Each write is news, also where there are unread bytes already, and also from a second writer.
-#[conformance::test(man = "epoll(7)", fixed_in = "Linux 5.14 (3a34b13a88ca)")]
-fn reports_each_write_once() -> Outcome {
-    let fifo = Named::new()?;
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLIN` once for each `write`, also while earlier bytes are
+/// unread.
+#[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
+fn edge_triggered_event_for_each_write() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, first) = fifo.ends()?;
     let second = fifo.writer()?;
     let epoll = watch(&reader, IN | EDGE)?;
-    expect_eq!(news(&epoll), Ok(None));
+    expect_eq!(event(&epoll), Ok(None));
     for writer in [&first, &first, &second] {
         write_all(writer, b"x")?;
-        expect_eq!((news(&epoll), news(&epoll)), (Ok(Some(IN)), Ok(None)));
+        expect_eq!((event(&epoll), event(&epoll)), (Ok(Some(IN)), Ok(None)));
     }
     Ok(())
 }
 
-/// The loss of the last reader is reported once to a writer, each time that it happens.
+/// With `EPOLLET` on the write end of a FIFO, `epoll_wait` reports `EPOLLOUT | EPOLLERR` once each time the last reader closes.
 #[conformance::test(man = "epoll(7)")]
-fn reports_each_broken_pipe_once() -> Outcome {
-    let fifo = Named::new()?;
+fn edge_triggered_error_once_per_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let epoll = watch(&writer, OUT | EDGE)?;
-    expect_eq!((news(&epoll), news(&epoll)), (Ok(Some(OUT)), Ok(None)));
+    expect_eq!((event(&epoll), event(&epoll)), (Ok(Some(OUT)), Ok(None)));
     drop(reader);
     for _ in 0..3 {
-        expect_eq!((news(&epoll), news(&epoll)), (Ok(Some(OUT | ERR)), Ok(None)));
-        fifo.visit(OFlag::O_RDONLY)?;
+        expect_eq!((event(&epoll), event(&epoll)), (Ok(Some(OUT | ERR)), Ok(None)));
+        fifo.open_and_close(OFlag::O_RDONLY)?;
     }
     Ok(())
 }
 
-/// A wait that is under way ends when the last writer goes, and with the hang-up only.
+/// `epoll_wait` blocked for the read end of a FIFO stays blocked while one of two writers is open, and reports one event,
+/// `EPOLLHUP`, when the last writer closes.
 #[conformance::test(man = "epoll_wait(2)")]
-fn wakes_one_that_waits_at_the_hang_up() -> Outcome {
-    let fifo = Named::new()?;
+fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let waiter = Participant::spawn("waiter", reader, |end, _| {
         let epoll = watch(&end, IN | EDGE)?;
@@ -105,16 +109,17 @@ fn wakes_one_that_waits_at_the_hang_up() -> Outcome {
     Ok(())
 }
 
-/// An end leaves the instance when its description is closed, not when the name goes.
+/// `epoll_wait` for the read end of a FIFO reports `EPOLLIN` for a `write` after `unlink` of the name. After the read end is
+/// closed, `epoll_wait` returns 0 events.
 #[conformance::test(man = "epoll(7)")]
-fn watches_an_end_without_a_name() -> Outcome {
-    let fifo = Named::new()?;
+fn watch_outlives_the_name() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let epoll = watch(&reader, IN)?;
     unlink(fifo.path())?;
     write_all(&writer, b"x")?;
-    expect_eq!(news(&epoll), Ok(Some(IN)));
+    expect_eq!(event(&epoll), Ok(Some(IN)));
     drop(reader);
-    expect_eq!(news(&epoll), Ok(None));
+    expect_eq!(event(&epoll), Ok(None));
     Ok(())
 }

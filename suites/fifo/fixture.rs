@@ -1,86 +1,92 @@
-//! The fixture of this suite: a FIFO under a name of its own, with nobody at either side.
+//! The fixture of this suite: a FIFO in a directory of its own that no process has open.
 
 use std::path::{Path, PathBuf};
 
 use conformance::prelude::*;
+use rstest_reuse::template;
 
-/// One of the two sides from which a FIFO is opened.
+/// An access mode of `open` for one end of a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Opened with `O_RDONLY`.
-    Reader,
-    /// Opened with `O_WRONLY`.
-    Writer,
+pub enum AccessMode {
+    /// `O_RDONLY`.
+    ReadOnly,
+    /// `O_WRONLY`.
+    WriteOnly,
 }
 
-impl Side {
-    /// The access mode.
+/// A case for each end of a FIFO.
+#[template]
+#[rstest]
+fn every_access_mode(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] access: AccessMode) {}
+
+impl AccessMode {
+    /// The flag of `open`.
     pub fn flag(self) -> OFlag {
         match self {
-            Side::Reader => OFlag::O_RDONLY,
-            Side::Writer => OFlag::O_WRONLY,
+            AccessMode::ReadOnly => OFlag::O_RDONLY,
+            AccessMode::WriteOnly => OFlag::O_WRONLY,
         }
     }
 
-    /// The side that this one waits for.
-    pub fn other(self) -> Side {
+    /// The access mode for the opposite end.
+    pub fn opposite(self) -> AccessMode {
         match self {
-            Side::Reader => Side::Writer,
-            Side::Writer => Side::Reader,
+            AccessMode::ReadOnly => AccessMode::WriteOnly,
+            AccessMode::WriteOnly => AccessMode::ReadOnly,
         }
     }
 }
 
-/// A participant that opens one side, and tells whether that worked.
+/// A participant that opens one end, closes it and returns the result of `open`.
 pub type Opener = Participant<Result<(), Errno>>;
 
-/// A FIFO that goes with its directory.
+/// A FIFO that is removed with its directory.
 #[derive(Debug)]
-pub struct Named {
+pub struct Fifo {
     scratch: Scratch,
     path: PathBuf,
 }
 
-impl Named {
-    /// Makes a FIFO that its owner may open, in a directory of its own.
+impl Fifo {
+    /// Creates a FIFO of mode 0600 in a directory of its own.
     pub fn new() -> Result<Self, Errno> {
         let scratch = Scratch::new()?;
         let path = scratch.join("fifo");
         mkfifo(&path, 0o600)?;
-        Ok(Named { scratch, path })
+        Ok(Fifo { scratch, path })
     }
 
-    /// Its name.
+    /// The path of the FIFO.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory in which it is the only name.
+    /// The directory, in which the FIFO is the only name.
     pub fn directory(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Another name in that directory.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    /// The path of another name in that directory.
+    pub fn sibling(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
     }
 
-    /// Opens it for reading without waiting; reads do not wait either.
+    /// Opens the FIFO with `O_RDONLY | O_NONBLOCK`.
     pub fn reader(&self) -> Result<OwnedFd, Errno> {
         open(&self.path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)
     }
 
-    /// Opens it for writing without waiting; writes do not wait either.
+    /// Opens the FIFO with `O_WRONLY | O_NONBLOCK`.
     pub fn writer(&self) -> Result<OwnedFd, Errno> {
         open(&self.path, OFlag::O_WRONLY | OFlag::O_NONBLOCK)
     }
 
-    /// Opens it once for both, which never waits; neither do reads and writes.
-    pub fn both(&self) -> Result<OwnedFd, Errno> {
+    /// Opens the FIFO with `O_RDWR | O_NONBLOCK`, which never blocks.
+    pub fn read_write(&self) -> Result<OwnedFd, Errno> {
         open(&self.path, OFlag::O_RDWR | OFlag::O_NONBLOCK)
     }
 
-    /// A reading and a writing end; both wait.
+    /// A read end and a write end, both blocking.
     pub fn ends(&self) -> Result<(OwnedFd, OwnedFd), Errno> {
         let (reader, writer) = (self.reader()?, self.writer()?);
         set_nonblocking(&reader, false)?;
@@ -88,20 +94,21 @@ impl Named {
         Ok((reader, writer))
     }
 
-    /// Opens it without waiting, and closes it at once.
-    pub fn visit(&self, flags: OFlag) -> Result<(), Errno> {
-        visit(&self.path, flags)
+    /// Opens the FIFO with those flags and `O_NONBLOCK`, and closes the descriptor at once.
+    pub fn open_and_close(&self, flags: OFlag) -> Result<(), Errno> {
+        open_and_close(&self.path, flags)
     }
 
-    /// Whether nobody has that side open, as the other side is told.
-    pub fn nobody_at(&self, side: Side) -> Result<bool, Errno> {
-        match side {
-            Side::Reader => match self.writer() {
+    /// Whether no process has the FIFO open with that access mode: without readers, `open` for writing fails with `ENXIO`, and
+    /// without writers, `read` returns 0.
+    pub fn is_closed(&self, access: AccessMode) -> Result<bool, Errno> {
+        match access {
+            AccessMode::ReadOnly => match self.writer() {
                 Ok(_) => Ok(false),
                 Err(ENXIO) => Ok(true),
                 Err(other) => Err(other),
             },
-            Side::Writer => match read(self.reader()?, &mut [0; 1]) {
+            AccessMode::WriteOnly => match read(self.reader()?, &mut [0; 1]) {
                 Ok(count) => Ok(count == 0),
                 Err(EAGAIN) => Ok(false),
                 Err(other) => Err(other),
@@ -109,21 +116,21 @@ impl Named {
         }
     }
 
-    /// A participant that opens that side and, as was made sure of, waits for somebody on the other one.
+    /// A participant that is blocked in `open` with that access mode.
     #[track_caller]
-    pub fn waiting(&self, side: Side, name: &str) -> Result<Opener, Failure> {
-        let opener = Participant::spawn(name, (), |(), _| open(&self.path, side.flag()).map(drop))?;
+    pub fn blocked_open(&self, access: AccessMode, name: &str) -> Result<Opener, Failure> {
+        let opener = Participant::spawn(name, (), |(), _| open(&self.path, access.flag()).map(drop))?;
         opener.until_blocked()?;
         Ok(opener)
     }
 }
 
-/// Opens a FIFO without waiting, and closes it at once.
-pub fn visit(path: &Path, flags: OFlag) -> Result<(), Errno> {
+/// Opens a FIFO with those flags and `O_NONBLOCK`, and closes the descriptor at once.
+pub fn open_and_close(path: &Path, flags: OFlag) -> Result<(), Errno> {
     open(path, flags | OFlag::O_NONBLOCK).map(drop)
 }
 
-/// The names in a directory, in order.
+/// The names in a directory, sorted.
 pub fn names_in(directory: &Path) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {

@@ -1,20 +1,20 @@
-//! What a watch on the name of a FIFO is told (inotify(7)): opening and closing, and every movement of data.
+//! `inotify` events of a FIFO and of its directory: `open`, `close`, data transfer, changes of attributes and names.
 
 use conformance::prelude::*;
-use conformance::sys::node::fchmod;
+use conformance::sys::path::attributes::fchmod;
 use nix::fcntl::{SpliceFFlags, splice};
-use nix::sys::inotify::{AddWatchFlags as Told, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags as Events, InitFlags, Inotify};
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
 fn watch(path: &Path) -> Result<Inotify, Errno> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-    inotify.add_watch(path, Told::IN_ALL_EVENTS)?;
+    inotify.add_watch(path, Events::IN_ALL_EVENTS)?;
     Ok(inotify)
 }
 
-/// What has been told since the last time, in order.
-fn told(inotify: &Inotify) -> Result<Vec<Told>, Errno> {
+/// The events reported since the last call, in order.
+fn events(inotify: &Inotify) -> Result<Vec<Events>, Errno> {
     match inotify.read_events() {
         Ok(events) => Ok(events.into_iter().map(|event| event.mask).collect()),
         Err(nix::errno::Errno::EAGAIN) => Ok(Vec::new()),
@@ -22,105 +22,110 @@ fn told(inotify: &Inotify) -> Result<Vec<Told>, Errno> {
     }
 }
 
-/// Opening and closing are told, and whether the one that closes could write.
+/// `inotify` on the name of a FIFO reports `IN_OPEN` for `open`, `IN_CLOSE_NOWRITE` when a reader closes, and `IN_CLOSE_WRITE`
+/// when a writer closes.
 #[conformance::test(man = "inotify(7)")]
-fn tells_who_comes_and_goes() -> Outcome {
-    let fifo = Named::new()?;
+fn reports_open_and_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let inotify = watch(fifo.path())?;
     let (reader, writer) = (fifo.reader()?, fifo.writer()?);
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_OPEN]), "two alike in a row are told once");
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_OPEN]), "two equal events in a row are reported once");
     drop(reader);
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_CLOSE_NOWRITE]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_CLOSE_NOWRITE]));
     drop(writer);
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_CLOSE_WRITE]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_CLOSE_WRITE]));
     Ok(())
 }
 
-/// One that waits to open is told of when it is let in; one that is refused, or killed while it waits, never.
+/// `inotify` on the name of a FIFO reports `IN_OPEN` for a blocked `open` when the call returns a descriptor. An `open` that
+/// fails with `ENXIO`, or whose process is killed while blocked, causes no event.
 #[conformance::test(man = "inotify(7)")]
-fn tells_of_an_opener_once_it_is_in() -> Outcome {
-    let fifo = Named::new()?;
+fn reports_a_blocked_open_when_it_returns() -> Outcome {
+    let fifo = Fifo::new()?;
     let inotify = watch(fifo.path())?;
-    expect_eq!((fifo.writer().map(drop), told(&inotify)), (Err(ENXIO), Ok(vec![])));
-    fifo.waiting(Side::Writer, "victim")?.kill()?;
+    expect_eq!((fifo.writer().map(drop), events(&inotify)), (Err(ENXIO), Ok(vec![])));
+    fifo.blocked_open(AccessMode::WriteOnly, "victim")?.kill()?;
     let reader = Participant::spawn("reader", (), |(), link| {
         let end = open(fifo.path(), OFlag::O_RDONLY);
         link.meet("in");
         end.map(drop)
     })?;
     reader.until_blocked()?;
-    expect_eq!(told(&inotify), Ok(vec![]));
+    expect_eq!(events(&inotify), Ok(vec![]));
     let writer = fifo.writer()?;
     reader.until_reached("in")?;
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_OPEN]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_OPEN]));
     reader.open("in")?;
     expect_eq!(reader.join()?, Ok(()));
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_CLOSE_NOWRITE]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_CLOSE_NOWRITE]));
     drop(writer);
     Ok(())
 }
 
-/// A read is an access and a write a modification; what moves nothing is neither.
+/// `inotify` on the name of a FIFO reports `IN_MODIFY` for `write` and `IN_ACCESS` for `read` of at least one byte. `read` that
+/// fails with `EAGAIN` and `write` of 0 bytes cause no event.
 #[conformance::test(man = "inotify(7)")]
-fn tells_of_reads_and_writes() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn reports_access_and_modification() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     let inotify = watch(fifo.path())?;
-    expect_eq!((read(&both, &mut [0; 1]), write(&both, b""), told(&inotify)), (Err(EAGAIN), Ok(0), Ok(vec![])));
-    expect_eq!((write(&both, b"ab"), told(&inotify)), (Ok(2), Ok(vec![Told::IN_MODIFY])));
-    expect_eq!((read(&both, &mut [0; 1]), told(&inotify)), (Ok(1), Ok(vec![Told::IN_ACCESS])));
+    expect_eq!((read(&both, &mut [0; 1]), write(&both, b""), events(&inotify)), (Err(EAGAIN), Ok(0), Ok(vec![])));
+    expect_eq!((write(&both, b"ab"), events(&inotify)), (Ok(2), Ok(vec![Events::IN_MODIFY])));
+    expect_eq!((read(&both, &mut [0; 1]), events(&inotify)), (Ok(1), Ok(vec![Events::IN_ACCESS])));
     Ok(())
 }
 
-/// Data that `splice` moves is told of like data that is read and written.
-#[conformance::test(man = "inotify(7)", man = "splice(2)")]
-fn tells_of_data_that_is_spliced() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+/// `inotify` on the name of a FIFO reports `IN_MODIFY` for `splice` into the FIFO and `IN_ACCESS` for `splice` out of the FIFO.
+#[conformance::test(man = "inotify(7)", man = "splice(2)", level = customary)]
+fn reports_splice() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     let (reader, writer) = pipe()?;
     write_all(&writer, b"data")?;
     let inotify = watch(fifo.path())?;
     let spliced_in = splice(&reader, None, &both, None, 4, SpliceFFlags::empty()).map_err(Errno::from);
-    expect_eq!((spliced_in, told(&inotify)), (Ok(4), Ok(vec![Told::IN_MODIFY])));
+    expect_eq!((spliced_in, events(&inotify)), (Ok(4), Ok(vec![Events::IN_MODIFY])));
     let spliced_out = splice(&both, None, &writer, None, 4, SpliceFFlags::empty()).map_err(Errno::from);
-    expect_eq!((spliced_out, told(&inotify)), (Ok(4), Ok(vec![Told::IN_ACCESS])));
+    expect_eq!((spliced_out, events(&inotify)), (Ok(4), Ok(vec![Events::IN_ACCESS])));
     Ok(())
 }
 
-/// A change of the permissions through an end is told to a watch on the name.
+/// `inotify` on the name of a FIFO reports `IN_ATTRIB` for `fchmod` through an open descriptor.
 #[conformance::test(man = "inotify(7)")]
-fn tells_of_changes_through_an_end() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn reports_fchmod() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     let inotify = watch(fifo.path())?;
     fchmod(&both, 0o640)?;
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_ATTRIB]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_ATTRIB]));
     Ok(())
 }
 
-/// A watch on the directory is told of a FIFO that is made, renamed and removed.
+/// `inotify` on a directory reports `IN_CREATE` for `mkfifo`, `IN_MOVED_FROM` and `IN_MOVED_TO` for `rename`, and `IN_DELETE` for
+/// `unlink` of a FIFO in that directory.
 #[conformance::test(man = "inotify(7)")]
-fn tells_the_directory_of_names() -> Outcome {
-    let fifo = Named::new()?;
+fn reports_names_in_the_directory() -> Outcome {
+    let fifo = Fifo::new()?;
     let inotify = watch(fifo.directory())?;
-    mkfifo(&fifo.beside("new"), 0o600)?;
-    rename(&fifo.beside("new"), &fifo.beside("newer"))?;
-    unlink(&fifo.beside("newer"))?;
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_CREATE, Told::IN_MOVED_FROM, Told::IN_MOVED_TO, Told::IN_DELETE]));
+    mkfifo(&fifo.sibling("new"), 0o600)?;
+    rename(&fifo.sibling("new"), &fifo.sibling("newer"))?;
+    unlink(&fifo.sibling("newer"))?;
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_CREATE, Events::IN_MOVED_FROM, Events::IN_MOVED_TO, Events::IN_DELETE]));
     Ok(())
 }
 
-/// A watch on the name outlasts the name while the FIFO is open, and ends when the last who had it open has gone.
+/// After `unlink` of an open FIFO, `inotify` on its former name still reports `IN_MODIFY` for `write`. The last `close` causes
+/// `IN_CLOSE_WRITE`, `IN_DELETE_SELF` and `IN_IGNORED`.
 #[conformance::test(man = "inotify(7)")]
-fn tells_of_the_end_when_the_last_has_gone() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
+fn watch_lasts_until_the_last_close() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
     let inotify = watch(fifo.path())?;
     unlink(fifo.path())?;
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_ATTRIB]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_ATTRIB]));
     write_all(&both, b"x")?;
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_MODIFY]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_MODIFY]));
     drop(both);
-    expect_eq!(told(&inotify), Ok(vec![Told::IN_CLOSE_WRITE, Told::IN_DELETE_SELF, Told::IN_IGNORED]));
+    expect_eq!(events(&inotify), Ok(vec![Events::IN_CLOSE_WRITE, Events::IN_DELETE_SELF, Events::IN_IGNORED]));
     Ok(())
 }

@@ -1,46 +1,47 @@
 //! FIFOs: pipes with a name (`mkfifo`, `mknod`).
 //!
-//! What a FIFO shares with a pipe once both sides are open is in the suite `pipe`, which runs over both. Here is what comes from
-//! the name: making it, who may open it, who waits for whom, and what outlives whom.
+//! The suite is about what the name adds to a pipe: creation, permission, `open` that blocks until the opposite end is open,
+//! reconnection, and lifetime. What a FIFO shares with a pipe once both ends are open is in the suite `pipe`, which runs its cases
+//! over both.
 
 #[cfg(linux)]
-mod allocation;
-#[cfg(has_mkfifoat)]
-mod at;
+mod allocation_failure;
 mod attributes;
-mod both_ways;
-mod broken;
+mod blocked_open;
+mod broken_pipe;
+#[cfg(has_pipe_size)]
+mod capacity;
+mod client_server;
 mod creation;
+mod creation_mode;
+mod data_exchange;
 mod deletion;
 mod eof;
 #[cfg(has_epoll)]
 mod epoll;
 mod fixture;
-mod flags;
-#[cfg(linux)]
-mod history;
 #[cfg(has_inotify)]
 mod inotify;
+mod interruption;
 mod links;
 mod locks;
-mod meeting;
-mod mode;
 mod model;
-mod opening;
 #[cfg(linux)]
-mod path_only;
+mod o_path;
+mod open_flags;
+mod opening;
 mod permission;
 mod persistence;
 #[cfg(linux)]
-mod read_only;
+mod read_only_mount;
+mod read_write;
 mod readiness;
 #[cfg(linux)]
+mod regressions;
+#[cfg(has_mkfifoat)]
+mod relative_paths;
+#[cfg(linux)]
 mod reopening;
-mod server;
-#[cfg(has_pipe_size)]
-mod size;
-mod sleeper;
 mod storm;
 mod sweep;
-mod times;
-mod waiting;
+mod timestamps;

@@ -1,16 +1,17 @@
-//! Several ways to one FIFO: hard links, symbolic links, and different paths to one name.
+//! Several names of one FIFO: hard links, symbolic links and different paths.
 
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, lstat};
+use conformance::sys::path::status::{is_fifo, lstat};
 use rstest::rstest;
 
-use super::fixture::{Named, Side, visit};
+use super::fixture::{AccessMode, Fifo, open_and_close};
 
-/// A hard link is a second name of the same object; what the one carries the other shows, and the count says two.
+/// A hard link to a FIFO has the inode and the device of the first name, and `stat` reports `st_nlink` 2. After `unlink` of the
+/// first name, `stat` of the second reports `st_nlink` 1.
 #[conformance::test(posix = "link")]
-fn are_names_of_one_object() -> Outcome {
-    let fifo = Named::new()?;
-    let second = fifo.beside("second");
+fn hard_links_share_one_inode() -> Outcome {
+    let fifo = Fifo::new()?;
+    let second = fifo.sibling("second");
     expect_eq!(std::fs::hard_link(fifo.path(), &second).map_err(Errno::from), Ok(()));
     let (one, two) = (stat(fifo.path())?, lstat(&second)?);
     expect!(is_fifo(&two));
@@ -20,30 +21,32 @@ fn are_names_of_one_object() -> Outcome {
     Ok(())
 }
 
-/// A reader by one name and a writer by another have the same FIFO open, whatever makes the names different.
+/// `open` for writing by a hard link, a symbolic link or another path makes an `open` for reading return that is blocked by the
+/// first name. Bytes written by one name are read by the other.
 #[rstest]
-#[case::hard_link(|fifo: &Named| { std::fs::hard_link(fifo.path(), fifo.beside("second"))?; Ok(fifo.beside("second")) })]
-#[case::symbolic_link(|fifo: &Named| { std::os::unix::fs::symlink("fifo", fifo.beside("second"))?; Ok(fifo.beside("second")) })]
-#[case::absolute_symbolic_link(|fifo: &Named| { std::os::unix::fs::symlink(fifo.path(), fifo.beside("second"))?; Ok(fifo.beside("second")) })]
-#[case::link_to_the_directory(|fifo: &Named| { std::os::unix::fs::symlink(".", fifo.beside("here"))?; Ok(fifo.beside("here/fifo")) })]
-#[case::way_round(|fifo: &Named| { std::fs::create_dir(fifo.beside("sub"))?; Ok(fifo.beside("sub/../fifo")) })]
+#[case::hard_link(|fifo: &Fifo| { std::fs::hard_link(fifo.path(), fifo.sibling("second"))?; Ok(fifo.sibling("second")) })]
+#[case::symbolic_link(|fifo: &Fifo| { std::os::unix::fs::symlink("fifo", fifo.sibling("second"))?; Ok(fifo.sibling("second")) })]
+#[case::absolute_symbolic_link(|fifo: &Fifo| { std::os::unix::fs::symlink(fifo.path(), fifo.sibling("second"))?; Ok(fifo.sibling("second")) })]
+#[case::symbolic_link_to_the_directory(|fifo: &Fifo| { std::os::unix::fs::symlink(".", fifo.sibling("here"))?; Ok(fifo.sibling("here/fifo")) })]
+#[case::path_through_dot_dot(|fifo: &Fifo| { std::fs::create_dir(fifo.sibling("sub"))?; Ok(fifo.sibling("sub/../fifo")) })]
 #[conformance::test(posix = "link", posix = "symlink", posix = "open")]
-fn lead_to_the_same_ends(#[case] other_name: fn(&Named) -> Result<PathBuf, Errno>) -> Outcome {
-    let fifo = Named::new()?;
+fn every_name_reaches_the_same_fifo(#[case] other_name: fn(&Fifo) -> Result<PathBuf, Errno>) -> Outcome {
+    let fifo = Fifo::new()?;
     let second = other_name(&fifo)?;
-    let reader = fifo.waiting(Side::Reader, "reader")?;
-    expect_eq!(visit(&second, OFlag::O_WRONLY), Ok(()));
+    let reader = fifo.blocked_open(AccessMode::ReadOnly, "reader")?;
+    expect_eq!(open_and_close(&second, OFlag::O_WRONLY), Ok(()));
     expect_eq!(reader.join()?, Ok(()));
     let (reader, writer) = (open(&second, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?, fifo.writer()?);
     expect_eq!((write(&writer, b"data"), read_some(&reader, 9)), (Ok(4), Ok(b"data".to_vec())));
     Ok(())
 }
 
-/// A symbolic link to a FIFO is a link: it adds nothing to the count, and its removal leaves the FIFO.
+/// A symbolic link to a FIFO leaves `st_nlink` of the FIFO at 1. `unlink` of the symbolic link leaves the name of the FIFO in
+/// place.
 #[conformance::test(posix = "symlink", posix = "unlink")]
-fn that_are_symbolic_do_not_count() -> Outcome {
-    let fifo = Named::new()?;
-    let link = fifo.beside("link");
+fn symbolic_link_adds_no_link() -> Outcome {
+    let fifo = Fifo::new()?;
+    let link = fifo.sibling("link");
     std::os::unix::fs::symlink("fifo", &link)?;
     expect_eq!((is_fifo(&stat(&link)?), is_fifo(&lstat(&link)?), stat(&link)?.st_nlink), (true, false, 1));
     expect_eq!(unlink(&link), Ok(()));
@@ -51,11 +54,12 @@ fn that_are_symbolic_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// With one of two names removed, those who came by it and those who come by the other still share the FIFO.
+/// A reader opened by one hard link of a FIFO and a writer opened by another transfer data after both names are removed by
+/// `unlink`.
 #[conformance::test(posix = "unlink", posix = "link")]
-fn keep_the_fifo_until_the_last_is_removed() -> Outcome {
-    let fifo = Named::new()?;
-    let second = fifo.beside("second");
+fn ends_outlive_both_hard_links() -> Outcome {
+    let fifo = Fifo::new()?;
+    let second = fifo.sibling("second");
     std::fs::hard_link(fifo.path(), &second)?;
     let reader = fifo.reader()?;
     expect_eq!(unlink(fifo.path()), Ok(()));

@@ -1,73 +1,78 @@
-//! Advisory locks on a FIFO, which a system may refuse. Where it grants them they have to exclude.
+//! Advisory locks on a FIFO: `flock`, and record locks (`fcntl(F_SETLK)`), which a system may reject for a FIFO.
 
 use conformance::prelude::*;
-use conformance::sys::node::{flock_now, record_lock_now};
+use conformance::sys::fd::lock::{flock_now, record_lock_now};
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
-/// A lock of an open description is granted to one at a time, and goes with the process that dies holding it.
+/// While another process holds `flock(LOCK_EX)` on a FIFO, `flock(LOCK_EX | LOCK_NB)` fails with `EAGAIN`. After that process is
+/// killed, the call returns 0.
 #[conformance::test(man = "flock(2)")]
-fn of_a_description_exclude_each_other() -> Outcome {
-    let fifo = Named::new()?;
-    let (ours, theirs) = (fifo.both()?, fifo.both()?);
-    let holder: Participant<()> = Participant::spawn("holder", theirs, |end, link| {
+fn flock_is_exclusive() -> Outcome {
+    let fifo = Fifo::new()?;
+    let (own, held) = (fifo.read_write()?, fifo.read_write()?);
+    let owner: Participant<()> = Participant::spawn("owner", held, |end, link| {
         let locked = flock_now(&end);
-        link.reached(if locked.is_ok() { "locked" } else { "refused" });
+        link.reached(if locked.is_ok() { "locked" } else { "rejected" });
         link.park()
     })?;
-    holder.until_reached("locked")?;
-    expect_eq!(flock_now(&ours), Err(EAGAIN));
-    holder.kill()?;
-    expect_eq!(flock_now(&ours), Ok(()));
+    owner.until_reached("locked")?;
+    expect_eq!(flock_now(&own), Err(EAGAIN));
+    owner.kill()?;
+    expect_eq!(flock_now(&own), Ok(()));
     Ok(())
 }
 
-/// The two names of one FIFO have one lock, and another FIFO has its own.
+/// While a FIFO is locked by `flock(LOCK_EX)`, `flock(LOCK_EX | LOCK_NB)` through another hard link of the FIFO fails with
+/// `EAGAIN`, and through another FIFO returns 0.
 #[conformance::test(man = "flock(2)")]
-fn of_a_description_belong_to_the_object() -> Outcome {
-    let fifo = Named::new()?;
-    std::fs::hard_link(fifo.path(), fifo.beside("second"))?;
-    mkfifo(&fifo.beside("other"), 0o600)?;
+fn flock_is_per_fifo() -> Outcome {
+    let fifo = Fifo::new()?;
+    std::fs::hard_link(fifo.path(), fifo.sibling("second"))?;
+    mkfifo(&fifo.sibling("other"), 0o600)?;
     let (first, second, other) =
-        (fifo.both()?, open(&fifo.beside("second"), OFlag::O_RDWR)?, open(&fifo.beside("other"), OFlag::O_RDWR)?);
+        (fifo.read_write()?, open(&fifo.sibling("second"), OFlag::O_RDWR)?, open(&fifo.sibling("other"), OFlag::O_RDWR)?);
     expect_eq!([flock_now(&first), flock_now(&second), flock_now(&other)], [Ok(()), Err(EAGAIN), Ok(())]);
     Ok(())
 }
 
-/// A record lock may be refused on a FIFO; where it is granted, another process is refused it for as long as the holder lives.
+/// If `fcntl(F_SETLK)` grants a write lock on a FIFO to one process, the call fails with `EAGAIN` or `EACCES` in another process
+/// until the owner is killed. Whether the lock is granted or rejected with `EINVAL` is recorded.
 #[conformance::test(posix = "fcntl", level = observed)]
-fn of_a_process_exclude_others_if_granted() -> Outcome {
-    let fifo = Named::new()?;
-    let ours = fifo.both()?;
-    let holder: Participant<()> = Participant::spawn("holder", fifo.both()?, |end, link| {
+fn record_lock_is_exclusive_if_supported() -> Outcome {
+    let fifo = Fifo::new()?;
+    let own = fifo.read_write()?;
+    let owner: Participant<()> = Participant::spawn("owner", fifo.read_write()?, |end, link| {
         let locked = record_lock_now(&end, true);
-        link.reached(if locked.is_ok() { "locked" } else { "refused" });
+        link.reached(if locked.is_ok() { "locked" } else { "rejected" });
         link.park()
     })?;
-    let granted = holder.until_reached("locked").is_ok();
+    let granted = owner.until_reached("locked").is_ok();
     observe!("fifo.record-locks", granted);
     if !granted {
-        expect_eq!(record_lock_now(&ours, true), Err(EINVAL));
+        expect_eq!(record_lock_now(&own, true), Err(EINVAL));
         return Ok(());
     }
-    expect_matches!(record_lock_now(&ours, true), Err(EAGAIN | EACCES));
-    expect_matches!(record_lock_now(&ours, false), Err(EAGAIN | EACCES));
-    holder.kill()?;
-    expect_eq!(record_lock_now(&ours, true), Ok(()));
+    expect_matches!(record_lock_now(&own, true), Err(EAGAIN | EACCES));
+    expect_matches!(record_lock_now(&own, false), Err(EAGAIN | EACCES));
+    owner.kill()?;
+    expect_eq!(record_lock_now(&own, true), Ok(()));
     Ok(())
 }
 
-/// A record lock asks for a description that allows what the lock is for: a shared one for reading, an exclusive one for writing.
+/// If `fcntl(F_SETLK)` grants record locks on a FIFO, a read lock on the write end and a write lock on the read end fail with
+/// `EBADF`. Whether locks are granted or rejected with `EINVAL` is recorded.
 #[conformance::test(posix = "fcntl", level = observed)]
-fn of_a_process_need_the_direction_if_granted() -> Outcome {
-    let fifo = Named::new()?;
+fn record_lock_needs_the_access_mode_if_supported() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    let refused = record_lock_now(&reader, false);
-    if refused == Err(EINVAL) {
+    let read_lock = record_lock_now(&reader, false);
+    observe!("fifo.record-locks", read_lock.is_ok());
+    if read_lock == Err(EINVAL) {
         expect_eq!(record_lock_now(&writer, true), Err(EINVAL));
         return Ok(());
     }
-    expect_eq!(refused, Ok(()));
+    expect_eq!(read_lock, Ok(()));
     expect_eq!((record_lock_now(&writer, false), record_lock_now(&reader, true)), (Err(EBADF), Err(EBADF)));
     expect_eq!(record_lock_now(&writer, true), Ok(()));
     Ok(())

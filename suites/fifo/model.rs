@@ -1,4 +1,5 @@
-//! A FIFO against a small model of it: counts of readers and writers, a queue of bytes, and for each end whether it is hung up.
+//! A FIFO against a sequential model of it: the open ends, a queue of bytes, and for each reader whether a writer was open since
+//! the reader opened.
 
 use std::collections::VecDeque;
 
@@ -7,7 +8,7 @@ use proptest::prelude::{Just, Strategy};
 use proptest::strategy::{BoxedStrategy, Union};
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
 /// How an end was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Mode {
     }
 }
 
-/// A step. Ends are meant by their place among those that are open, counted round.
+/// A step. An end is named by its index in the list of open ends, modulo the length of the list.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Open(Mode),
@@ -36,10 +37,10 @@ enum Step {
     Write(usize, usize),
 }
 
-/// What can be seen of a step: a count, or an error.
+/// The result of a step: a count, or an error.
 type Seen = Result<usize, Errno>;
 
-/// An end, and whether a writer has been there since it was opened: without one it is not hung up.
+/// An open end. `poll` reports `POLLHUP` only if a writer was open since the end was opened.
 #[derive(Clone, Copy, Debug)]
 struct ModelEnd {
     mode: Mode,
@@ -50,7 +51,7 @@ struct ModelEnd {
 struct Model {
     ends: Vec<ModelEnd>,
     bytes: VecDeque<u8>,
-    /// Bytes that were ever written: the next one's value follows from it.
+    /// How many bytes were ever written; the value of the next byte follows from it.
     written: usize,
 }
 
@@ -142,15 +143,15 @@ impl ReferenceStateMachine for Model {
     }
 
     fn apply(mut model: Model, step: &Step) -> Model {
-        // What the model answers matters only beside the FIFO's answer.
+        // The result of the model counts only in comparison with that of the FIFO.
         let _ = model.take(*step);
         model
     }
 }
 
-/// The FIFO, and the ends that are open in the order of the model's.
+/// The FIFO, and its open ends in the order of the model's.
 struct Real {
-    fifo: Named,
+    fifo: Fifo,
     ends: Vec<OwnedFd>,
     written: usize,
 }
@@ -162,7 +163,7 @@ impl Real {
                 let opened = match mode {
                     Mode::Read => self.fifo.reader(),
                     Mode::Write => self.fifo.writer(),
-                    Mode::Both => self.fifo.both(),
+                    Mode::Both => self.fifo.read_write(),
                 };
                 opened.map(|end| {
                     self.ends.push(end);
@@ -188,13 +189,13 @@ impl Real {
     }
 }
 
-/// Whatever is opened, closed, read and written in whatever order: each call gives what the counts of readers and writers say, bytes
-/// come out once and in order, and go with the last who had the FIFO open.
+/// In any sequence of `open`, `close`, `read` and `write` on a FIFO, each call returns the count or errno that a model with
+/// counted readers and writers and a byte queue predicts. Each byte is read once and in order.
 #[conformance::test(posix = "open", posix = "read", posix = "write", posix = "close")]
-fn of_counts_and_bytes_foretells_each_call() -> Outcome {
+fn calls_match_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     property(&Model::sequential_strategy(1..40), |(mut model, steps, seen_steps)| {
-        let mut real = Real { fifo: Named::new()?, ends: Vec::new(), written: 0 };
+        let mut real = Real { fifo: Fifo::new()?, ends: Vec::new(), written: 0 };
         for step in steps {
             if let Some(counter) = &seen_steps {
                 counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -210,13 +211,14 @@ fn of_counts_and_bytes_foretells_each_call() -> Outcome {
     })
 }
 
-/// After every step each reading end is ready to read if there are bytes, and hung up if a writer came after it and all have gone;
-/// each writing end is in error if there are no readers.
+/// After each call of any sequence of `open`, `close`, `read` and `write` on a FIFO, `poll` reports `POLLIN` on a read end with
+/// unread bytes and `POLLHUP` after its last writer closed. On a write end, `poll` reports `POLLOUT`, and `POLLERR` without
+/// readers.
 #[conformance::test(man = "poll(2)")]
-fn of_counts_and_bytes_foretells_readiness() -> Outcome {
+fn poll_matches_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     property(&Model::sequential_strategy(1..40), |(mut model, steps, seen_steps)| {
-        let mut real = Real { fifo: Named::new()?, ends: Vec::new(), written: 0 };
+        let mut real = Real { fifo: Fifo::new()?, ends: Vec::new(), written: 0 };
         for step in steps {
             if let Some(counter) = &seen_steps {
                 counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

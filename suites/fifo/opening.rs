@@ -1,14 +1,17 @@
-//! Opening: each side waits for the other, unless told not to. Being on one side is a matter of having the FIFO open, not of using it.
+//! `open` for one end of a FIFO blocks until the opposite end is open, or returns at once with `O_NONBLOCK`. What counts is which
+//! ends are open, not whether they are used.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
-/// Opening for reading waits until somebody opens for writing; then both sides have a descriptor that works, and that waits.
+/// `open` of a FIFO with `O_RDONLY` blocks until a writer opens. The returned descriptor has no `O_NONBLOCK` set and reads the
+/// bytes of the writer.
 #[conformance::test(posix = "open", man = "fifo(7)")]
-fn for_reading_waits_for_a_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn for_reading_blocks_until_a_writer_opens() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = Participant::spawn("reader", (), |(), _| {
         let end = open(fifo.path(), OFlag::O_RDONLY)?;
         Ok::<_, Errno>((read_to_end(&end)?, status_flags(&end)?.contains(OFlag::O_NONBLOCK)))
@@ -20,10 +23,11 @@ fn for_reading_waits_for_a_writer() -> Outcome {
     Ok(())
 }
 
-/// Opening for writing waits until somebody opens for reading; what is written then arrives.
+/// `open` of a FIFO with `O_WRONLY` blocks until a reader opens. The reader then reads the bytes written through the returned
+/// descriptor.
 #[conformance::test(posix = "open", man = "fifo(7)")]
-fn for_writing_waits_for_a_reader() -> Outcome {
-    let fifo = Named::new()?;
+fn for_writing_blocks_until_a_reader_opens() -> Outcome {
+    let fifo = Fifo::new()?;
     let writer = Participant::spawn("writer", (), |(), _| write(open(fifo.path(), OFlag::O_WRONLY)?, b"data"))?;
     writer.until_blocked()?;
     let reader = open(fifo.path(), OFlag::O_RDONLY)?;
@@ -32,20 +36,22 @@ fn for_writing_waits_for_a_reader() -> Outcome {
     Ok(())
 }
 
-/// With `O_NONBLOCK`, opening for reading does not wait for a writer; as there is none, a read finds end-of-file.
+/// `open` of a FIFO with `O_RDONLY | O_NONBLOCK` returns a descriptor while there is no writer, and `read` from the descriptor
+/// returns 0.
 #[conformance::test(posix = "open", posix = "read")]
-fn for_reading_without_waiting_succeeds_alone() -> Outcome {
-    let fifo = Named::new()?;
+fn nonblocking_for_reading_succeeds_without_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = open(fifo.path(), OFlag::O_RDONLY | OFlag::O_NONBLOCK);
     expect_eq!(reader.and_then(|reader| read(reader, &mut [0; 8])), Ok(0));
-    expect_eq!(fifo.nobody_at(Side::Reader), Ok(true));
+    expect_eq!(fifo.is_closed(AccessMode::ReadOnly), Ok(true));
     Ok(())
 }
 
-/// A reader that was opened with `O_NONBLOCK` is told end-of-file while there is no writer, and to try again once there is one.
+/// `read` from an empty FIFO opened with `O_RDONLY | O_NONBLOCK` returns 0 while there is no writer, and fails with `EAGAIN`
+/// while a writer has the FIFO open.
 #[conformance::test(posix = "read")]
-fn for_writing_turns_end_of_file_into_nothing_yet() -> Outcome {
-    let fifo = Named::new()?;
+fn writer_turns_end_of_file_into_eagain() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     expect_eq!(read(&reader, &mut [0; 8]), Ok(0));
     let writer = fifo.writer()?;
@@ -57,25 +63,26 @@ fn for_writing_turns_end_of_file_into_nothing_yet() -> Outcome {
     Ok(())
 }
 
-/// With `O_NONBLOCK`, opening for writing fails while nobody has the FIFO open for reading; the attempt does not make a writer.
+/// `open` of a FIFO with `O_WRONLY | O_NONBLOCK` fails with `ENXIO` while no process has the FIFO open for reading.
 #[conformance::test(posix = "open", man = "fifo(7)")]
-fn for_writing_without_waiting_fails_alone() -> Outcome {
-    let fifo = Named::new()?;
+fn nonblocking_for_writing_fails_without_reader() -> Outcome {
+    let fifo = Fifo::new()?;
     expect_eq!(fifo.writer().map(drop), Err(ENXIO));
-    let reader = fifo.waiting(Side::Reader, "reader")?;
-    expect_eq!(fifo.visit(OFlag::O_WRONLY), Ok(()));
+    let reader = fifo.blocked_open(AccessMode::ReadOnly, "reader")?;
+    expect_eq!(fifo.open_and_close(OFlag::O_WRONLY), Ok(()));
     expect_eq!(reader.join()?, Ok(()));
     expect_eq!(fifo.writer().map(drop), Err(ENXIO));
     Ok(())
 }
 
-/// With `O_NONBLOCK`, opening for writing succeeds while somebody reads, whether or not that reader would wait.
+/// `open` of a FIFO with `O_WRONLY | O_NONBLOCK` returns a descriptor while a reader has the FIFO open, whether or not the reader
+/// has `O_NONBLOCK` set.
 #[rstest]
-#[case::beside_a_waiting_read(OFlag::empty())]
-#[case::beside_a_read_that_does_not_wait(OFlag::O_NONBLOCK)]
+#[case::blocking_reader(OFlag::empty())]
+#[case::nonblocking_reader(OFlag::O_NONBLOCK)]
 #[conformance::test(posix = "open")]
-fn for_writing_without_waiting_succeeds(#[case] reading: OFlag) -> Outcome {
-    let fifo = Named::new()?;
+fn nonblocking_for_writing_succeeds_with_reader(#[case] reading: OFlag) -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     set_status_flags(&reader, reading)?;
     let writer = fifo.writer();
@@ -84,92 +91,97 @@ fn for_writing_without_waiting_succeeds(#[case] reading: OFlag) -> Outcome {
     Ok(())
 }
 
-/// Nobody waits to open a side whose other side is open already, be it as the first or as the second.
-#[rstest]
+/// Two `open` calls for the same end of a FIFO both return a descriptor without blocking while the opposite end is open.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn does_not_wait_while_the_other_side_is_open(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn does_not_block_while_the_opposite_end_is_open(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let _ends = fifo.ends()?;
-    let first = open(fifo.path(), side.flag());
+    let first = open(fifo.path(), access.flag());
     expect_eq!(first.as_ref().map(|_| ()), Ok(()));
-    let second = open(fifo.path(), side.flag());
+    let second = open(fifo.path(), access.flag());
     expect_eq!(second.as_ref().map(|_| ()), Ok(()));
     Ok(())
 }
 
-/// One that has the FIFO open for both is on both sides: nobody who comes then waits.
-#[rstest]
+/// `open` of a FIFO for reading or writing returns a descriptor without blocking while another descriptor of the FIFO is open
+/// with `O_RDWR`.
+#[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)")]
-fn does_not_wait_while_somebody_has_it_open_for_both(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn does_not_block_while_open_read_write(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let both = open(fifo.path(), OFlag::O_RDWR);
     expect_eq!(both.as_ref().map(|_| ()), Ok(()));
-    expect_eq!(open(fifo.path(), side.flag()).map(drop), Ok(()));
+    expect_eq!(open(fifo.path(), access.flag()).map(drop), Ok(()));
     drop(both);
-    expect_eq!((fifo.nobody_at(Side::Reader), fifo.nobody_at(Side::Writer)), (Ok(true), Ok(true)));
+    expect_eq!((fifo.is_closed(AccessMode::ReadOnly), fifo.is_closed(AccessMode::WriteOnly)), (Ok(true), Ok(true)));
     Ok(())
 }
 
-/// That the FIFO was in use once counts for nothing: when all have left, the next opener waits again.
-#[rstest]
+/// After all descriptors of a FIFO are closed, the next `open` for reading or writing blocks until the opposite end is opened
+/// again.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn waits_again_once_all_have_left(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn blocks_again_after_the_last_close(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     drop(fifo.ends()?);
-    drop(fifo.both()?);
-    let opener = fifo.waiting(side, "late opener")?;
-    expect_eq!(fifo.visit(side.other().flag()), Ok(()));
+    drop(fifo.read_write()?);
+    let opener = fifo.blocked_open(access, "late opener")?;
+    expect_eq!(fifo.open_and_close(access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// It is the other side that is waited for: a reader keeps the next reader waiting, and a writer the next writer.
-#[rstest]
+/// `open` of a FIFO for reading blocks while only readers have the FIFO open, and `open` for writing blocks while only writers
+/// do. Each returns when the opposite end is opened.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn waits_though_its_own_side_is_open(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn blocks_while_only_the_same_end_is_open(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    let (_stays, goes) = if side == Side::Reader { (reader, writer) } else { (writer, reader) };
+    let (_stays, goes) = if access == AccessMode::ReadOnly { (reader, writer) } else { (writer, reader) };
     drop(goes);
-    let opener = fifo.waiting(side, "second")?;
-    expect_eq!(fifo.visit(side.other().flag()), Ok(()));
+    let opener = fifo.blocked_open(access, "second")?;
+    expect_eq!(fifo.open_and_close(access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// Two FIFOs in one directory are two: who comes to one lets in nobody who waits at the other.
-#[rstest]
+/// `open` blocked on one FIFO stays blocked when another FIFO in the same directory is opened with `O_RDWR`.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn waits_for_somebody_at_the_same_fifo(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
-    mkfifo(&fifo.beside("other"), 0o600)?;
-    let opener = fifo.waiting(side, "opener")?;
-    let _other = open(&fifo.beside("other"), OFlag::O_RDWR)?;
+fn is_not_woken_by_another_fifo(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
+    mkfifo(&fifo.sibling("other"), 0o600)?;
+    let opener = fifo.blocked_open(access, "opener")?;
+    let _other = open(&fifo.sibling("other"), OFlag::O_RDWR)?;
     opener.expect_still_blocked()?;
-    expect_eq!(fifo.visit(side.other().flag()), Ok(()));
+    expect_eq!(fifo.open_and_close(access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// A process that can have no more descriptors is told so at once, without waiting, and leaves no reader or writer behind.
-#[rstest]
+/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking. After the failure
+/// the FIFO has no reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
-fn fails_at_once_without_a_descriptor_left(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn fails_at_the_descriptor_limit(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let file: OwnedFd = std::fs::File::open(fifo.directory())?.into();
     let opener = Participant::spawn("opener", file, |file, _| {
         leave_room(&file, 0)?;
-        open(fifo.path(), side.flag()).map(drop)
+        open(fifo.path(), access.flag()).map(drop)
     })?;
     expect_eq!(opener.join()?, Err(EMFILE));
-    expect_eq!(fifo.nobody_at(side), Ok(true));
+    expect_eq!(fifo.is_closed(access), Ok(true));
     Ok(())
 }
 
-/// Two threads of one process meet like two processes: one that waits keeps no other from opening.
+/// If one thread of a process opens a FIFO for reading and another thread opens the FIFO for writing, both `open` calls return.
+/// The first thread reads the bytes that the second one writes.
 #[conformance::test(posix = "open")]
-fn lets_two_threads_of_one_process_meet() -> Outcome {
-    let fifo = Named::new()?;
+fn threads_of_one_process_open_both_ends() -> Outcome {
+    let fifo = Fifo::new()?;
     let process = Participant::spawn("process", (), |(), _| {
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| read_to_end(open(fifo.path(), OFlag::O_RDONLY)?));

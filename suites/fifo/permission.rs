@@ -1,143 +1,151 @@
-//! Who may open a FIFO, in which direction, and when that is decided: at `open`, before any waiting, and never again.
+//! Permission to open and to create a FIFO. Permission is checked by `open`, before the call blocks, and never again.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{chmod, chown, fchmod, mknod};
+use conformance::sys::path::attributes::{chmod, chown, fchmod};
+use conformance::sys::path::node::mknod;
+use conformance::sys::process::identity::become_user;
 use nix::sys::stat::SFlag;
 use nix::unistd::{getegid, geteuid};
 use proptest::sample::select;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::creation::Maker;
-use super::fixture::{Named, Side, names_in, visit};
+use super::creation::Call;
+use super::fixture::{AccessMode, Fifo, every_access_mode, names_in, open_and_close};
 
-/// As whom the second user comes to a FIFO.
+/// The class of the second user for a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+enum Class {
     Owner,
     Group,
     Other,
 }
 
-/// Results of opening for reading, for writing and for both, in that order.
+/// Results of `open` with `O_RDONLY`, `O_WRONLY` and `O_RDWR`, in that order.
 type Opened = [Result<(), Errno>; 3];
 
-/// A FIFO in a directory that everybody may search, which gives the second user that role.
-fn fifo_for(role: Role, mode: u32) -> Result<Named, Errno> {
-    let fifo = Named::new()?;
+/// A FIFO for which the second user has that class, in a directory that every user may search.
+fn fifo_for(class: Class, mode: u32) -> Result<Fifo, Errno> {
+    let fifo = Fifo::new()?;
     chmod(fifo.directory(), 0o755)?;
     let (user, group) = second_user();
-    let owner = if role == Role::Owner { user } else { geteuid() };
-    let group = if role == Role::Group { group } else { getegid() };
+    let owner = if class == Class::Owner { user } else { geteuid() };
+    let group = if class == Class::Group { group } else { getegid() };
     chown(fifo.path(), owner, group)?;
     chmod(fifo.path(), mode)?;
     Ok(fifo)
 }
 
-/// What the second user gets, while somebody else has the FIFO open for both.
-fn opened_by_the_second_user(fifo: &Named) -> Result<Opened, Failure> {
+/// The results of `open` by the second user.
+fn opened_by_the_second_user(fifo: &Fifo) -> Result<Opened, Failure> {
     let (user, group) = second_user();
-    let stranger = Participant::spawn("second user", (), |(), _| {
+    let second = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
-        Ok::<_, Errno>([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.visit(flags)))
+        Ok::<_, Errno>([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.open_and_close(flags)))
     })?;
-    Ok(stranger.join()??)
+    Ok(second.join()??)
 }
 
-/// What those bits allow.
+/// The results that those bits allow.
 fn allowed(bits: u32) -> Opened {
     [0o4, 0o2, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// Opening for reading needs the read bit, for writing the write bit, for both both: of the one class that the process is in.
+/// `open` of a FIFO fails with `EACCES` unless the read bit for reading, and the write bit for writing, is set for the class
+/// (owner, group or other) of the caller. With these bits, `open` returns a descriptor.
 #[rstest]
-#[case::owner_may_read(Role::Owner, 0o400, 0o4)]
-#[case::owner_may_write(Role::Owner, 0o200, 0o2)]
-#[case::owner_may_do_both(Role::Owner, 0o600, 0o6)]
-#[case::owner_may_less_than_others(Role::Owner, 0o066, 0)]
-#[case::execute_bit_is_no_use(Role::Owner, 0o100, 0)]
-#[case::group_may_read(Role::Group, 0o040, 0o4)]
-#[case::group_may_write(Role::Group, 0o020, 0o2)]
-#[case::group_may_less_than_others(Role::Group, 0o606, 0)]
-#[case::others_may_read(Role::Other, 0o004, 0o4)]
-#[case::others_may_write(Role::Other, 0o002, 0o2)]
-#[case::others_may_less_than_all_else(Role::Other, 0o770, 0)]
+#[case::owner_read_bit(Class::Owner, 0o400, 0o4)]
+#[case::owner_write_bit(Class::Owner, 0o200, 0o2)]
+#[case::owner_read_and_write_bits(Class::Owner, 0o600, 0o6)]
+#[case::owner_without_the_bits_of_others(Class::Owner, 0o066, 0)]
+#[case::owner_execute_bit(Class::Owner, 0o100, 0)]
+#[case::group_read_bit(Class::Group, 0o040, 0o4)]
+#[case::group_write_bit(Class::Group, 0o020, 0o2)]
+#[case::group_without_the_bits_of_others(Class::Group, 0o606, 0)]
+#[case::other_read_bit(Class::Other, 0o004, 0o4)]
+#[case::other_write_bit(Class::Other, 0o002, 0o2)]
+#[case::other_without_the_bits_of_owner_and_group(Class::Other, 0o770, 0)]
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_that_of_the_class(#[case] role: Role, #[case] mode: u32, #[case] bits: u32) -> Outcome {
-    let fifo = fifo_for(role, 0o600)?;
-    let _holder = fifo.both()?;
+fn is_that_of_the_callers_class(#[case] class: Class, #[case] mode: u32, #[case] bits: u32) -> Outcome {
+    let fifo = fifo_for(class, 0o600)?;
+    let _holder = fifo.read_write()?;
     chmod(fifo.path(), mode)?;
     expect_eq!(opened_by_the_second_user(&fifo)?, allowed(bits));
     Ok(())
 }
 
-/// The same for every mode and class.
+/// For every mode of a FIFO and every class (owner, group or other) of the caller, `open` returns a descriptor if the bits of
+/// that class allow the access mode, and fails with `EACCES` if they do not.
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_that_of_the_class_for_every_mode() -> Outcome {
-    property(&(select(vec![Role::Owner, Role::Group, Role::Other]), 0_u32..0o1000), |(role, mode)| {
-        let fifo = fifo_for(role, 0o600)?;
-        let _holder = fifo.both()?;
+fn is_that_of_the_callers_class_for_every_mode() -> Outcome {
+    property(&(select(vec![Class::Owner, Class::Group, Class::Other]), 0_u32..0o1000), |(class, mode)| {
+        let fifo = fifo_for(class, 0o600)?;
+        let _holder = fifo.read_write()?;
         chmod(fifo.path(), mode)?;
-        let shift = [(Role::Owner, 6), (Role::Group, 3), (Role::Other, 0)].into_iter().find(|&(class, _)| class == role);
+        let shift = [(Class::Owner, 6), (Class::Group, 3), (Class::Other, 0)].into_iter().find(|&(other, _)| other == class);
         let bits = mode >> shift.map_or(0, |(_, shift)| shift) & 7;
         expect_eq!(opened_by_the_second_user(&fifo)?, allowed(bits));
         Ok(())
     })
 }
 
-/// One that may not open is told so at once, though it would have to wait if it might; the other side never sees it.
-#[rstest]
+/// `open` of a FIFO for reading or writing by a user without permission fails with `EACCES` without blocking. An `open` of the
+/// opposite end by another process stays blocked.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_asked_for_before_waiting(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = fifo_for(Role::Other, 0o770)?;
+fn is_checked_before_blocking(access: AccessMode) -> Outcome {
+    let fifo = fifo_for(Class::Other, 0o770)?;
     let (user, group) = second_user();
-    let partner = fifo.waiting(side.other(), "partner")?;
-    let stranger = Participant::spawn("stranger", (), |(), _| {
+    let peer = fifo.blocked_open(access.opposite(), "peer")?;
+    let second = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
-        open(fifo.path(), side.flag()).map(drop)
+        open(fifo.path(), access.flag()).map(drop)
     })?;
-    expect_eq!(stranger.join()?, Err(EACCES));
-    partner.expect_still_blocked()?;
-    fifo.visit(side.flag())?;
-    expect_eq!(partner.join()?, Ok(()));
+    expect_eq!(second.join()?, Err(EACCES));
+    peer.expect_still_blocked()?;
+    fifo.open_and_close(access.flag())?;
+    expect_eq!(peer.join()?, Ok(()));
     Ok(())
 }
 
-/// A missing permission comes before a missing reader.
+/// `open` of a FIFO without readers with `O_WRONLY | O_NONBLOCK` fails with `EACCES` if the caller has no write permission, and
+/// with `ENXIO` if the caller has write permission.
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_asked_for_before_a_reader() -> Outcome {
-    let fifo = fifo_for(Role::Other, 0o662)?;
+fn is_checked_before_the_reader() -> Outcome {
+    let fifo = fifo_for(Class::Other, 0o662)?;
     expect_eq!(opened_by_the_second_user(&fifo)?, [Err(EACCES), Err(ENXIO), Err(EACCES)]);
     chmod(fifo.path(), 0o660)?;
     expect_eq!(opened_by_the_second_user(&fifo)?, [Err(EACCES); 3]);
     Ok(())
 }
 
-/// Each directory on the way has to be searchable, whatever the FIFO itself allows.
+/// `open` of a FIFO of mode 0666 fails with `EACCES` if the caller has no search permission on the directory, and returns a
+/// descriptor if the caller has search permission.
 #[conformance::test(posix = "open", needs(second_user))]
-fn to_search_the_directory_is_needed_too() -> Outcome {
-    let fifo = fifo_for(Role::Owner, 0o666)?;
+fn needs_search_permission_on_the_directory() -> Outcome {
+    let fifo = fifo_for(Class::Owner, 0o666)?;
     chmod(fifo.directory(), 0o766)?;
-    let _holder = fifo.both()?;
+    let _holder = fifo.read_write()?;
     expect_eq!(opened_by_the_second_user(&fifo)?, [Err(EACCES); 3]);
     chmod(fifo.directory(), 0o711)?;
     expect_eq!(opened_by_the_second_user(&fifo)?, [Ok(()); 3]);
     Ok(())
 }
 
-/// Without the capability to override permissions they hold for the owner too, whatever its user id.
+/// `open` of a FIFO by its owner without effective capabilities, also by user ID 0, returns a descriptor if the owner bits of the
+/// mode allow the access mode, and fails with `EACCES` if they do not.
 #[cfg(linux)]
 #[conformance::test(posix = "open", man = "capabilities(7)")]
-fn holds_for_an_owner_without_capabilities() -> Outcome {
-    let fifo = Named::new()?;
-    let holder = fifo.both()?;
+fn binds_an_owner_without_capabilities() -> Outcome {
+    let fifo = Fifo::new()?;
+    let holder = fifo.read_write()?;
     let owner = Participant::spawn("owner", holder, |_holder, _| {
         caps::clear(None, caps::CapSet::Effective).map_err(|_| EPERM)?;
         (0..8_u32)
             .map(|bits| {
                 chmod(fifo.path(), bits << 6)?;
-                Ok([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.visit(flags)))
+                Ok([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.open_and_close(flags)))
             })
             .collect::<Result<Vec<Opened>, Errno>>()
     })?;
@@ -145,27 +153,28 @@ fn holds_for_an_owner_without_capabilities() -> Outcome {
     Ok(())
 }
 
-/// A process with the capability to override permissions opens a FIFO that allows nothing.
+/// `open` of a FIFO of mode 0 by a process with `CAP_DAC_OVERRIDE` returns a descriptor with `O_RDONLY`, `O_WRONLY` and `O_RDWR`.
 #[conformance::test(man = "capabilities(7)", needs(CAP_DAC_OVERRIDE))]
-fn can_be_overridden() -> Outcome {
-    let fifo = Named::new()?;
-    let _holder = fifo.both()?;
+fn cap_dac_override_overrides_the_mode() -> Outcome {
+    let fifo = Fifo::new()?;
+    let _holder = fifo.read_write()?;
     chmod(fifo.path(), 0)?;
-    expect_eq!([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.visit(flags)), [Ok(()); 3]);
+    expect_eq!([OFlag::O_RDONLY, OFlag::O_WRONLY, OFlag::O_RDWR].map(|flags| fifo.open_and_close(flags)), [Ok(()); 3]);
     Ok(())
 }
 
-/// Taking the permissions away concerns later openers only: ends that are open work on.
+/// After `chmod` of a FIFO to mode 0, `write` and `read` through ends opened before still transfer data. `open` by the same user
+/// fails with `EACCES`.
 #[conformance::test(posix = "chmod", needs(second_user))]
-fn is_not_asked_for_again() -> Outcome {
-    let fifo = fifo_for(Role::Owner, 0o600)?;
+fn is_checked_by_open_only() -> Outcome {
+    let fifo = fifo_for(Class::Owner, 0o600)?;
     let (user, group) = second_user();
     let ends: [OwnedFd; 2] = fifo.ends()?.into();
     let holder = Participant::spawn("holder", ends, |[reader, writer], link| {
         become_user(user, group)?;
         link.meet("before");
         let moved = (write(&writer, b"data"), read_some(&reader, 9));
-        Ok::<_, Errno>((moved, visit(fifo.path(), OFlag::O_RDONLY)))
+        Ok::<_, Errno>((moved, open_and_close(fifo.path(), OFlag::O_RDONLY)))
     })?;
     holder.until_reached("before")?;
     chmod(fifo.path(), 0)?;
@@ -174,67 +183,71 @@ fn is_not_asked_for_again() -> Outcome {
     Ok(())
 }
 
-/// Permissions that are changed through an open end hold for the next that opens by name.
+/// After `fchmod` through an open end grants read and write permission to other users, `open` of the FIFO by another user returns a
+/// descriptor. Before that, `open` fails with `EACCES`.
 #[conformance::test(posix = "fchmod", needs(second_user))]
-fn can_be_given_through_an_end() -> Outcome {
-    let fifo = fifo_for(Role::Other, 0o600)?;
-    let end = fifo.both()?;
+fn fchmod_applies_to_the_next_open() -> Outcome {
+    let fifo = fifo_for(Class::Other, 0o600)?;
+    let end = fifo.read_write()?;
     expect_eq!(opened_by_the_second_user(&fifo)?, [Err(EACCES); 3]);
     expect_eq!(fchmod(&end, 0o606), Ok(()));
     expect_eq!(opened_by_the_second_user(&fifo)?, [Ok(()); 3]);
     Ok(())
 }
 
-/// One that waits in `open` has been asked already: it is let in even if the permissions are taken away meanwhile.
-#[rstest]
+/// `open` blocked on a FIFO returns a descriptor when the opposite end is opened, even if `chmod` removed the permission of the
+/// caller after the call blocked.
+#[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
-fn is_not_asked_for_after_waiting(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = fifo_for(Role::Other, 0o606)?;
+fn is_not_checked_again_after_blocking(access: AccessMode) -> Outcome {
+    let fifo = fifo_for(Class::Other, 0o606)?;
     let (user, group) = second_user();
     let opener = Participant::spawn("opener", (), |(), _| {
         become_user(user, group)?;
-        open(fifo.path(), side.flag()).map(drop)
+        open(fifo.path(), access.flag()).map(drop)
     })?;
     opener.until_blocked()?;
     chmod(fifo.path(), 0o600)?;
-    expect_eq!(fifo.visit(side.other().flag()), Ok(()));
+    expect_eq!(fifo.open_and_close(access.opposite().flag()), Ok(()));
     expect_eq!(opener.join()?, Ok(()));
     expect_eq!(opened_by_the_second_user(&fifo)?, [Err(EACCES); 3]);
     Ok(())
 }
 
-/// To make a FIFO, the process has to be allowed to search the directory and to write to it.
+/// `mkfifo` and `mknod` return 0 if the caller has write and search permission on the directory. If either permission is missing,
+/// the calls fail with `EACCES` and create no name.
 #[rstest]
-#[case::may_do_both(0o733, Ok(()))]
-#[case::may_not_write(0o755, Err(EACCES))]
-#[case::may_not_search(0o766, Err(EACCES))]
+#[case::write_and_search(0o733, Ok(()))]
+#[case::no_write(0o755, Err(EACCES))]
+#[case::no_search(0o766, Err(EACCES))]
 #[conformance::test(posix = "mkfifo", posix = "mknod", needs(second_user))]
-fn to_make_one_is_that_of_the_directory(#[case] mode: u32, #[case] expected: Result<(), Errno>) -> Outcome {
+fn creation_needs_write_and_search_on_the_directory(#[case] mode: u32, #[case] expected: Result<(), Errno>) -> Outcome {
     let scratch = Scratch::new()?;
     chmod(scratch.path(), mode)?;
     let (user, group) = second_user();
     let paths = [scratch.join("mkfifo"), scratch.join("mknod")];
-    let maker = Participant::spawn("second user", (), |(), _| {
+    let creator = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
-        Ok::<_, Errno>([Maker::Mkfifo.make(&paths[0], 0o600), Maker::Mknod.make(&paths[1], 0o600)])
+        Ok::<_, Errno>([Call::Mkfifo.create(&paths[0], 0o600), Call::Mknod.create(&paths[1], 0o600)])
     })?;
-    expect_eq!(maker.join()?, Ok([expected; 2]));
+    expect_eq!(creator.join()?, Ok([expected; 2]));
     expect_eq!(names_in(scratch.path()).map(|names| names.len()), Ok(if expected.is_ok() { 2 } else { 0 }));
     Ok(())
 }
 
-/// A FIFO is the one special file that `mknod` makes for everybody; a device takes privilege.
+/// `mknod` with `S_IFIFO` by an unprivileged user returns 0 and creates a FIFO of that user. `mknod` with `S_IFCHR` fails with
+/// `EPERM`.
 #[conformance::test(posix = "mknod", needs(second_user))]
-fn to_make_one_is_everybodys() -> Outcome {
+fn mknod_of_a_fifo_needs_no_privilege() -> Outcome {
     let scratch = Scratch::new()?;
     chmod(scratch.path(), 0o733)?;
     let (user, group) = second_user();
     let (fifo, device) = (scratch.join("fifo"), scratch.join("device"));
-    let maker = Participant::spawn("second user", (), |(), _| {
+    let creator = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
         Ok::<_, Errno>((mknod(&fifo, SFlag::S_IFIFO, 0o600, 0), mknod(&device, SFlag::S_IFCHR, 0o600, 0x0103)))
     })?;
-    expect_eq!(maker.join()?, Ok((Ok(()), Err(EPERM))));
+    expect_eq!(creator.join()?, Ok((Ok(()), Err(EPERM))));
     let status = stat(&fifo)?;
     expect_eq!((status.st_uid, names_in(scratch.path())), (user.as_raw(), Ok(vec!["fifo".to_owned()])));
     Ok(())

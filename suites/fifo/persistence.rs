@@ -1,15 +1,16 @@
-//! What outlives whom: the name lasts until it is removed, the data only for as long as somebody has the FIFO open.
+//! Lifetime: the name of a FIFO lasts until it is removed, the unread bytes only while a descriptor of the FIFO is open.
 
 use conformance::prelude::*;
-use conformance::sys::node::is_fifo;
+use conformance::sys::path::status::is_fifo;
 use rstest::rstest;
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
-/// The name, and the object behind it, outlast all who had it open.
+/// After all descriptors of a FIFO are closed, `stat` of the name reports the same inode, mode and link count. Ends that are
+/// opened again transfer data.
 #[conformance::test(posix = "mkfifo", man = "fifo(7)")]
-fn of_the_name_outlasts_the_openers() -> Outcome {
-    let fifo = Named::new()?;
+fn name_outlives_the_last_close() -> Outcome {
+    let fifo = Fifo::new()?;
     let before = stat(fifo.path())?;
     drop(fifo.ends()?);
     let after = stat(fifo.path())?;
@@ -19,32 +20,33 @@ fn of_the_name_outlasts_the_openers() -> Outcome {
     Ok(())
 }
 
-/// The name outlasts the process that made it, however that ends.
+/// After the process that created a FIFO by `mkfifo` is killed, `stat` of the name still reports a FIFO.
 #[conformance::test(man = "fifo(7)")]
-fn of_the_name_outlasts_its_maker() -> Outcome {
-    let fifo = Named::new()?;
-    let path = fifo.beside("made");
-    let maker: Participant<()> = Participant::spawn("maker", (), |(), link| {
+fn name_outlives_its_creator() -> Outcome {
+    let fifo = Fifo::new()?;
+    let path = fifo.sibling("made");
+    let creator: Participant<()> = Participant::spawn("creator", (), |(), link| {
         let made = mkfifo(&path, 0o600);
-        link.reached(if made.is_ok() { "made" } else { "not made" });
+        link.reached(if made.is_ok() { "created" } else { "failed" });
         link.park()
     })?;
-    maker.until_reached("made")?;
-    maker.kill()?;
+    creator.until_reached("created")?;
+    creator.kill()?;
     expect!(is_fifo(&stat(&path)?));
     Ok(())
 }
 
-/// What is in the FIFO when the last descriptor is closed is discarded, whichever side goes last.
+/// The unread bytes of a FIFO are discarded when its last descriptor, a read end or a write end, is closed. After both ends are
+/// opened again, `ioctl(FIONREAD)` returns 0 and a non-blocking `read` fails with `EAGAIN`.
 #[rstest]
-#[case::reader_goes_last(Side::Reader)]
-#[case::writer_goes_last(Side::Writer)]
+#[case::reader_closes_last(AccessMode::ReadOnly)]
+#[case::writer_closes_last(AccessMode::WriteOnly)]
 #[conformance::test(posix = "close", man = "fifo(7)")]
-fn of_data_ends_with_the_last_close(#[case] last: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn data_ends_with_the_last_close(#[case] last: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    write_all(&writer, b"lost")?;
-    let (first, second) = if last == Side::Reader { (writer, reader) } else { (reader, writer) };
+    write_all(&writer, b"discarded")?;
+    let (first, second) = if last == AccessMode::ReadOnly { (writer, reader) } else { (reader, writer) };
     drop(first);
     drop(second);
     let (reader, _writer) = fifo.ends()?;
@@ -53,10 +55,11 @@ fn of_data_ends_with_the_last_close(#[case] last: Side) -> Outcome {
     Ok(())
 }
 
-/// What is in the FIFO stays while the reader stays, for another reader that comes when the writer has gone.
+/// If a second reader opens a FIFO after the writer closed and before the first reader closes, `read` by the second reader
+/// returns the buffered bytes and then 0.
 #[conformance::test(posix = "close")]
-fn of_data_needs_any_reader() -> Outcome {
-    let fifo = Named::new()?;
+fn data_is_kept_by_any_reader() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     write_all(writer, b"kept")?;
     let second = fifo.reader()?;
@@ -65,10 +68,11 @@ fn of_data_needs_any_reader() -> Outcome {
     Ok(())
 }
 
-/// What is in the FIFO stays while a writer stays, for a reader that comes when the first has gone.
+/// After the only reader of a FIFO closed while the writer stays open, a new reader reads the buffered bytes, and then a
+/// non-blocking `read` fails with `EAGAIN`.
 #[conformance::test(posix = "close")]
-fn of_data_needs_any_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn data_is_kept_by_the_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     write_all(&writer, b"kept")?;
     drop(first);
@@ -78,10 +82,11 @@ fn of_data_needs_any_writer() -> Outcome {
     Ok(())
 }
 
-/// A copy of a descriptor in a child keeps the data; when the child is killed it goes.
+/// While a child holds the only descriptor of a FIFO, `ioctl(FIONREAD)` on a new reader returns the count of unread bytes. After
+/// the child is killed, `ioctl(FIONREAD)` on another new reader returns 0.
 #[conformance::test(posix = "close", posix = "fork")]
-fn of_data_lasts_as_long_as_an_inherited_end() -> Outcome {
-    let fifo = Named::new()?;
+fn data_is_kept_by_an_inherited_end() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"kept")?;
     let child = Participant::spawn("child", reader, |_held, link| -> () { link.park() })?;
@@ -92,12 +97,13 @@ fn of_data_lasts_as_long_as_an_inherited_end() -> Outcome {
     Ok(())
 }
 
-/// One that waits to open does not keep data: the FIFO starts empty for those who meet then.
+/// After all descriptors of a FIFO with unread bytes are closed, `ioctl(FIONREAD)` on the next writer returns 0. The next reader
+/// reads only the bytes that are written then.
 #[conformance::test(posix = "open", posix = "close")]
-fn of_data_ends_before_the_next_meeting() -> Outcome {
-    let fifo = Named::new()?;
-    let both = fifo.both()?;
-    write_all(&both, b"lost")?;
+fn next_open_starts_empty() -> Outcome {
+    let fifo = Fifo::new()?;
+    let both = fifo.read_write()?;
+    write_all(&both, b"discarded")?;
     drop(both);
     let reader = Participant::spawn("reader", (), |(), _| read_to_end(open(fifo.path(), OFlag::O_RDONLY)?))?;
     reader.until_blocked()?;

@@ -1,9 +1,10 @@
-//! `poll` and `select` at the ends of a FIFO. A hang-up is the state of a reader that has had a writer, and ends when one comes back.
+//! `poll` and `select` on the ends of a FIFO. `POLLHUP` is set on a reader whose last writer has closed, until the next writer
+//! opens.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use super::fixture::Named;
+use super::fixture::Fifo;
 
 const IN: PollFlags = PollFlags::POLLIN;
 const OUT: PollFlags = PollFlags::POLLOUT;
@@ -11,10 +12,11 @@ const HUP: PollFlags = PollFlags::POLLHUP;
 const ERR: PollFlags = PollFlags::POLLERR;
 const NONE: PollFlags = PollFlags::empty();
 
-/// A reader that never had a writer is not hung up, though a read gives end-of-file.
-#[conformance::test(posix = "poll")]
-fn shows_no_hang_up_before_the_first_writer() -> Outcome {
-    let fifo = Named::new()?;
+/// `poll` for `POLLIN` on the read end of an empty FIFO reports no event before the first writer opens, although `read` returns
+/// 0, and no event after the first writer opens.
+#[conformance::test(posix = "poll", level = customary)]
+fn no_event_before_the_first_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     expect_eq!((ready(&reader, IN), read(&reader, &mut [0; 1]), ready(&reader, IN)), (Ok(NONE), Ok(0), Ok(NONE)));
     let _writer = fifo.writer()?;
@@ -22,10 +24,11 @@ fn shows_no_hang_up_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// When the last writer has gone, the reader is hung up until another opens, however often it reads end-of-file meanwhile.
+/// `poll` on the read end of a FIFO reports `POLLHUP` from the close of the last writer until the next writer opens, also after
+/// `read` returned 0.
 #[conformance::test(posix = "poll")]
-fn shows_a_hang_up_until_the_next_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn pollhup_until_the_next_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     for _ in 0..2 {
         let (first, second) = (fifo.writer()?, fifo.writer()?);
@@ -39,20 +42,21 @@ fn shows_a_hang_up_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// A hang-up is shown also to one that asked for nothing.
+/// `poll` with no requested events on the read end of a FIFO whose last writer has closed reports `POLLHUP`.
 #[conformance::test(posix = "poll")]
-fn shows_a_hang_up_unasked() -> Outcome {
-    let fifo = Named::new()?;
+fn pollhup_is_reported_unrequested() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     expect_eq!(ready(&reader, NONE), Ok(HUP));
     Ok(())
 }
 
-/// With data left a hung-up reader is ready to read as well; once that is read, it is only hung up.
+/// `poll` on the read end of a FIFO with unread bytes whose last writer has closed reports `POLLIN | POLLHUP`. After the bytes
+/// are read, `poll` still reports `POLLHUP`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
-fn shows_data_beside_a_hang_up() -> Outcome {
-    let fifo = Named::new()?;
+fn pollin_and_pollhup_with_unread_bytes() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"x")?;
     expect_eq!(ready(&reader, IN), Ok(IN));
@@ -62,10 +66,11 @@ fn shows_data_beside_a_hang_up() -> Outcome {
     Ok(())
 }
 
-/// Every reader that was there is hung up, however it was opened.
+/// After the last writer of a FIFO closed, `poll` reports `POLLHUP` on each of three read ends that were opened before, with and
+/// without `O_NONBLOCK`.
 #[conformance::test(posix = "poll")]
-fn shows_a_hang_up_to_all_readers() -> Outcome {
-    let fifo = Named::new()?;
+fn pollhup_for_every_reader() -> Outcome {
+    let fifo = Fifo::new()?;
     let (first, writer) = fifo.ends()?;
     let second = fifo.reader()?;
     let third = open(fifo.path(), OFlag::O_RDONLY)?;
@@ -76,26 +81,28 @@ fn shows_a_hang_up_to_all_readers() -> Outcome {
     Ok(())
 }
 
-/// Whether a reader that is opened after the last writer has gone is hung up is left to the system; after the next writer it is.
+/// Whether `poll` reports `POLLHUP` or no event on a read end that was opened after the last writer closed is recorded. After
+/// another writer opens and closes, `poll` reports `POLLHUP` on that read end.
 #[conformance::test(posix = "poll", level = observed)]
-fn may_show_a_late_reader_no_hang_up() -> Outcome {
-    let fifo = Named::new()?;
+fn pollhup_for_a_late_reader() -> Outcome {
+    let fifo = Fifo::new()?;
     let early = fifo.reader()?;
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     let late = fifo.reader()?;
     let seen = ready(&late, NONE);
     expect_matches!(seen, Ok(HUP | NONE));
-    observe!("fifo.late-reader-is-hung-up", seen == Ok(HUP));
+    observe!("fifo.pollhup-for-a-late-reader", seen == Ok(HUP));
     expect_eq!(ready(&early, NONE), Ok(HUP));
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     expect_eq!([ready(&early, NONE), ready(&late, NONE)], [Ok(HUP); 2]);
     Ok(())
 }
 
-/// A `poll` that waits for data wakes when the last writer goes, and not before.
+/// `poll` for `POLLIN` blocked on the read end of an empty FIFO stays blocked while one of two writers is open, and reports
+/// `POLLHUP` when the last writer closes.
 #[conformance::test(posix = "poll")]
-fn wakes_one_that_waits_for_data_at_the_hang_up() -> Outcome {
-    let fifo = Named::new()?;
+fn poll_is_woken_by_the_last_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, first) = fifo.ends()?;
     let second = fifo.writer()?;
     let blocked = Participant::spawn("poller", reader, |end, _| {
@@ -109,10 +116,11 @@ fn wakes_one_that_waits_for_data_at_the_hang_up() -> Outcome {
     Ok(())
 }
 
-/// A `poll` that began before there was any writer sleeps on when one opens, and wakes when it writes.
-#[conformance::test(posix = "poll")]
-fn wakes_one_that_waits_since_before_the_writer() -> Outcome {
-    let fifo = Named::new()?;
+/// `poll` for `POLLIN` that blocked on the read end of a FIFO before the first writer opened stays blocked when a writer opens,
+/// and reports `POLLIN` when the writer writes a byte.
+#[conformance::test(posix = "poll", level = customary)]
+fn poll_before_the_first_writer_is_woken_by_a_write() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let blocked = Participant::spawn("poller", dup(&reader)?, |end, _| {
         poll(&[(end.as_fd(), IN)], None).map(|seen| seen.iter().map(PollFlags::bits).collect::<Vec<_>>())
@@ -125,10 +133,11 @@ fn wakes_one_that_waits_since_before_the_writer() -> Outcome {
     Ok(())
 }
 
-/// A writer whose readers have gone is in error, and a new reader ends that.
+/// `poll` for `POLLOUT` on the write end of an empty FIFO reports `POLLOUT | POLLERR` after the last reader closed, and `POLLOUT`
+/// after a new reader opens.
 #[conformance::test(man = "poll(2)")]
-fn shows_an_error_to_a_writer_without_readers() -> Outcome {
-    let fifo = Named::new()?;
+fn pollerr_without_readers() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     expect_eq!(ready(&writer, OUT), Ok(OUT));
     drop(reader);
@@ -138,10 +147,11 @@ fn shows_an_error_to_a_writer_without_readers() -> Outcome {
     Ok(())
 }
 
-/// A full FIFO is not ready to be written to; if its readers go as well, it is in error only.
+/// `poll` for `POLLOUT` on the write end of a full FIFO reports no event, and `POLLOUT` after all bytes are read. After the last
+/// reader of a full FIFO closed, `poll` reports `POLLERR`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
-fn shows_no_room_in_a_full_one() -> Outcome {
-    let fifo = Named::new()?;
+fn no_pollout_when_full() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let full = fill(&writer)?;
     expect_eq!((ready(&writer, OUT), ready(&reader, IN)), (Ok(NONE), Ok(IN)));
@@ -153,22 +163,23 @@ fn shows_no_room_in_a_full_one() -> Outcome {
     Ok(())
 }
 
-/// Neither end is ready for what the other is there for.
+/// With one unread byte in a FIFO, `poll` for `POLLOUT` on the read end and `poll` for `POLLIN` on the write end report no event.
 #[conformance::test(posix = "poll")]
-fn shows_to_each_end_only_its_own() -> Outcome {
-    let fifo = Named::new()?;
+fn no_event_of_the_opposite_direction() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     write_all(&writer, b"x")?;
     expect_eq!((ready(&reader, OUT), ready(&writer, IN)), (Ok(NONE), Ok(NONE)));
     Ok(())
 }
 
-/// For `select` a reader at end-of-file is readable, each time that it is asked.
+/// `select` reports the read end of a FIFO as readable each time after the last writer closed, also after `read` returned 0.
+/// After the next writer opens, `select` reports the read end as not readable.
 #[conformance::test(posix = "pselect")]
-fn makes_end_of_file_readable_each_time() -> Outcome {
-    let fifo = Named::new()?;
+fn select_reports_end_of_file_as_readable() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
-    fifo.visit(OFlag::O_WRONLY)?;
+    fifo.open_and_close(OFlag::O_WRONLY)?;
     for _ in 0..3 {
         expect_eq!(selected(&reader).map(|(readable, ..)| readable), Ok(true));
         expect_eq!(read(&reader, &mut [0; 1]), Ok(0));
@@ -178,10 +189,10 @@ fn makes_end_of_file_readable_each_time() -> Outcome {
     Ok(())
 }
 
-/// For `select` a reader is readable if a read would not wait: so before the first writer too, as it would give end-of-file.
+/// `select` reports the read end of a FIFO as readable before the first writer opens, and a blocking `read` then returns 0.
 #[conformance::test(posix = "pselect")]
-fn makes_end_of_file_readable_before_the_first_writer() -> Outcome {
-    let fifo = Named::new()?;
+fn select_reports_readable_before_the_first_writer() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     set_nonblocking(&reader, false)?;
     let readable = selected(&reader)?.0;
@@ -189,10 +200,11 @@ fn makes_end_of_file_readable_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// For `select` a writer without readers is writable, as a write would not wait; a full one with a reader is not.
+/// `select` reports the write end of a full FIFO as not writable while a reader is open, and as writable after the last reader
+/// closed.
 #[conformance::test(posix = "pselect")]
-fn makes_a_broken_pipe_writable() -> Outcome {
-    let fifo = Named::new()?;
+fn select_reports_writable_without_readers() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     fill(&writer)?;
     expect_eq!(selected(&writer).map(|(_, writable, _)| writable), Ok(false));
@@ -201,18 +213,19 @@ fn makes_a_broken_pipe_writable() -> Outcome {
     Ok(())
 }
 
-/// With room for a whole record a FIFO is ready to be written to, and a write of that size does not wait.
+/// `poll` reports `POLLOUT` on a FIFO that holds 0 or 1 bytes, and a non-blocking `write` of `PIPE_BUF` bytes then returns
+/// `PIPE_BUF`.
 #[rstest]
 #[case::empty(0)]
-#[case::one_byte_in_it(1)]
-#[conformance::test(posix = "poll", posix = "write")]
-fn shows_room_that_can_be_used(#[case] already: usize) -> Outcome {
-    let fifo = Named::new()?;
+#[case::one_byte(1)]
+#[conformance::test(posix = "poll", posix = "write", man = "pipe(7)", level = documented)]
+fn pollout_allows_pipe_buf_bytes(#[case] unread_bytes: usize) -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     set_nonblocking(&writer, true)?;
-    write_all(&writer, &pattern(already))?;
+    write_all(&writer, &pattern(unread_bytes))?;
     let record = pipe_buf(&writer)?;
     expect_eq!((ready(&writer, OUT), write(&writer, &pattern(record))), (Ok(OUT), Ok(record)));
-    expect_eq!(read_exactly(&reader, already + record), Ok([pattern(already), pattern(record)].concat()));
+    expect_eq!(read_exactly(&reader, unread_bytes + record), Ok([pattern(unread_bytes), pattern(record)].concat()));
     Ok(())
 }

@@ -1,22 +1,25 @@
-//! Opening an end once more through `/proc`: a new description of the same FIFO, under the rules for FIFOs and their permissions.
+//! `open` of `/proc/PID/fd/N` for a descriptor `N` of a FIFO: a new open file description of the same FIFO, under the same rules
+//! as `open` by name.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::chmod;
+use conformance::sys::path::attributes::chmod;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo, every_access_mode};
 
 /// The link in `/proc` to a descriptor of the calling process.
 fn link_to(end: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()))
 }
 
-/// A reading end can be opened for writing, as it stands for the FIFO and not for the direction.
+/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO of which `N` is a read end. The bytes written to
+/// it are read through `N`.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
-fn gives_either_direction() -> Outcome {
-    let fifo = Named::new()?;
+fn read_end_can_be_reopened_for_writing() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     let writer = open(&link_to(&reader), OFlag::O_WRONLY | OFlag::O_NONBLOCK);
     expect_eq!(writer.as_ref().map_or_else(|errno| Err(*errno), |writer| write(writer, b"data")), Ok(4));
@@ -27,10 +30,11 @@ fn gives_either_direction() -> Outcome {
     Ok(())
 }
 
-/// It works without a name as well, where no one else can come any more.
+/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO of which `N` is a read end, after `unlink` of the
+/// only name.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
-fn needs_no_name() -> Outcome {
-    let fifo = Named::new()?;
+fn works_after_unlink() -> Outcome {
+    let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
     unlink(fifo.path())?;
     let writer = open(&link_to(&reader), OFlag::O_WRONLY)?;
@@ -38,10 +42,11 @@ fn needs_no_name() -> Outcome {
     Ok(())
 }
 
-/// The new description has its own flags.
+/// `open` of `/proc/self/fd/N` with `O_NONBLOCK` creates a new open file description with that flag. The open file description of
+/// `N` stays blocking.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
-fn makes_a_description_of_its_own() -> Outcome {
-    let fifo = Named::new()?;
+fn creates_a_new_description() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, _writer) = fifo.ends()?;
     let again = open(&link_to(&reader), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
     let flags = [status_flags(&reader)? & OFlag::O_NONBLOCK, status_flags(&again)? & OFlag::O_NONBLOCK];
@@ -50,51 +55,54 @@ fn makes_a_description_of_its_own() -> Outcome {
     Ok(())
 }
 
-/// The rules for FIFOs hold: without the other side it waits, or fails if it is told not to.
-#[rstest]
+/// `open` of `/proc/self/fd/N` for an end of a FIFO blocks until the opposite end is opened. With `O_WRONLY | O_NONBLOCK` and no
+/// reader, the call fails with `ENXIO`.
+#[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)", needs(procfs))]
-fn waits_for_the_other_side(#[values(Side::Reader, Side::Writer)] side: Side) -> Outcome {
-    let fifo = Named::new()?;
+fn blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
-    let (mine, other) = if side == Side::Reader { (reader, writer) } else { (writer, reader) };
-    drop(other);
-    if side == Side::Writer {
-        expect_eq!(open(&link_to(&mine), OFlag::O_WRONLY | OFlag::O_NONBLOCK).map(drop), Err(ENXIO));
+    let (own, opposite) = if access == AccessMode::ReadOnly { (reader, writer) } else { (writer, reader) };
+    drop(opposite);
+    if access == AccessMode::WriteOnly {
+        expect_eq!(open(&link_to(&own), OFlag::O_WRONLY | OFlag::O_NONBLOCK).map(drop), Err(ENXIO));
     }
-    let opener = Participant::spawn("opener", mine, |mine, _| open(&link_to(&mine), side.flag()).map(drop))?;
+    let opener = Participant::spawn("opener", own, |own, _| open(&link_to(&own), access.flag()).map(drop))?;
     opener.until_blocked()?;
-    fifo.visit(side.other().flag())?;
+    fifo.open_and_close(access.opposite().flag())?;
     expect_eq!(opener.join()?, Ok(()));
     Ok(())
 }
 
-/// The permissions of the FIFO are asked for, whatever descriptor it is opened through.
+/// `open` of `/proc/self/fd/N` by a user with only read permission on the FIFO returns a descriptor with `O_RDONLY` and fails
+/// with `EACCES` with `O_WRONLY`, although `N` is open for reading and writing.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs, second_user))]
-fn asks_for_permission() -> Outcome {
-    let fifo = Named::new()?;
+fn checks_permission() -> Outcome {
+    let fifo = Fifo::new()?;
     chmod(fifo.path(), 0o604)?;
     let (user, group) = second_user();
-    let both = fifo.both()?;
-    let stranger = Participant::spawn("stranger", both, |both, _| {
+    let both = fifo.read_write()?;
+    let second = Participant::spawn("second user", both, |both, _| {
         become_user(user, group)?;
         Ok::<_, Errno>([OFlag::O_RDONLY, OFlag::O_WRONLY].map(|flags| open(&link_to(&both), flags | OFlag::O_NONBLOCK).map(drop)))
     })?;
-    expect_eq!(stranger.join()?, Ok([Ok(()), Err(EACCES)]));
+    expect_eq!(second.join()?, Ok([Ok(()), Err(EACCES)]));
     Ok(())
 }
 
-/// What another process has open can be opened through that process's entry, and then outlives the process.
+/// `open` of `/proc/PID/fd/N` with `O_WRONLY` returns a write end of the FIFO that process `PID` has open as `N`. After that
+/// process is killed, `write` to the new write end returns its count.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
-fn reaches_the_ends_of_others() -> Outcome {
-    let fifo = Named::new()?;
+fn reaches_descriptors_of_another_process() -> Outcome {
+    let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
     let number = writer.as_raw_fd();
     let holder = Participant::spawn("holder", writer, |_held, link| -> () { link.park() })?;
-    let ours = open(&PathBuf::from(format!("/proc/{}/fd/{number}", holder.id())), OFlag::O_WRONLY)?;
+    let own = open(&PathBuf::from(format!("/proc/{}/fd/{number}", holder.id())), OFlag::O_WRONLY)?;
     holder.kill()?;
     set_nonblocking(&reader, true)?;
-    expect_eq!((read(&reader, &mut [0; 1]), write(&ours, b"data")), (Err(EAGAIN), Ok(4)));
-    drop(ours);
+    expect_eq!((read(&reader, &mut [0; 1]), write(&own, b"data")), (Err(EAGAIN), Ok(4)));
+    drop(own);
     expect_eq!(read_to_end(&reader), Ok(b"data".to_vec()));
     Ok(())
 }

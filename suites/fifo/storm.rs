@@ -1,10 +1,10 @@
-//! Openers that come and go and are killed at any time: whatever happens, none stays behind in the counts of readers and writers.
+//! Concurrent `open` and `close` of a FIFO by processes that are killed at random instants.
 
 use conformance::prelude::*;
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
-/// Numbers that follow from the seed of the case.
+/// Random numbers that follow from the seed of the case.
 struct Random(u64);
 
 impl Random {
@@ -15,45 +15,45 @@ impl Random {
     }
 }
 
-/// A participant that opens a side, waiting, and closes it, over and over.
-fn comes_and_goes(fifo: &Named, side: Side) -> Result<Participant<Result<(), Errno>>, Errno> {
-    let name = if side == Side::Reader { "reader" } else { "writer" };
+/// A participant that repeatedly opens one end, blocking, and closes it.
+fn repeated_opener(fifo: &Fifo, access: AccessMode) -> Result<Participant<Result<(), Errno>>, Errno> {
+    let name = if access == AccessMode::ReadOnly { "reader" } else { "writer" };
     Participant::spawn(name, (), |(), _| {
         signal::ignore(Signal::SIGPIPE)?;
         loop {
-            let end = open(fifo.path(), side.flag())?;
+            let end = open(fifo.path(), access.flag())?;
             set_nonblocking(&end, true)?;
-            let _ = match side {
-                Side::Reader => read(&end, &mut [0; 8]),
-                Side::Writer => write(&end, b"x"),
+            let _ = match access {
+                AccessMode::ReadOnly => read(&end, &mut [0; 8]),
+                AccessMode::WriteOnly => write(&end, b"x"),
             };
         }
     })
 }
 
-/// Readers and writers that open and close without pause are killed one by one, and some replaced; when the last is dead the FIFO is
-/// as if nobody had ever been there.
+/// After processes that repeatedly open and close a FIFO are all killed at random instants, `open` with `O_WRONLY | O_NONBLOCK`
+/// fails with `ENXIO` and `read` by a new reader returns 0. Ends opened afterwards transfer data.
 #[conformance::test(posix = "open", posix = "close", posix = "_Exit")]
-fn of_kills_leaves_nobody_behind() -> Outcome {
-    let fifo = Named::new()?;
+fn killed_processes_leave_no_end_open() -> Outcome {
+    let fifo = Fifo::new()?;
     let mut random = Random(seed());
     let mut openers = Vec::new();
-    for side in [Side::Reader, Side::Writer, Side::Reader, Side::Writer] {
-        openers.push(comes_and_goes(&fifo, side)?);
+    for access in [AccessMode::ReadOnly, AccessMode::WriteOnly, AccessMode::ReadOnly, AccessMode::WriteOnly] {
+        openers.push(repeated_opener(&fifo, access)?);
     }
     for round in 0..8 {
-        // Visits pass the time by what the openers are about, and let in who waits.
+        // Each of these `open` calls lets the blocked openers in, and spaces the kills by their progress.
         for _ in 0..random.below(8) {
-            expect_eq!(fifo.visit(OFlag::O_RDWR), Ok(()));
+            expect_eq!(fifo.open_and_close(OFlag::O_RDWR), Ok(()));
         }
         openers.swap_remove(random.below(openers.len())).kill()?;
-        let side = if random.below(2) == 0 { Side::Reader } else { Side::Writer };
+        let access = if random.below(2) == 0 { AccessMode::ReadOnly } else { AccessMode::WriteOnly };
         if round < 4 {
-            openers.push(comes_and_goes(&fifo, side)?);
+            openers.push(repeated_opener(&fifo, access)?);
         }
     }
     expect_eq!(openers.len(), 0);
-    expect_eq!((fifo.nobody_at(Side::Reader), fifo.nobody_at(Side::Writer)), (Ok(true), Ok(true)));
+    expect_eq!((fifo.is_closed(AccessMode::ReadOnly), fifo.is_closed(AccessMode::WriteOnly)), (Ok(true), Ok(true)));
     let (reader, writer) = fifo.ends()?;
     expect_eq!((unread(&reader), write(&writer, b"data"), read_some(&reader, 9)), (Ok(0), Ok(4), Ok(b"data".to_vec())));
     drop(writer);
@@ -61,10 +61,11 @@ fn of_kills_leaves_nobody_behind() -> Outcome {
     Ok(())
 }
 
-/// A reader and a writer that come at the same time let each other in, in every one of many meetings: no wake-up is lost.
+/// In each of 50 rounds, a blocking `open` for reading and a concurrent blocking `open` for writing of one FIFO both return. The
+/// reader reads the byte of that round.
 #[conformance::test(posix = "open")]
-fn of_meetings_loses_none() -> Outcome {
-    let fifo = Named::new()?;
+fn concurrent_opens_both_return() -> Outcome {
+    let fifo = Fifo::new()?;
     let rounds = 50;
     let writer = Participant::spawn("writer", (), |(), link| {
         (0..rounds).try_for_each(|round: u8| {
@@ -84,10 +85,10 @@ fn of_meetings_loses_none() -> Outcome {
     Ok(())
 }
 
-/// However the last two writers go at the same time, a reader that is blocked sees end-of-file.
+/// In each of 20 rounds, two writers call `close` at the same time, and `read` of the empty FIFO returns 0.
 #[conformance::test(posix = "read", posix = "close")]
-fn of_closes_ends_in_end_of_file() -> Outcome {
-    let fifo = Named::new()?;
+fn concurrent_closes_give_end_of_file() -> Outcome {
+    let fifo = Fifo::new()?;
     let rounds = 20;
     let mut writers = Vec::new();
     for name in ["first", "second"] {

@@ -1,14 +1,14 @@
-//! Kill sweeps: an opener, or a maker, killed before and after each of its system calls. The others see either all of a call or
-//! nothing of it.
+//! Kill sweeps: a process is killed before and after each of its system calls around `open` or `mkfifo`. The other processes see
+//! each call as complete or as not made.
 
 use conformance::fault::sweep::Victim;
 use conformance::prelude::*;
-use conformance::sys::node::{is_fifo, permissions};
+use conformance::sys::path::status::{is_fifo, permissions};
 
-use super::fixture::{Named, Side};
+use super::fixture::{AccessMode, Fifo};
 
-/// Whether the victim was let in, as far as that is known: at other points only its absence can be told.
-fn was_in<T>(victim: &Victim<T>) -> Option<bool> {
+/// Whether `open` of the victim had returned a descriptor, where that is known from the injection point.
+fn had_opened<T>(victim: &Victim<T>) -> Option<bool> {
     let is_open = |name: &str| name == "openat" || name == "open";
     if victim.completed.iter().any(|call| is_open(&call.name) && call.returned >= 0) {
         return Some(true);
@@ -16,12 +16,12 @@ fn was_in<T>(victim: &Victim<T>) -> Option<bool> {
     victim.entered.as_deref().is_some_and(is_open).then_some(false)
 }
 
-/// A reader that is killed lets in the writer that waits for it if its own call to open has succeeded, and not otherwise; the writer
-/// then has written, or has a broken pipe.
+/// If a reader is killed at any of its system calls, a blocked `open` for writing returns if `open` of the reader had returned,
+/// and stays blocked if not. `write` by that writer then returns its count or fails with `EPIPE`.
 #[conformance::test(posix = "open", posix = "write", posix = "_Exit")]
-fn of_a_reader_lets_in_the_writer_or_not() -> Outcome {
+fn killed_reader_wakes_the_writer_if_its_open_returned() -> Outcome {
     sweep(|run| {
-        let fifo = Named::new()?;
+        let fifo = Fifo::new()?;
         let writer = Participant::spawn("writer", (), |(), _| {
             signal::ignore(Signal::SIGPIPE)?;
             let end = open(fifo.path(), OFlag::O_WRONLY)?;
@@ -29,11 +29,11 @@ fn of_a_reader_lets_in_the_writer_or_not() -> Outcome {
         })?;
         writer.until_blocked()?;
         let victim = run.victim("reader", (), |(), _| read_some(open(fifo.path(), OFlag::O_RDONLY)?, 9))?;
-        match was_in(&victim) {
+        match had_opened(&victim) {
             Some(true) => {}
             Some(false) => {
                 writer.expect_still_blocked()?;
-                fifo.visit(OFlag::O_RDONLY)?;
+                fifo.open_and_close(OFlag::O_RDONLY)?;
             }
             None => drop(fifo.reader()?),
         }
@@ -45,17 +45,17 @@ fn of_a_reader_lets_in_the_writer_or_not() -> Outcome {
         if let Some(value) = victim.value {
             expect_eq!(value, Ok(b"data".to_vec()));
         }
-        expect_eq!(fifo.nobody_at(Side::Reader), Ok(true));
+        expect_eq!(fifo.is_closed(AccessMode::ReadOnly), Ok(true));
         Ok(())
     })
 }
 
-/// A writer that is killed lets in the reader that waits for it if its own call to open has succeeded, and not otherwise; the reader
-/// gets what was written and then end-of-file.
+/// If a writer is killed at any of its system calls, a blocked `open` for reading returns if `open` of the writer had returned,
+/// and stays blocked if not. The reader then reads the bytes of the completed `write` calls and end-of-file.
 #[conformance::test(posix = "open", posix = "read", posix = "_Exit")]
-fn of_a_writer_lets_in_the_reader_or_not() -> Outcome {
+fn killed_writer_wakes_the_reader_if_its_open_returned() -> Outcome {
     sweep(|run| {
-        let fifo = Named::new()?;
+        let fifo = Fifo::new()?;
         let reader = Participant::spawn("reader", (), |(), _| read_to_end(open(fifo.path(), OFlag::O_RDONLY)?))?;
         reader.until_blocked()?;
         let victim = run.victim("writer", (), |(), _| {
@@ -63,13 +63,13 @@ fn of_a_writer_lets_in_the_reader_or_not() -> Outcome {
             write_all(&end, b"one ")?;
             write_all(&end, b"two")
         })?;
-        match was_in(&victim) {
+        match had_opened(&victim) {
             Some(true) => {}
             Some(false) => {
                 reader.expect_still_blocked()?;
-                fifo.visit(OFlag::O_WRONLY)?;
+                fifo.open_and_close(OFlag::O_WRONLY)?;
             }
-            None => drop(fifo.both()?),
+            None => drop(fifo.read_write()?),
         }
         let bytes = reader.join()??;
         let written = victim.returned("write");
@@ -77,46 +77,48 @@ fn of_a_writer_lets_in_the_reader_or_not() -> Outcome {
             expect_eq!(bytes, b"one two"[..written.iter().map(|&count| usize::try_from(count).unwrap_or(0)).sum()].to_vec());
         }
         expect!(b"one two".starts_with(&bytes), "the reader got {bytes:?}");
-        expect_eq!(fifo.nobody_at(Side::Writer), Ok(true));
+        expect_eq!(fifo.is_closed(AccessMode::WriteOnly), Ok(true));
         Ok(())
     })
 }
 
-/// One that opens for both, and is killed, was on both sides or on none.
+/// If a process is killed at any of its system calls around `open` with `O_RDWR`, a blocked `open` for reading stays blocked if
+/// that `open` had not returned. Afterwards the FIFO has no reader and no writer.
 #[conformance::test(man = "fifo(7)")]
-fn of_one_on_both_sides_lets_in_all_or_nobody() -> Outcome {
+fn killed_read_write_opener_leaves_no_end() -> Outcome {
     sweep(|run| {
-        let fifo = Named::new()?;
-        let reader = fifo.waiting(Side::Reader, "first")?;
-        let victim = run.victim("both", (), |(), _| open(fifo.path(), OFlag::O_RDWR).map(drop))?;
-        if was_in(&victim) == Some(false) {
+        let fifo = Fifo::new()?;
+        let reader = fifo.blocked_open(AccessMode::ReadOnly, "reader")?;
+        let victim = run.victim("opener", (), |(), _| open(fifo.path(), OFlag::O_RDWR).map(drop))?;
+        if had_opened(&victim) == Some(false) {
             reader.expect_still_blocked()?;
         }
-        if was_in(&victim) != Some(true) {
-            drop(fifo.both()?);
+        if had_opened(&victim) != Some(true) {
+            drop(fifo.read_write()?);
         }
         expect_eq!(reader.join()?, Ok(()));
-        expect_eq!((fifo.nobody_at(Side::Reader), fifo.nobody_at(Side::Writer)), (Ok(true), Ok(true)));
+        expect_eq!((fifo.is_closed(AccessMode::ReadOnly), fifo.is_closed(AccessMode::WriteOnly)), (Ok(true), Ok(true)));
         Ok(())
     })
 }
 
-/// A maker that is killed has made a whole FIFO or none: with its mode, with an empty inside, and in working order.
+/// If a process is killed at any of its system calls around `mkfifo`, `stat` of the name fails with `ENOENT` or reports a FIFO
+/// with the requested mode less the umask. Such a FIFO is empty and transfers data.
 #[conformance::test(posix = "mkfifo")]
-fn of_a_maker_leaves_a_whole_fifo_or_none() -> Outcome {
+fn killed_mkfifo_leaves_a_whole_fifo_or_none() -> Outcome {
     sweep(|run| {
         let scratch = Scratch::new()?;
         let path = scratch.join("fifo");
-        let victim = run.victim("maker", (), |(), _| mkfifo(&path, 0o642))?;
-        let is_make = |name: &str| name == "mknodat" || name == "mknod";
-        let made = stat(&path);
-        if victim.completed.iter().any(|call| is_make(&call.name)) || victim.value.is_some() {
-            expect!(made.is_ok());
+        let victim = run.victim("creator", (), |(), _| mkfifo(&path, 0o642))?;
+        let is_creation = |name: &str| name == "mknodat" || name == "mknod";
+        let status = stat(&path);
+        if victim.completed.iter().any(|call| is_creation(&call.name)) || victim.value.is_some() {
+            expect_eq!(status.map(drop), Ok(()));
         }
-        if victim.entered.as_deref().is_some_and(is_make) {
-            expect_eq!(made.map(drop), Err(ENOENT));
+        if victim.entered.as_deref().is_some_and(is_creation) {
+            expect_eq!(status.map(drop), Err(ENOENT));
         }
-        if let Ok(status) = made {
+        if let Ok(status) = status {
             expect_eq!((is_fifo(&status), permissions(&status), status.st_nlink), (true, 0o640, 1));
             let both = open(&path, OFlag::O_RDWR)?;
             expect_eq!((unread(&both), write(&both, b"x"), read(&both, &mut [0; 9])), (Ok(0), Ok(1), Ok(1)));

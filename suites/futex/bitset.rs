@@ -1,124 +1,135 @@
-//! Bit sets: a waiter names the bits that it listens to, a waker those that it calls.
+//! `FUTEX_WAIT_BITSET` and `FUTEX_WAKE_BITSET`: which waiters a wake with a bit mask selects. Timeouts are in `timeout`.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::futex::{ANY, cmp_requeue, wait, wait_bitset, wake, wake_bitset};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{ALL, FAR_AWAY, Sleeper, awake, count, sleeper, words};
+use super::fixture::{ALL, FAR_FUTURE, WaitingProcess, blocked_in, count, woken_indexes, words};
 
-/// One waiter for each set of bits, in this order.
-fn listeners(words: &Mapping, sets: &[u32]) -> Result<Vec<Sleeper>, Failure> {
+/// One participant blocked in `FUTEX_WAIT_BITSET` for each bit mask, in this order.
+fn bitset_waiters(words: &Mapping, masks: &[u32]) -> Result<Vec<WaitingProcess>, Failure> {
     let mut all = Vec::new();
-    for &bits in sets {
-        all.push(sleeper(&format!("listener to {bits:#x}"), || wait_bitset(words.word(0), 0, bits, None))?);
+    for &mask in masks {
+        all.push(blocked_in(&format!("waiter with mask {mask:#x}"), || wait_bitset(words.word(0), 0, mask, None))?);
     }
     Ok(all)
 }
 
-/// A wake with a set of bits wakes exactly those who wait for at least one of them.
+/// `FUTEX_WAKE_BITSET` wakes exactly the waiters whose `FUTEX_WAIT_BITSET` mask has a bit in common with its own mask, and
+/// returns their number.
 #[rstest]
-#[case::lowest(1, &[0, 2, 4])]
-#[case::second(2, &[1, 2, 4])]
-#[case::first_two(3, &[0, 1, 2, 4])]
-#[case::highest(0x8000_0000, &[3, 4])]
-#[case::highest_and_lowest(0x8000_0001, &[0, 2, 3, 4])]
-#[case::one_that_only_listeners_to_all_hear(4, &[4])]
-#[case::any(ANY, &[0, 1, 2, 3, 4])]
+#[case::lowest_bit(1, &[0, 2, 4])]
+#[case::second_bit(2, &[1, 2, 4])]
+#[case::two_lowest_bits(3, &[0, 1, 2, 4])]
+#[case::highest_bit(0x8000_0000, &[3, 4])]
+#[case::highest_and_lowest_bit(0x8000_0001, &[0, 2, 3, 4])]
+#[case::bit_in_no_other_mask(4, &[4])]
+#[case::match_any(ANY, &[0, 1, 2, 3, 4])]
 #[conformance::test(man = "futex(2)")]
-fn wakes_who_listens_to_a_bit(#[case] bits: u32, #[case] expected: &[usize]) -> Outcome {
+fn wakes_waiters_with_a_common_bit(#[case] mask: u32, #[case] expected: &[usize]) -> Outcome {
     let words = words()?;
-    let all = listeners(&words, &[1, 2, 3, 0x8000_0000, ANY])?;
-    expect_eq!((wake_bitset(words.word(0), ALL, bits), awake(&all)?), (Ok(count(expected.len())), expected.to_vec()));
+    let all = bitset_waiters(&words, &[1, 2, 3, 0x8000_0000, ANY])?;
+    expect_eq!((wake_bitset(words.word(0), ALL, mask), woken_indexes(&all)?), (Ok(count(expected.len())), expected.to_vec()));
     expect_eq!(wake(words.word(0), ALL), Ok(5 - count(expected.len())));
     Ok(())
 }
 
-/// The limit of a wake counts those who listen, and not those who are passed over.
+/// `FUTEX_WAKE_BITSET` with a limit of 1 wakes one waiter whose mask matches and returns 1, even if waiters whose mask does not
+/// match began to wait earlier.
 #[conformance::test(man = "futex(2)")]
-fn counts_only_listeners_against_the_limit() -> Outcome {
+fn limit_counts_matching_waiters_only() -> Outcome {
     let words = words()?;
-    let all = listeners(&words, &[2, 2, 1, 2, 1])?;
+    let all = bitset_waiters(&words, &[2, 2, 1, 2, 1])?;
     expect_eq!(wake_bitset(words.word(0), 1, 1), Ok(1));
-    let first = awake(&all)?;
-    expect!(first == [2] || first == [4]);
-    expect_eq!((wake_bitset(words.word(0), 2, 1), awake(&all)?), (Ok(1), vec![2, 4]));
-    expect_eq!((wake_bitset(words.word(0), 2, 2), awake(&all)?.len()), (Ok(2), 4));
+    let first = woken_indexes(&all)?;
+    expect_matches!(first.as_slice(), [2 | 4]);
+    expect_eq!((wake_bitset(words.word(0), 2, 1), woken_indexes(&all)?), (Ok(1), vec![2, 4]));
+    expect_eq!((wake_bitset(words.word(0), 2, 2), woken_indexes(&all)?.len()), (Ok(2), 4));
     Ok(())
 }
 
-/// A wait or a wake without any bit fails with `EINVAL`, a wait even where the word is another, and wakes nobody.
+/// `FUTEX_WAIT_BITSET` and `FUTEX_WAKE_BITSET` with a bit mask of 0 fail with `EINVAL`, and a blocked waiter of the word stays
+/// blocked.
 #[conformance::test(man = "futex(2)")]
-fn cannot_be_empty() -> Outcome {
+fn zero_mask_fails() -> Outcome {
     let words = words()?;
-    let all = listeners(&words, &[ANY])?;
+    let all = bitset_waiters(&words, &[ANY])?;
     expect_eq!([wait_bitset(words.word(0), 0, 0, None), wait_bitset(words.word(0), 1, 0, None)], [Err(EINVAL); 2]);
-    expect_eq!((wake_bitset(words.word(0), ALL, 0), awake(&all)?), (Err(EINVAL), vec![]));
+    expect_eq!((wake_bitset(words.word(0), ALL, 0), woken_indexes(&all)?), (Err(EINVAL), vec![]));
     expect_eq!(wake_bitset(words.word(1), ALL, 0), Err(EINVAL));
     Ok(())
 }
 
-/// A plain wait listens to all bits.
+/// `FUTEX_WAKE_BITSET` with any single bit wakes a process blocked in `FUTEX_WAIT` and returns 1.
 #[rstest]
-#[case::lowest(1)]
-#[case::one_in_the_middle(0x0001_0000)]
-#[case::highest(0x8000_0000)]
+#[case::lowest_bit(1)]
+#[case::middle_bit(0x0001_0000)]
+#[case::highest_bit(0x8000_0000)]
 #[conformance::test(man = "futex(2)")]
-fn of_a_plain_wait_has_all_bits(#[case] bits: u32) -> Outcome {
+fn plain_wait_matches_every_bit(#[case] bits: u32) -> Outcome {
     let words = words()?;
-    let sleeper = sleeper("sleeper", || wait(words.word(0), 0))?;
-    expect_eq!((wake_bitset(words.word(0), 1, bits), sleeper.join()?), (Ok(1), Ok(())));
+    let waiter = blocked_in("waiter", || wait(words.word(0), 0))?;
+    expect_eq!((wake_bitset(words.word(0), 1, bits), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }
 
-/// A plain wake calls all bits, and so is heard by whoever listens to any.
+/// `FUTEX_WAKE` wakes three processes blocked in `FUTEX_WAIT_BITSET` with different masks, and returns 3.
 #[conformance::test(man = "futex(2)")]
-fn of_a_plain_wake_has_all_bits() -> Outcome {
+fn plain_wake_matches_every_mask() -> Outcome {
     let words = words()?;
-    let all = listeners(&words, &[1, 0x0001_0000, 0x8000_0000])?;
-    expect_eq!((wake(words.word(0), ALL), awake(&all)?), (Ok(3), vec![0, 1, 2]));
+    let all = bitset_waiters(&words, &[1, 0x0001_0000, 0x8000_0000])?;
+    expect_eq!((wake(words.word(0), ALL), woken_indexes(&all)?), (Ok(3), vec![0, 1, 2]));
     Ok(())
 }
 
-/// A waiter takes its bits along to the word that it is requeued to.
+/// After `FUTEX_CMP_REQUEUE` has moved a `FUTEX_WAIT_BITSET` waiter to another word, `FUTEX_WAKE_BITSET` on that word returns 0
+/// if its mask has no bit in common with the waiter's mask. With a common bit, `FUTEX_WAKE_BITSET` wakes the waiter and returns
+/// 1.
 #[conformance::test(man = "futex(2)")]
-fn is_kept_by_who_is_requeued() -> Outcome {
+fn requeued_waiter_keeps_its_mask() -> Outcome {
     let words = words()?;
-    let all = listeners(&words, &[1, 2])?;
+    let all = bitset_waiters(&words, &[1, 2])?;
     expect_eq!(cmp_requeue(words.word(0), 0, 0, words.word(1), 2), Ok(2));
-    expect_eq!((wake_bitset(words.word(1), ALL, 4), wake_bitset(words.word(1), ALL, 2), awake(&all)?), (Ok(0), Ok(1), vec![1]));
-    expect_eq!((wake_bitset(words.word(1), ALL, 1), awake(&all)?), (Ok(1), vec![0, 1]));
+    expect_eq!(
+        (wake_bitset(words.word(1), ALL, 4), wake_bitset(words.word(1), ALL, 2), woken_indexes(&all)?),
+        (Ok(0), Ok(1), vec![1])
+    );
+    expect_eq!((wake_bitset(words.word(1), ALL, 1), woken_indexes(&all)?), (Ok(1), vec![0, 1]));
     Ok(())
 }
 
-/// A waiter that is stopped and goes on listens to the bits that it listened to before, with a timeout and without.
+/// After `SIGSTOP` and `SIGCONT`, a process blocked in `FUTEX_WAIT_BITSET` stays blocked when `FUTEX_WAKE_BITSET` is called
+/// without a common bit, which returns 0. `FUTEX_WAKE_BITSET` with a common bit then returns 1 and the wait returns 0.
 #[rstest]
-#[case::without_timeout(None)]
-#[case::with_timeout(Some(Clock::Monotonic))]
-#[case::with_timeout_on_the_real_clock(Some(Clock::Real))]
+#[case::no_timeout(None)]
+#[case::monotonic_timeout(Some(Clock::Monotonic))]
+#[case::realtime_timeout(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn is_kept_across_a_stop(#[case] clock: Option<Clock>) -> Outcome {
+fn stopped_waiter_keeps_its_mask(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;
-    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(FAR_AWAY)))).transpose()?;
-    let sleeper = sleeper("sleeper", || wait_bitset(words.word(0), 0, 2, until))?;
-    sleeper.stop()?;
-    sleeper.resume()?;
-    sleeper.until_blocked()?;
+    let until = clock.map(|clock| Time::now(clock).map(|now| (clock, now.plus(FAR_FUTURE)))).transpose()?;
+    let waiter = blocked_in("waiter", || wait_bitset(words.word(0), 0, 2, until))?;
+    waiter.stop()?;
+    waiter.resume()?;
+    waiter.until_blocked()?;
     expect_eq!(wake_bitset(words.word(0), ALL, !2), Ok(0));
-    sleeper.expect_still_blocked()?;
-    expect_eq!((wake_bitset(words.word(0), ALL, 2), sleeper.join()?), (Ok(1), Ok(())));
+    waiter.expect_still_blocked()?;
+    expect_eq!((wake_bitset(words.word(0), ALL, 2), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }
 
-/// Bits select among waiters and are no part of the word: a wait is refused or not by the word alone.
+/// `FUTEX_WAIT_BITSET` on a word of 2 fails with `EAGAIN` if the expected value is 1 and the mask is 2. With the expected value 2
+/// and the mask 1, `FUTEX_WAIT_BITSET` blocks until `FUTEX_WAKE_BITSET` is called with the mask 1.
 #[conformance::test(man = "futex(2)")]
-fn has_nothing_to_do_with_the_word() -> Outcome {
+fn mask_is_not_compared_with_the_word() -> Outcome {
     let words = words()?;
     words.word(0).store(2, SeqCst);
     expect_eq!(wait_bitset(words.word(0), 1, 2, None), Err(EAGAIN));
-    let sleeper = sleeper("sleeper", || wait_bitset(words.word(0), 2, 1, None))?;
+    let waiter = blocked_in("waiter", || wait_bitset(words.word(0), 2, 1, None))?;
     expect_eq!((wake_bitset(words.word(0), 1, 2), wake_bitset(words.word(0), 1, 1)), (Ok(0), Ok(1)));
-    expect_eq!((sleeper.join()?, words.word(0).load(SeqCst)), (Ok(()), 2));
+    expect_eq!((waiter.join()?, words.word(0).load(SeqCst)), (Ok(()), 2));
     Ok(())
 }

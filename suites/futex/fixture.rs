@@ -1,7 +1,6 @@
-//! What the cases about futexes share: words that all participants see, and participants that sleep on them.
+//! The fixture: futex words in shared memory, and participants that are blocked in a futex operation.
 //!
-//! These cases are about the kernel's part of shared mutexes, semaphores and condition variables; the C library has no part in
-//! them.
+//! The cases call the kernel directly. No C library's mutex, semaphore or condition variable is used.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,26 +8,29 @@ use std::sync::atomic::Ordering::SeqCst;
 use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, futex, is_missing, op, wait};
 
-/// Seconds to a time that does not come while a case runs: years, as a clock of the day may be set forward by hours.
-pub const FAR_AWAY: i64 = 180_000_000;
+/// Seconds to a timeout that does not expire while a case runs: years, as `CLOCK_REALTIME` may be set forward by hours.
+pub const FAR_FUTURE: i64 = 180_000_000;
 
-/// As many as there are.
+/// The limit of a `FUTEX_WAKE` that wakes all waiters (`INT_MAX`).
 pub const ALL: u32 = i32::MAX.cast_unsigned();
 
-/// What [`awake`] says where all are asleep.
-pub const NOBODY: [usize; 0] = [];
+/// What [`woken_indexes`] returns while all participants are blocked.
+pub const NONE_WOKEN: [usize; 0] = [];
 
-/// A participant that waits, and returns what its wait returned.
-pub type Sleeper = Participant<Result<(), Errno>>;
+/// No flag bit (`FUTEX_WAITERS`, `FUTEX_OWNER_DIED`) in a word.
+pub const NONE: u32 = 0;
 
-/// A page of words, all 0, that the participants forked later share.
+/// A participant that waits, and returns what its futex operation returned.
+pub type WaitingProcess = Participant<Result<(), Errno>>;
+
+/// A page of futex words, all 0, in a shared mapping that participants forked later inherit.
 pub fn words() -> Result<Mapping, Errno> {
     Mapping::anonymous(page_size())
 }
 
-/// Ends the case as unsupported where the kernel does not know the operation (the youngest is `FUTEX_LOCK_PI2`).
+/// Ends the case as unsupported if the kernel does not know the operation. The newest one is `FUTEX_LOCK_PI2`.
 #[track_caller]
-pub fn if_supported(operation: u32) -> Outcome {
+pub fn check_supported(operation: u32) -> Outcome {
     let words = words()?;
     if operation & !(op::PRIVATE | op::CLOCK_REALTIME) == op::LOCK_PI2
         && is_missing(&futex(words.word(0), op::LOCK_PI2, 0, Fourth::None, Place::NULL, 0))
@@ -38,26 +40,26 @@ pub fn if_supported(operation: u32) -> Outcome {
     Ok(())
 }
 
-/// A participant that makes the call and is asleep in it.
+/// A participant that makes the call and is blocked in it.
 #[track_caller]
-pub fn sleeper(name: &str, call: impl FnOnce() -> Result<(), Errno>) -> Result<Sleeper, Failure> {
-    let sleeper = Participant::spawn(name, (), |(), _| call())?;
-    sleeper.until_blocked()?;
-    Ok(sleeper)
+pub fn blocked_in(name: &str, call: impl FnOnce() -> Result<(), Errno>) -> Result<WaitingProcess, Failure> {
+    let waiter = Participant::spawn(name, (), |(), _| call())?;
+    waiter.until_blocked()?;
+    Ok(waiter)
 }
 
-/// So many participants that wait on a word, in this order.
+/// So many participants that are blocked in `FUTEX_WAIT` on a word, in this order.
 #[track_caller]
-pub fn sleepers(count: usize, word: &AtomicU32) -> Result<Vec<Sleeper>, Failure> {
+pub fn waiters(count: usize, word: &AtomicU32) -> Result<Vec<WaitingProcess>, Failure> {
     let mut all = Vec::new();
     for number in 0..count {
-        all.push(sleeper(&format!("sleeper {number}"), || wait(word, word.load(SeqCst)))?);
+        all.push(blocked_in(&format!("waiter {number}"), || wait(word, word.load(SeqCst)))?);
     }
     Ok(all)
 }
 
-/// Which of them have ended; all others are asleep.
-pub fn awake<T>(all: &[Participant<T>]) -> Result<Vec<usize>, Errno> {
+/// The indexes of the participants that have returned; all others are blocked.
+pub fn woken_indexes<T>(all: &[Participant<T>]) -> Result<Vec<usize>, Errno> {
     let mut numbers = Vec::new();
     for (number, one) in all.iter().enumerate() {
         if one.until_settled()? == Settled::Ended {
@@ -67,14 +69,14 @@ pub fn awake<T>(all: &[Participant<T>]) -> Result<Vec<usize>, Errno> {
     Ok(numbers)
 }
 
-/// A number of participants, as the kernel counts them.
+/// A number of participants in the type that futex operations return.
 pub fn count(participants: usize) -> u32 {
     u32::try_from(participants).unwrap_or(u32::MAX)
 }
 
-/// What each of them returned. They have ended, or are about to.
+/// What each participant returned. Waits for their end.
 #[track_caller]
-pub fn returned<T: conformance::process::participant::Value>(all: Vec<Participant<T>>) -> Result<Vec<T>, Failure> {
+pub fn returned<T: conformance::process::Value>(all: Vec<Participant<T>>) -> Result<Vec<T>, Failure> {
     let mut values = Vec::new();
     for one in all {
         values.push(one.join()?);
@@ -82,7 +84,7 @@ pub fn returned<T: conformance::process::participant::Value>(all: Vec<Participan
     Ok(values)
 }
 
-/// Replaces the calling process's program by one that sleeps; returns only if it cannot.
-pub fn become_sleep() -> Errno {
+/// Executes `sleep` in place of the calling process's program; returns only if that fails.
+pub fn exec_sleep() -> Errno {
     std::os::unix::process::CommandExt::exec(std::process::Command::new("sleep").arg("3600")).into()
 }

@@ -1,20 +1,22 @@
-//! Signals and stops in the middle of a wait: what the call returns, and that no waiter is left over or lost.
+//! Signals during `FUTEX_WAIT`, `FUTEX_WAIT_BITSET` and `FUTEX_LOCK_PI`: handlers with and without `SA_RESTART`, ignored and
+//! blocked signals, stop and continue. `futex_waitv` and `FUTEX_WAIT_REQUEUE_PI` have topics of their own.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
-use conformance::sys::futex::{ANY, Clock, Time, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::futex::{ANY, cmp_requeue, lock_pi, own_id, unlock_pi, wait, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{ALL, FAR_AWAY, sleeper};
+use super::fixture::{ALL, FAR_FUTURE, blocked_in};
 
 const SIGNAL: Signal = Signal::SIGUSR1;
 
-/// What the call returned, and how often the handler ran.
+/// What the call returned, and how often the signal handler ran.
 type Catcher = Participant<(Result<(), Errno>, u32)>;
 
-/// A participant that catches the signal, makes the call and is asleep in it.
+/// A participant that has a handler for the signal and is blocked in the call.
 #[track_caller]
 fn catcher(restart: Restart, call: impl FnOnce() -> Result<(), Errno>) -> Result<Catcher, Failure> {
     let catcher = Participant::spawn("catcher", (), |(), _| match signal::catch(SIGNAL, restart) {
@@ -25,77 +27,92 @@ fn catcher(restart: Restart, call: impl FnOnce() -> Result<(), Errno>) -> Result
     Ok(catcher)
 }
 
-/// What the word is: a value that no zeroed argument could stand for.
+/// The value of the word, which no argument of 0 could be mistaken for.
 const VALUE: u32 = 7;
 
-/// The words, the first of which is as the waiters expect.
+/// The words, the first of which has the value that the waiters expect.
 fn words() -> Result<Mapping, Errno> {
     let words = super::fixture::words()?;
     words.word(0).store(VALUE, SeqCst);
     Ok(words)
 }
 
-/// Ways to wait at the first word.
+/// Operations that wait on the first word.
 #[derive(Clone, Copy, Debug)]
-enum Way {
-    Plain,
-    Bits,
-    Interval,
-    Instant,
+enum Operation {
+    Wait,
+    WaitBitset,
+    /// With a relative timeout.
+    WaitTimeout,
+    /// With an absolute timeout.
+    WaitBitsetTimeout,
 }
 
-impl Way {
+impl Operation {
     fn wait(self, words: &Mapping) -> Result<(), Errno> {
         match self {
-            Way::Plain => wait(words.word(0), VALUE),
-            Way::Bits => wait_bitset(words.word(0), VALUE, ANY, None),
-            Way::Interval => wait_for(words.word(0), VALUE, Time::new(3600, 0)),
-            Way::Instant => wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Real, Time::now(Clock::Real)?.plus(FAR_AWAY)))),
+            Operation::Wait => wait(words.word(0), VALUE),
+            Operation::WaitBitset => wait_bitset(words.word(0), VALUE, ANY, None),
+            Operation::WaitTimeout => wait_for(words.word(0), VALUE, Time::new(3600, 0)),
+            Operation::WaitBitsetTimeout => {
+                wait_bitset(words.word(0), VALUE, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?.plus(FAR_FUTURE))))
+            }
         }
     }
 }
 
-/// A handler ends a wait with `EINTR`, and the waiter is gone.
+/// If a signal handler without `SA_RESTART` runs while `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` is blocked, the call fails with
+/// `EINTR`. A later `FUTEX_WAKE` on the word returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn ends_a_wait(#[values(Way::Plain, Way::Bits, Way::Interval, Way::Instant)] way: Way) -> Outcome {
+fn handler_without_restart_ends_the_wait(
+    #[values(Operation::Wait, Operation::WaitBitset, Operation::WaitTimeout, Operation::WaitBitsetTimeout)] operation: Operation,
+) -> Outcome {
     let words = words()?;
-    let catcher = catcher(Restart::No, || way.wait(&words))?;
+    let catcher = catcher(Restart::No, || operation.wait(&words))?;
     catcher.signal(SIGNAL)?;
     expect_eq!(catcher.join()?, (Err(EINTR), 1));
     expect_eq!((wake(words.word(0), ALL), words.word(0).load(SeqCst)), (Ok(0), VALUE));
     Ok(())
 }
 
-/// With `SA_RESTART` a wait goes on after the handler, as often as it is interrupted, and is woken like any other.
+/// After a signal handler with `SA_RESTART` has run, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` without a timeout stay blocked. A later
+/// `FUTEX_WAKE` returns 1 and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
-fn with_restart_leaves_a_wait_waiting(#[values(Way::Plain, Way::Bits)] way: Way, #[values(1, 3)] times: u32) -> Outcome {
+fn handler_with_restart_leaves_the_waiter_blocked(
+    #[values(Operation::Wait, Operation::WaitBitset)] operation: Operation,
+    #[values(1, 3)] signals: u32,
+) -> Outcome {
     let words = words()?;
-    let catcher = catcher(Restart::Yes, || way.wait(&words))?;
-    for _ in 0..times {
+    let catcher = catcher(Restart::Yes, || operation.wait(&words))?;
+    for _ in 0..signals {
         catcher.signal(SIGNAL)?;
         catcher.expect_still_blocked()?;
     }
-    expect_eq!((wake(words.word(0), ALL), catcher.join()?), (Ok(1), (Ok(()), times)));
+    expect_eq!((wake(words.word(0), ALL), catcher.join()?), (Ok(1), (Ok(()), signals)));
     Ok(())
 }
 
-/// With `SA_RESTART` a wait with a timeout goes on after the handler too.
+/// After a signal handler with `SA_RESTART` has run, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout stay blocked. A later
+/// `FUTEX_WAKE` returns 1 and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
-fn with_restart_leaves_a_wait_with_a_timeout_waiting(#[values(Way::Interval, Way::Instant)] way: Way) -> Outcome {
+fn handler_with_restart_leaves_a_timed_waiter_blocked(
+    #[values(Operation::WaitTimeout, Operation::WaitBitsetTimeout)] operation: Operation,
+) -> Outcome {
     let words = words()?;
-    let catcher = catcher(Restart::Yes, || way.wait(&words))?;
+    let catcher = catcher(Restart::Yes, || operation.wait(&words))?;
     catcher.signal(SIGNAL)?;
     expect_eq!(catcher.until_settled()?, Settled::Blocked);
     expect_eq!((wake(words.word(0), ALL), catcher.join()?), (Ok(1), (Ok(()), 1)));
     Ok(())
 }
 
-/// A wait that starts again after a handler looks at the word again: what has changed in the meantime ends it with `EAGAIN`.
+/// If the futex word changes while `FUTEX_WAIT` is blocked and then a signal handler with `SA_RESTART` runs, the call fails with
+/// `EAGAIN`.
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn with_restart_compares_again() -> Outcome {
+fn restarted_wait_compares_the_word_again() -> Outcome {
     let words = words()?;
     let catcher = catcher(Restart::Yes, || wait(words.word(0), VALUE))?;
     words.word(0).store(1, SeqCst);
@@ -104,29 +121,35 @@ fn with_restart_compares_again() -> Outcome {
     Ok(())
 }
 
-/// Signals that are ignored or blocked do not disturb a wait.
+/// A signal that is ignored and a signal that is blocked leave `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` blocked. A later `FUTEX_WAKE`
+/// returns 1 and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
-fn needs_a_handler(#[values(Way::Plain, Way::Bits, Way::Interval, Way::Instant)] way: Way) -> Outcome {
+fn ignored_and_blocked_signals_leave_the_waiter_blocked(
+    #[values(Operation::Wait, Operation::WaitBitset, Operation::WaitTimeout, Operation::WaitBitsetTimeout)] operation: Operation,
+) -> Outcome {
     let words = words()?;
-    let deaf = sleeper("deaf", || {
+    let waiter = blocked_in("waiter", || {
         signal::ignore(SIGNAL)?;
         signal::block(Signal::SIGUSR2)?;
-        way.wait(&words)
+        operation.wait(&words)
     })?;
-    deaf.signal(SIGNAL)?;
-    deaf.signal(Signal::SIGUSR2)?;
-    deaf.expect_still_blocked()?;
-    expect_eq!((wake(words.word(0), ALL), deaf.join()?), (Ok(1), Ok(())));
+    waiter.signal(SIGNAL)?;
+    waiter.signal(Signal::SIGUSR2)?;
+    waiter.expect_still_blocked()?;
+    expect_eq!((wake(words.word(0), ALL), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }
 
-/// A waiter that is stopped and goes on waits on, whichever way it waits, and is woken like any other.
+/// After `SIGSTOP` and `SIGCONT`, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` stay blocked, with a timeout and without. A later
+/// `FUTEX_WAKE` returns 1 and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
-fn by_a_stop_leaves_a_wait_waiting(#[values(Way::Plain, Way::Bits, Way::Interval, Way::Instant)] way: Way) -> Outcome {
+fn stop_leaves_the_waiter_blocked(
+    #[values(Operation::Wait, Operation::WaitBitset, Operation::WaitTimeout, Operation::WaitBitsetTimeout)] operation: Operation,
+) -> Outcome {
     let words = words()?;
-    let waiter = sleeper("waiter", || way.wait(&words))?;
+    let waiter = blocked_in("waiter", || operation.wait(&words))?;
     for _ in 0..2 {
         waiter.stop()?;
         waiter.resume()?;
@@ -136,42 +159,45 @@ fn by_a_stop_leaves_a_wait_waiting(#[values(Way::Plain, Way::Bits, Way::Interval
     Ok(())
 }
 
-/// A waiter that is stopped while the word changes finds that out when it goes on, with or without a wake in between: no change is
-/// missed.
+/// If the futex word changes and `FUTEX_WAKE` is called while the waiter is stopped, the wait ends after `SIGCONT`. The wait
+/// returns 0 if that `FUTEX_WAKE` returned 1, and fails with `EAGAIN` if it returned 0.
 #[rstest]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn by_a_stop_hides_no_change(#[values(Way::Plain, Way::Bits, Way::Interval, Way::Instant)] way: Way) -> Outcome {
+fn stopped_waiter_notices_a_changed_word(
+    #[values(Operation::Wait, Operation::WaitBitset, Operation::WaitTimeout, Operation::WaitBitsetTimeout)] operation: Operation,
+) -> Outcome {
     let words = words()?;
-    let waiter = sleeper("waiter", || way.wait(&words))?;
+    let waiter = blocked_in("waiter", || operation.wait(&words))?;
     waiter.stop()?;
     words.word(0).store(1, SeqCst);
     let woken = wake(words.word(0), ALL);
-    expect!(matches!(woken, Ok(0 | 1)), "{woken:?}");
+    expect_matches!(woken, Ok(0 | 1));
     observe!("futex.stopped-waiter-is-woken", woken == Ok(1));
     waiter.resume()?;
     expect_eq!(waiter.join()?, if woken == Ok(1) { Ok(()) } else { Err(EAGAIN) });
     Ok(())
 }
 
-/// A stop does not make a wait with a timeout endless: it ends with `ETIMEDOUT` though the waiter was stopped in it.
+/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout fail with `ETIMEDOUT`, and not before the timeout expires, if the process
+/// is stopped and continued during the wait.
 #[rstest]
-#[case::interval(None)]
-#[case::instant(Some(Clock::Monotonic))]
-#[case::instant_of_the_real_clock(Some(Clock::Real))]
+#[case::wait_relative(None)]
+#[case::wait_bitset_monotonic(Some(Clock::Monotonic))]
+#[case::wait_bitset_realtime(Some(Clock::Realtime))]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn by_a_stop_keeps_the_timeout(#[case] clock: Option<Clock>) -> Outcome {
+fn stop_keeps_the_timeout(#[case] clock: Option<Clock>) -> Outcome {
     let words = words()?;
-    // If the wait is over before it could be stopped, then once more with more time.
+    // If the timeout expires before the waiter is stopped, the case tries again with a longer one.
     for milliseconds in [20, 80, 320, 1280, 5120] {
         let waiter = Participant::spawn("waiter", (), |(), link| {
             link.reached("waiting");
-            let shown = clock.unwrap_or(Clock::Monotonic);
-            let end = Time::now(shown)?.plus_milliseconds(milliseconds);
+            let measured = clock.unwrap_or(Clock::Monotonic);
+            let end = Time::now(measured)?.plus_milliseconds(milliseconds);
             let waited = match clock {
                 Some(clock) => wait_bitset(words.word(0), VALUE, ANY, Some((clock, end))),
                 None => wait_for(words.word(0), VALUE, Time::new(milliseconds / 1000, milliseconds % 1000 * 1_000_000)),
             };
-            Ok::<_, Errno>((waited, Time::now(shown)?.has_come(end)))
+            Ok::<_, Errno>((waited, Time::now(measured)?.has_come(end)))
         })?;
         waiter.until_reached("waiting")?;
         let stopped = waiter.until_settled()? == Settled::Blocked && waiter.stop().is_ok();
@@ -183,12 +209,13 @@ fn by_a_stop_keeps_the_timeout(#[case] clock: Option<Clock>) -> Outcome {
             return Ok(());
         }
     }
-    Err(Failure::new(CaseResult::Unresolved, Cause::Setup, "the waiter's time was over each time before it could be stopped"))
+    Err(Failure::new(CaseResult::Unresolved, Cause::Setup, "the timeout expired each time before the waiter could be stopped"))
 }
 
-/// A handler ends the wait of who was requeued too, and leaves nobody at either word.
+/// If a signal handler without `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE` has moved to another word, its `FUTEX_WAIT`
+/// fails with `EINTR`. A later `FUTEX_WAKE` on either word returns 0.
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
-fn ends_the_wait_of_who_was_requeued() -> Outcome {
+fn handler_without_restart_ends_a_requeued_wait() -> Outcome {
     let words = words()?;
     let catcher = catcher(Restart::No, || wait(words.word(0), VALUE))?;
     expect_eq!(cmp_requeue(words.word(0), VALUE, 0, words.word(1), 1), Ok(1));
@@ -198,30 +225,31 @@ fn ends_the_wait_of_who_was_requeued() -> Outcome {
     Ok(())
 }
 
-/// Where a wait starts again after it was requeued, at the word that it was called with or at the other, is recorded; it is at one
-/// of them.
+/// If a signal handler with `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE` has moved, the waiter stays blocked on exactly
+/// one of the two words, where `FUTEX_WAKE` returns 1. Which of the words this is, is recorded.
 #[conformance::test(man = "futex(2)", man = "signal(7)", level = observed)]
-fn with_restart_leaves_who_was_requeued_somewhere() -> Outcome {
+fn handler_with_restart_keeps_a_requeued_waiter() -> Outcome {
     let words = words()?;
     let catcher = catcher(Restart::Yes, || wait(words.word(0), VALUE))?;
     expect_eq!(cmp_requeue(words.word(0), VALUE, 0, words.word(1), 1), Ok(1));
     catcher.signal(SIGNAL)?;
     catcher.expect_still_blocked()?;
-    let found = (wake(words.word(0), ALL), wake(words.word(1), ALL));
-    expect!(found == (Ok(1), Ok(0)) || found == (Ok(0), Ok(1)), "{found:?}");
-    observe!("futex.requeued-waiter-restarts-at", if found.0 == Ok(1) { "the first word" } else { "the second word" });
+    let woken = (wake(words.word(0), ALL), wake(words.word(1), ALL));
+    expect_matches!(woken, (Ok(1), Ok(0)) | (Ok(0), Ok(1)));
+    observe!("futex.requeued-waiter-restarts-at", if woken.0 == Ok(1) { "source word" } else { "target word" });
     expect_eq!(catcher.join()?, (Ok(()), 1));
     Ok(())
 }
 
-/// Waiting for a lock is not ended by a handler, whatever `SA_RESTART` says: it goes on and gets the lock.
+/// If a signal handler runs while `FUTEX_LOCK_PI` is blocked, with `SA_RESTART` or without, the call stays blocked. After
+/// `FUTEX_UNLOCK_PI` by the owner the call returns 0 and the caller owns the lock.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn leaves_who_waits_for_a_lock_waiting(#[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
+fn handler_leaves_a_pi_lock_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {
     let words = super::fixture::words()?;
     let word = words.word(0);
     expect_eq!(lock_pi(word), Ok(()));
-    let catcher = catcher(restart, || {
+    let catcher = catcher(sa_restart, || {
         lock_pi(word)?;
         if word.load(SeqCst) & conformance::sys::futex::TID == own_id() { unlock_pi(word) } else { Err(EPERM) }
     })?;

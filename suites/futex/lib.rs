@@ -1,23 +1,27 @@
-//! `futex(2)`: waiting on a word in memory, waking, requeueing, locks with priority inheritance, and robust lists.
+//! Futexes: `futex(2)` with all of its operations, `futex_waitv(2)`, the futex2 system calls `futex_wait(2)`, `futex_wake(2)` and
+//! `futex_requeue(2)`, and robust lists (`set_robust_list(2)`).
+//!
+//! The mutexes, semaphores and condition variables that a C library builds on futexes have suites of their own.
 
 #![cfg(linux)]
 
 mod bitset;
 mod fixture;
+mod futex2;
 mod interruption;
-mod keys;
-mod pi;
-mod pi_death;
-mod pi_state;
-mod priority;
-mod private;
-mod refusal;
+mod invalid_arguments;
+mod pi_deadlock;
+mod pi_inconsistency;
+mod pi_lock;
+mod pi_owner_death;
+mod pi_priority;
+mod private_flag;
 mod requeue;
 mod requeue_pi;
-mod robust;
-mod robust_call;
-mod robust_pending;
-mod robust_walk;
+mod robust_list;
+mod robust_list_calls;
+mod robust_list_pending;
+mod robust_list_walk;
 mod storm;
 mod sweep;
 mod time_namespace;
@@ -26,4 +30,4 @@ mod wait;
 mod waitv;
 mod wake;
 mod wake_op;
-mod younger;
+mod word_identity;

@@ -1,25 +1,28 @@
-//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word come to own a lock before they wake.
+//! `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI`: waiters of a plain word are moved to a PI lock, and own the lock when they
+//! wake.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::process::Pause;
 use conformance::sys::futex::{
-    Clock, Place, TID, Time, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
+    Place, TID, WAITERS, cmp_requeue, cmp_requeue_pi, lock_pi, own_id, unlock_pi, wait_requeue_pi, wake,
 };
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{ALL, NOBODY, Sleeper, awake, sleeper, sleepers, words};
+use super::fixture::{ALL, NONE_WOKEN, WaitingProcess, blocked_in, waiters, woken_indexes, words};
 
 const MANY: i32 = i32::MAX;
 
-/// Which word is the plain one, and which the lock.
+/// The index of the plain word, and of the word of the lock.
 const PLAIN: usize = 0;
 const LOCK: usize = 1;
 
-/// A participant that waits at the plain word for the lock, and keeps it until it may pass `unlock`.
+/// A participant that is blocked in `FUTEX_WAIT_REQUEUE_PI`, and afterwards owns the lock until the gate `unlock` is open.
 #[track_caller]
-fn waiter(name: &str, words: &Mapping) -> Result<Sleeper, Failure> {
+fn lock_waiter(name: &str, words: &Mapping) -> Result<WaitingProcess, Failure> {
     let waiter = Participant::spawn(name, (), |(), link| {
         wait_requeue_pi(words.word(PLAIN), 0, None, words.word(LOCK))?;
         link.meet("unlock");
@@ -30,21 +33,25 @@ fn waiter(name: &str, words: &Mapping) -> Result<Sleeper, Failure> {
 }
 
 #[track_caller]
-fn waiters(count: usize, words: &Mapping) -> Result<Vec<Sleeper>, Failure> {
-    (0..count).map(|number| waiter(&format!("waiter {number}"), words)).collect()
+fn lock_waiters(count: usize, words: &Mapping) -> Result<Vec<WaitingProcess>, Failure> {
+    (0..count).map(|number| lock_waiter(&format!("waiter {number}"), words)).collect()
 }
 
-/// The number of the waiter that owns the lock.
-fn owner(words: &Mapping, all: &[Sleeper]) -> Option<usize> {
+/// The index of the waiter that owns the lock.
+fn owner(words: &Mapping, all: &[WaitingProcess]) -> Option<usize> {
     let id = words.word(LOCK).load(SeqCst) & TID;
     all.iter().position(|waiter| waiter.id().as_raw().unsigned_abs() == id)
 }
 
-/// Lets each of the waiters have the lock in its turn; the word is 0 when the last has given it back.
-fn pass_through(words: &Mapping, all: Vec<Sleeper>) -> Outcome {
+/// Lets each waiter release the lock in turn, and expects the word to be 0 after the last.
+fn release_in_turn(words: &Mapping, all: Vec<WaitingProcess>) -> Outcome {
     for left in (0..all.len()).rev() {
         let Some(number) = owner(words, &all) else {
-            expect_eq!(words.word(LOCK).load(SeqCst), u32::MAX, "nobody owns the lock, and {left} wait");
+            expect_eq!(
+                words.word(LOCK).load(SeqCst),
+                u32::MAX,
+                "the word names none of the waiters, of which {left} more should follow"
+            );
             break;
         };
         all[number].until_reached("unlock")?;
@@ -58,53 +65,57 @@ fn pass_through(words: &Mapping, all: Vec<Sleeper>) -> Outcome {
     Ok(())
 }
 
-/// Where the lock is free one waiter gets it and wakes, and the others are moved to wait for it; the call returns the number of both.
+/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three processes blocked in `FUTEX_WAIT_REQUEUE_PI` the owner, moves the
+/// other two to the lock, and returns 3. The word of the lock holds `FUTEX_WAITERS` and the owner's thread id.
 #[conformance::test(man = "futex(2)")]
-fn gives_a_free_lock_to_one() -> Outcome {
+fn free_lock_is_acquired_by_one_waiter() -> Outcome {
     let words = words()?;
-    let all = waiters(3, &words)?;
+    let all = lock_waiters(3, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(3));
     let first = owner(&words, &all);
-    expect!(first.is_some());
+    expect_matches!(first, Some(_));
     expect_eq!(words.word(LOCK).load(SeqCst) & !TID, WAITERS);
     for (number, one) in all.iter().enumerate().filter(|(number, _)| Some(*number) != first) {
         one.expect_still_blocked()?;
         expect!(Some(number) != owner(&words, &all));
     }
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// Where another holds the lock nobody wakes: all that are to be woken or moved wait for it, and get it one by one.
+/// `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns moves all three processes blocked in `FUTEX_WAIT_REQUEUE_PI` to the
+/// lock, wakes none of them, and returns 3. After `FUTEX_UNLOCK_PI` the three processes acquire the lock in turn.
 #[conformance::test(man = "futex(2)")]
-fn lets_all_wait_for_a_lock_that_is_held() -> Outcome {
+fn owned_lock_leaves_all_waiters_blocked() -> Outcome {
     let words = words()?;
     expect_eq!(lock_pi(words.word(LOCK)), Ok(()));
-    let all = waiters(3, &words)?;
+    let all = lock_waiters(3, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(3));
-    expect_eq!((awake(&all)?, words.word(LOCK).load(SeqCst)), (vec![], WAITERS | own_id()));
+    expect_eq!((woken_indexes(&all)?, words.word(LOCK).load(SeqCst)), (vec![], WAITERS | own_id()));
     expect_eq!(unlock_pi(words.word(LOCK)), Ok(()));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// Only so many are moved as are asked for beyond the one; the others stay at the plain word.
+/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three waiters the owner, moves at most `val2` others to the lock, and
+/// returns their number plus 1. The rest stay blocked on the plain word until the next `FUTEX_CMP_REQUEUE_PI`.
 #[rstest]
 #[case::none(0, 1)]
 #[case::one(1, 2)]
 #[case::two(2, 3)]
 #[conformance::test(man = "futex(2)")]
-fn moves_as_many_as_it_is_told(#[case] most: i32, #[case] expected: u32) -> Outcome {
+fn moves_up_to_the_limit(#[case] limit: i32, #[case] expected: u32) -> Outcome {
     let words = words()?;
-    let all = waiters(3, &words)?;
-    expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), most), Ok(expected));
-    expect!(owner(&words, &all).is_some());
-    expect_eq!(words.word(LOCK).load(SeqCst) & WAITERS, if most == 0 { 0 } else { WAITERS });
+    let all = lock_waiters(3, &words)?;
+    expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), limit), Ok(expected));
+    expect_matches!(owner(&words, &all), Some(_));
+    expect_eq!(words.word(LOCK).load(SeqCst) & WAITERS, if limit == 0 { 0 } else { WAITERS });
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(3 - expected));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// Where nobody waits nobody is moved, and the lock stays as it is.
+/// `FUTEX_CMP_REQUEUE_PI` on a word without waiters returns 0, and the word of the lock stays as it was, whether the lock is free
+/// or owned by the caller.
 #[conformance::test(man = "futex(2)")]
-fn finds_nobody_where_nobody_waits() -> Outcome {
+fn returns_0_without_waiters() -> Outcome {
     let words = words()?;
     for lock in [0, own_id()] {
         words.word(LOCK).store(lock, SeqCst);
@@ -114,37 +125,39 @@ fn finds_nobody_where_nobody_waits() -> Outcome {
     Ok(())
 }
 
-/// A plain word that is not as the caller believes is refused with `EAGAIN`, by waiting and by moving, and nobody is moved.
+/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EAGAIN` if the plain word differs from the expected value. Both
+/// waiters stay blocked on the plain word and the word of the lock stays 0.
 #[conformance::test(man = "futex(2)")]
-fn refuses_a_value_that_is_out_of_date() -> Outcome {
+fn changed_word_fails() -> Outcome {
     let words = words()?;
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 1, None, words.word(LOCK)), Err(EAGAIN));
-    let all = waiters(2, &words)?;
+    let all = lock_waiters(2, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 1, 1, words.word(LOCK), MANY), Err(EAGAIN));
-    expect_eq!((awake(&all)?, words.word(LOCK).load(SeqCst)), (vec![], 0));
+    expect_eq!((woken_indexes(&all)?, words.word(LOCK).load(SeqCst)), (vec![], 0));
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(2));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// Another number of waiters to be woken than one is refused with `EINVAL`, and so is a negative number of those to be moved.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if `val`, the number of waiters to wake, is not 1, or if `val2`, the number to
+/// move, is negative. The waiter stays blocked and the word of the lock stays 0.
 #[rstest]
-#[case::none(0, MANY)]
-#[case::two(2, MANY)]
-#[case::negative(u32::MAX, MANY)]
-#[case::negative_number_to_be_moved(1, -1)]
+#[case::wake_0(0, MANY)]
+#[case::wake_2(2, MANY)]
+#[case::wake_negative(u32::MAX, MANY)]
+#[case::move_negative(1, -1)]
 #[conformance::test(man = "futex(2)")]
-fn wakes_exactly_one(#[case] most: u32, #[case] moves: i32) -> Outcome {
+fn rejects_wake_counts_other_than_1(#[case] wakes: u32, #[case] moves: i32) -> Outcome {
     let words = words()?;
-    let all = waiters(1, &words)?;
-    expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, most, words.word(LOCK), moves), Err(EINVAL));
-    expect_eq!((awake(&all)?, words.word(LOCK).load(SeqCst)), (vec![], 0));
+    let all = lock_waiters(1, &words)?;
+    expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, wakes, words.word(LOCK), moves), Err(EINVAL));
+    expect_eq!((woken_indexes(&all)?, words.word(LOCK).load(SeqCst)), (vec![], 0));
     Ok(())
 }
 
-/// Plain word and lock have to be two words, also where one is mapped at two addresses: waiting and moving are refused with
-/// `EINVAL`.
+/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EINVAL` if the lock is the plain word itself, at its own address
+/// or at another address of a second mapping.
 #[conformance::test(man = "futex(2)")]
-fn needs_two_words() -> Outcome {
+fn plain_word_as_lock_fails() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
     memory.set_size(page_size())?;
     let words = memory.map(page_size(), Access::ReadWrite)?;
@@ -157,37 +170,40 @@ fn needs_two_words() -> Outcome {
     Ok(())
 }
 
-/// A waiter can be moved to the lock that it named and to no other: `EINVAL`, and it sleeps on.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if its lock is not the one that the waiters have named in `FUTEX_WAIT_REQUEUE_PI`.
+/// The waiters stay blocked and the word of that lock stays 0.
 #[conformance::test(man = "futex(2)")]
-fn leads_only_to_the_lock_that_was_named() -> Outcome {
+fn other_lock_than_the_waiters_fails() -> Outcome {
     let words = words()?;
-    let all = waiters(2, &words)?;
+    let all = lock_waiters(2, &words)?;
     let other = words.word(2);
     expect_eq!((cmp_requeue_pi(words.word(PLAIN), 0, 1, other, MANY), other.load(SeqCst)), (Err(EINVAL), 0));
-    expect_eq!(awake(&all)?, NOBODY);
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(2));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// Who waits for a lock is not moved as a plain waiter, and a plain waiter not to a lock: `EINVAL`, and both sleep on.
+/// `FUTEX_CMP_REQUEUE` on a word with a process blocked in `FUTEX_WAIT_REQUEUE_PI`, and `FUTEX_CMP_REQUEUE_PI` on a word with a
+/// process blocked in `FUTEX_WAIT`, fail with `EINVAL`. Both processes stay blocked.
 #[conformance::test(man = "futex(2)")]
-fn keeps_the_two_kinds_of_waiter_apart() -> Outcome {
+fn mixing_with_plain_operations_fails() -> Outcome {
     let words = words()?;
-    let for_lock = waiters(1, &words)?;
+    let for_lock = lock_waiters(1, &words)?;
     expect_eq!(cmp_requeue(words.word(PLAIN), 0, 1, words.word(LOCK), 1), Err(EINVAL));
     expect_eq!(cmp_requeue(words.word(PLAIN), 0, 0, words.word(LOCK), 1), Err(EINVAL));
-    let plain = sleepers(1, words.word(2))?;
+    let plain = waiters(1, words.word(2))?;
     expect_eq!(cmp_requeue_pi(words.word(2), 0, 1, words.word(LOCK), 1), Err(EINVAL));
-    expect_eq!((awake(&for_lock)?, awake(&plain)?), (vec![], vec![]));
+    expect_eq!((woken_indexes(&for_lock)?, woken_indexes(&plain)?), (vec![], vec![]));
     expect_eq!((wake(words.word(2), ALL), words.word(LOCK).load(SeqCst)), (Ok(1), 0));
     Ok(())
 }
 
-/// A waiter that is woken by a plain wake instead of being moved is told so with `EAGAIN`, and does not own the lock.
+/// `FUTEX_WAKE` on a word with a process blocked in `FUTEX_WAIT_REQUEUE_PI` returns 1, and that process's call fails with
+/// `EAGAIN`.
 #[conformance::test(man = "futex(2)")]
-fn can_be_left_by_a_plain_wake() -> Outcome {
+fn plain_wake_ends_the_wait() -> Outcome {
     let words = words()?;
-    let all = waiters(1, &words)?;
+    let all = lock_waiters(1, &words)?;
     expect_eq!(wake(words.word(PLAIN), 1), Ok(1));
     for one in all {
         expect_eq!(one.join()?, Err(EAGAIN));
@@ -195,25 +211,27 @@ fn can_be_left_by_a_plain_wake() -> Outcome {
     Ok(())
 }
 
-/// A lock whose owner is not there any more is refused with `ESRCH`, and the waiter sleeps on at the plain word.
+/// `FUTEX_CMP_REQUEUE_PI` to a lock whose owner has exited fails with `ESRCH`, and the waiter stays blocked on the plain word.
+/// Once the word of the lock is 0, `FUTEX_CMP_REQUEUE_PI` returns 1.
 #[conformance::test(man = "futex(2)")]
-fn refuses_a_lock_of_the_dead() -> Outcome {
+fn lock_of_an_exited_owner_fails() -> Outcome {
     let words = words()?;
-    let dead = Participant::spawn("dead", (), |(), _| lock_pi(words.word(LOCK)))?;
-    expect_eq!(dead.join()?, Ok(()));
-    let all = waiters(1, &words)?;
+    let owner = Participant::spawn("owner", (), |(), _| lock_pi(words.word(LOCK)))?;
+    expect_eq!(owner.join()?, Ok(()));
+    let all = lock_waiters(1, &words)?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Err(ESRCH));
-    expect_eq!(awake(&all)?, NOBODY);
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
     words.word(LOCK).store(0, SeqCst);
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(1));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// A waiter that owns the lock already cannot be moved to it: `EDEADLK`, and it sleeps on.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EDEADLK` if the process blocked in `FUTEX_WAIT_REQUEUE_PI` owns the lock already. That
+/// process stays blocked and the word of the lock holds its thread id.
 #[conformance::test(man = "futex(2)")]
-fn refuses_a_waiter_that_owns_the_lock() -> Outcome {
+fn waiter_that_owns_the_lock_fails() -> Outcome {
     let words = words()?;
-    let owner = sleeper("owner", || {
+    let owner = blocked_in("owner", || {
         lock_pi(words.word(LOCK))?;
         wait_requeue_pi(words.word(PLAIN), 0, None, words.word(LOCK))
     })?;
@@ -223,51 +241,55 @@ fn refuses_a_waiter_that_owns_the_lock() -> Outcome {
     Ok(())
 }
 
-/// A waiter whose time has come is told `ETIMEDOUT`, not earlier; nobody is left to be moved.
+/// `FUTEX_WAIT_REQUEUE_PI` with an absolute timeout fails with `ETIMEDOUT`, immediately if the timeout has passed, and otherwise
+/// not before the given clock reaches it. A later `FUTEX_CMP_REQUEUE_PI` returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn ends_with_its_time(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let past = Time::now(clock)?.earlier();
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, past)), words.word(LOCK)), Err(ETIMEDOUT));
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_requeue_pi(words.word(PLAIN), 0, Some((clock, end)), words.word(LOCK)), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(0));
     expect_eq!(words.word(LOCK).load(SeqCst), 0);
     Ok(())
 }
 
-/// The time of a waiter goes on after it was moved: it is told `ETIMEDOUT` while another holds the lock, who then gives it back as
-/// if nobody had waited.
+/// `FUTEX_WAIT_REQUEUE_PI` fails with `ETIMEDOUT` if its timeout expires after `FUTEX_CMP_REQUEUE_PI` has moved the waiter to a
+/// lock that another process owns. `FUTEX_UNLOCK_PI` by the owner then stores 0 in the word of the lock.
 #[conformance::test(man = "futex(2)")]
-fn ends_with_its_time_after_the_move_too() -> Outcome {
+fn moved_waiter_keeps_its_timeout() -> Outcome {
     let words = words()?;
     expect_eq!(lock_pi(words.word(LOCK)), Ok(()));
-    // On a slow machine the time may be over before the move: then once more, with more time.
+    // If the timeout expires before the move, the case tries again with a longer one.
     for milliseconds in [10, 40, 160, 640, 2560] {
         let waiter = Participant::spawn("waiter", (), |(), _| {
             let end = Time::now(Clock::Monotonic)?.plus_milliseconds(milliseconds);
             wait_requeue_pi(words.word(PLAIN), 0, Some((Clock::Monotonic, end)), words.word(LOCK))
         })?;
+        let mut pause = Pause::default();
         while waiter.until_settled()? == Settled::Blocked {
             if cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY)? == 1 {
                 expect_eq!(waiter.join()?, Err(ETIMEDOUT));
                 expect_eq!((unlock_pi(words.word(LOCK)), words.word(LOCK).load(SeqCst)), (Ok(()), 0));
                 return Ok(());
             }
+            pause.sleep();
         }
     }
     Err(ETIMEDOUT)?
 }
 
-/// A handler does not end the wait, whatever `SA_RESTART` says: the waiter can be moved afterwards, and gets the lock.
+/// If a signal handler runs while `FUTEX_WAIT_REQUEUE_PI` is blocked, with `SA_RESTART` or without, the call stays blocked. A
+/// later `FUTEX_CMP_REQUEUE_PI` returns 1 and the waiter owns the lock.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn goes_on_after_a_handler(#[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
+fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {
     let words = words()?;
-    let waiter = sleeper("waiter", || {
-        signal::catch(Signal::SIGUSR1, restart)?;
+    let waiter = blocked_in("waiter", || {
+        signal::catch(Signal::SIGUSR1, sa_restart)?;
         wait_requeue_pi(words.word(PLAIN), 0, None, words.word(LOCK))?;
         if signal::caught(Signal::SIGUSR1) == 2 { unlock_pi(words.word(LOCK)) } else { Err(EIO) }
     })?;
@@ -280,53 +302,57 @@ fn goes_on_after_a_handler(#[values(Restart::No, Restart::Yes)] restart: Restart
     Ok(())
 }
 
-/// What a handler makes of a waiter that was moved is recorded; the lock is not left to a waiter that gave up.
+/// If a signal handler without `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE_PI` has moved to an owned lock, its
+/// `FUTEX_WAIT_REQUEUE_PI` stays blocked or fails with any error; the result is recorded. If the call failed, the owner's
+/// `FUTEX_UNLOCK_PI` stores 0 in the word of the lock.
 #[conformance::test(man = "futex(2)", level = observed)]
-fn may_end_by_a_handler_after_the_move() -> Outcome {
+fn handler_may_end_a_moved_wait() -> Outcome {
     let words = words()?;
     expect_eq!(lock_pi(words.word(LOCK)), Ok(()));
-    let waiter = sleeper("waiter", || {
+    let waiter = blocked_in("waiter", || {
         signal::catch(Signal::SIGUSR1, Restart::No)?;
         wait_requeue_pi(words.word(PLAIN), 0, None, words.word(LOCK))
     })?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(1));
     waiter.signal(Signal::SIGUSR1)?;
     if waiter.until_settled()? == Settled::Blocked {
-        observe!("futex.moved-waiter-after-a-handler", "goes on");
+        observe!("futex.requeued-pi-waiter-after-a-handler", "stays blocked");
         expect_eq!((unlock_pi(words.word(LOCK)), waiter.join()?), (Ok(()), Ok(())));
     } else {
         let ended = waiter.join()?;
-        expect!(ended.is_err());
-        observe!("futex.moved-waiter-after-a-handler", format!("{ended:?}"));
+        expect_matches!(ended, Err(_));
+        observe!("futex.requeued-pi-waiter-after-a-handler", format!("{ended:?}"));
         expect_eq!((unlock_pi(words.word(LOCK)), words.word(LOCK).load(SeqCst)), (Ok(()), 0));
     }
     Ok(())
 }
 
-/// A waiter that is killed, before the move or after it, leaves nobody: neither is it counted, nor is the lock given to it.
+/// `FUTEX_CMP_REQUEUE_PI` moves the two of three waiters that were not killed, and returns 2. If one of these is killed too, the
+/// owner's `FUTEX_UNLOCK_PI` passes the lock to the other.
 #[conformance::test(man = "futex(2)")]
-fn leaves_nothing_of_who_is_killed() -> Outcome {
+fn killed_waiters_are_skipped() -> Outcome {
     let words = words()?;
     expect_eq!(lock_pi(words.word(LOCK)), Ok(()));
-    let mut all = waiters(3, &words)?;
+    let mut all = lock_waiters(3, &words)?;
     all.remove(0).kill()?;
     expect_eq!(cmp_requeue_pi(words.word(PLAIN), 0, 1, words.word(LOCK), MANY), Ok(2));
     all.remove(0).kill()?;
-    expect_eq!(awake(&all)?, NOBODY);
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
     expect_eq!((unlock_pi(words.word(LOCK)), owner(&words, &all)), (Ok(()), Some(0)));
-    pass_through(&words, all)
+    release_in_turn(&words, all)
 }
 
-/// A lock that is no word is refused by waiting and by moving, and the waiter sleeps on.
+/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EINVAL` if the address of the lock is not a multiple of 4, and
+/// with `EFAULT` if it is NULL. A blocked waiter stays blocked.
 #[conformance::test(man = "futex(2)")]
-fn refuses_a_lock_that_is_no_word() -> Outcome {
+fn invalid_lock_address_fails() -> Outcome {
     let words = words()?;
     let plain = words.word(PLAIN);
     expect_eq!(wait_requeue_pi(plain, 0, None, Place::unaligned(words.word(LOCK), 1)), Err(EINVAL));
     expect_eq!(wait_requeue_pi(plain, 0, None, Place::NULL), Err(EFAULT));
-    let all = waiters(1, &words)?;
+    let all = lock_waiters(1, &words)?;
     expect_eq!(cmp_requeue_pi(plain, 0, 1, Place::unaligned(words.word(LOCK), 1), 1), Err(EINVAL));
     expect_eq!(cmp_requeue_pi(plain, 0, 1, Place::NULL, 1), Err(EFAULT));
-    expect_eq!(awake(&all)?, NOBODY);
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
     Ok(())
 }

@@ -1,42 +1,46 @@
-//! Under load: a semaphore and a lock made of futexes by hand, used by many at once, some of whom are killed.
+//! Futexes under load: semaphores and locks that the cases build from futexes, used by several processes at the same time, some
+//! of which are killed or time out at random instants.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
+use conformance::process::Pause;
+use conformance::sys::futex::robust_list::{Link as Entry, RobustList};
 use conformance::sys::futex::{
-    Clock, Fourth, OWNER_DIED, Place, TID, Time, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id,
-    unlock_pi, wait, wait_requeue_pi, waitv, wake,
+    Fourth, OWNER_DIED, Place, TID, Waiter, cmp_requeue, cmp_requeue_pi, futex, is_missing, lock_pi, op, own_id, unlock_pi, wait,
+    wait_requeue_pi, waitv, wake,
 };
-use conformance::sys::robust_list::{Link as Entry, RobustList};
+use conformance::sys::time::{Clock, Time};
 
-use super::fixture::{ALL, awake, words};
+use super::fixture::{ALL, woken_indexes, words};
 
-/// What a token adds to the semaphore's word once it is taken: those that are left are in the lower half, those taken in the upper.
+/// What is added to the semaphore's word for each token taken. The lower half of the word counts the available tokens, the upper
+/// half the taken ones.
 const TAKEN: u32 = 0x1_0000;
 
-fn left(semaphore: u32) -> u32 {
+fn available(semaphore: u32) -> u32 {
     semaphore % TAKEN
 }
 
-/// Puts one token in and wakes one waiter.
+/// Adds one token and wakes one waiter.
 fn post(semaphore: &AtomicU32) -> Result<u32, Errno> {
     semaphore.fetch_add(1, SeqCst);
     wake(semaphore, 1)
 }
 
-/// Gives a lock with priority inheritance up: in user space while nobody waits, as it is meant to be. The kernel would answer `EAGAIN`
-/// where a waiter came, and left, while it looked.
-fn give_up(lock: &AtomicU32) -> Result<(), Errno> {
+/// Releases a PI lock, in user space if `FUTEX_WAITERS` is not set, as the protocol says. `FUTEX_UNLOCK_PI` may fail with
+/// `EAGAIN` if a waiter appears and leaves during the call.
+fn release(lock: &AtomicU32) -> Result<(), Errno> {
     if lock.compare_exchange(own_id(), 0, SeqCst, SeqCst).is_ok() { Ok(()) } else { unlock_pi(lock) }
 }
 
-/// Takes one token, and waits for it where there is none.
+/// Takes one token, and waits in `FUTEX_WAIT` while none is available.
 fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
     loop {
         let seen = semaphore.load(SeqCst);
-        if left(seen) > 0 {
+        if available(seen) > 0 {
             if semaphore.compare_exchange(seen, seen - 1 + TAKEN, SeqCst, SeqCst).is_ok() {
                 return Ok(());
             }
@@ -49,9 +53,10 @@ fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
     }
 }
 
-/// Three who post and three who take as many tokens as are posted all come to an end: no wake is lost.
+/// If three processes add 60 semaphore tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish.
+/// The number of tokens is then 0 and `FUTEX_WAKE` returns 0.
 #[conformance::test(man = "futex(2)")]
-fn no_wake_is_lost() -> Outcome {
+fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     const EACH: u32 = 60;
     let words = words()?;
     let semaphore = words.word(0);
@@ -69,10 +74,11 @@ fn no_wake_is_lost() -> Outcome {
     Ok(())
 }
 
-/// While takers are killed and started again wherever they are, wakes reach those who live: after everybody is woken once more,
-/// nobody sleeps beside a token, and no dead waiter is counted.
+/// While three processes that take semaphore tokens with `FUTEX_WAIT` are killed and replaced at random instants, tokens are
+/// added with `FUTEX_WAKE`. After a last `FUTEX_WAKE` of all waiters, the living processes have taken every token and
+/// `FUTEX_WAKE` returns 3, their number.
 #[conformance::test(man = "futex(2)")]
-fn the_dead_take_no_wake_with_them_for_good() -> Outcome {
+fn killed_waiters_lose_no_wake() -> Outcome {
     let words = words()?;
     let semaphore = words.word(0);
     let mut nemesis = Nemesis::of_this_case();
@@ -92,18 +98,19 @@ fn the_dead_take_no_wake_with_them_for_good() -> Outcome {
     let living: Vec<_> = crowd.disperse().into_iter().map(|(member, _)| member).collect();
     wake(semaphore, ALL)?;
     living.iter().try_for_each(|participant| participant.until_blocked())?;
-    while left(semaphore.load(SeqCst)) > 0 {
-        std::thread::yield_now();
+    let mut pause = Pause::default();
+    while available(semaphore.load(SeqCst)) > 0 {
+        pause.sleep();
     }
     living.iter().try_for_each(|participant| participant.until_blocked())?;
-    expect_eq!((wake(semaphore, ALL), left(semaphore.load(SeqCst))), (Ok(3), 0));
+    expect_eq!((wake(semaphore, ALL), available(semaphore.load(SeqCst))), (Ok(3), 0));
     Ok(())
 }
 
-/// Of those who wait at one word, are moved to another and back while some are killed, each that lives is a waiter of exactly one
-/// word at the end.
+/// If four processes move five waiters between two words in both directions with `FUTEX_CMP_REQUEUE` while three of the waiters
+/// are killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
 #[conformance::test(man = "futex(2)")]
-fn nobody_is_lost_between_two_words() -> Outcome {
+fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;
     let (a, b) = (words.word(0), words.word(1));
     let mut nemesis = Nemesis::of_this_case();
@@ -123,16 +130,17 @@ fn nobody_is_lost_between_two_words() -> Outcome {
     for mover in movers {
         expect_eq!(mover.join()?, Ok(()));
     }
-    expect_eq!(awake(&waiters)?.len(), 0);
-    let found = (wake(a, ALL), wake(b, ALL));
-    expect!(matches!(found, (Ok(first), Ok(second)) if first + second == 2), "{found:?}");
-    expect_eq!(awake(&waiters)?, [0, 1]);
+    expect_eq!(woken_indexes(&waiters)?.len(), 0);
+    let woken = (wake(a, ALL), wake(b, ALL));
+    expect_matches!(woken, (Ok(first), Ok(second)) if first + second == 2);
+    expect_eq!(woken_indexes(&waiters)?, [0, 1]);
     Ok(())
 }
 
-/// A lock with priority inheritance keeps all but one out: what they count under it comes out right, and it is free at the end.
+/// If four processes each increment a counter 60 times, by load and store, while they own a lock acquired with `FUTEX_LOCK_PI`,
+/// the counter is 240 at the end. The word of the lock is then 0.
 #[conformance::test(man = "futex(2)")]
-fn a_lock_keeps_others_out() -> Outcome {
+fn pi_lock_excludes_other_processes() -> Outcome {
     const EACH: u32 = 60;
     let words = words()?;
     let (lock, counter) = (words.word(0), words.word(1));
@@ -140,11 +148,12 @@ fn a_lock_keeps_others_out() -> Outcome {
     for number in 0..4 {
         crowd.push(Participant::spawn(&format!("counter {number}"), (), |(), _| {
             (0..EACH).try_for_each(|turn| {
-                // In user space where that is possible, as it is meant to be.
+                // In user space if the lock is free, as the protocol says.
                 if lock.compare_exchange(0, own_id(), SeqCst, SeqCst).is_err() {
                     lock_pi(lock)?;
                 }
                 let counted = counter.load(SeqCst);
+                // Lets another process run between load and store.
                 if turn % 8 == 0 {
                     std::thread::yield_now();
                 }
@@ -152,7 +161,7 @@ fn a_lock_keeps_others_out() -> Outcome {
                 if lock.load(SeqCst) & TID != own_id() {
                     return Err(EPERM);
                 }
-                give_up(lock)
+                release(lock)
             })
         })?);
     }
@@ -163,10 +172,10 @@ fn a_lock_keeps_others_out() -> Outcome {
     Ok(())
 }
 
-/// A lock that many want for a short time only, and often give up waiting for, is owned by exactly those who were told so, and is free
-/// at the end.
+/// While four processes call `FUTEX_LOCK_PI` with timeouts of 0 to 120 µs, each call returns 0 and makes its caller the only
+/// owner, or fails with `ETIMEDOUT`. At the end the word of the lock is 0 and `FUTEX_LOCK_PI` returns 0.
 #[conformance::test(man = "futex(2)")]
-fn a_lock_is_not_left_to_who_gave_up() -> Outcome {
+fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
     let words = words()?;
     let (lock, counter) = (words.word(0), words.word(1));
     let mut crowd = Vec::new();
@@ -174,7 +183,7 @@ fn a_lock_is_not_left_to_who_gave_up() -> Outcome {
         crowd.push(Participant::spawn(&format!("counter {number}"), (), |(), _| {
             let mut owned = 0;
             for turn in 0..60 {
-                let end = Time::now(Clock::Real)?.plus_microseconds(i64::from(turn % 7 * 20));
+                let end = Time::now(Clock::Realtime)?.plus_microseconds(i64::from(turn % 7 * 20));
                 match futex(lock, op::LOCK_PI, 0, Fourth::Timeout(end), Place::NULL, 0) {
                     Err(ETIMEDOUT) => continue,
                     other => other?,
@@ -183,10 +192,11 @@ fn a_lock_is_not_left_to_who_gave_up() -> Outcome {
                     return Err(EPERM);
                 }
                 let counted = counter.load(SeqCst);
+                // Lets another process run between load and store.
                 std::thread::yield_now();
                 counter.store(counted + 1, SeqCst);
                 owned += 1;
-                give_up(lock)?;
+                release(lock)?;
             }
             Ok(owned)
         })?);
@@ -194,20 +204,20 @@ fn a_lock_is_not_left_to_who_gave_up() -> Outcome {
     let mut owned = 0;
     for one in crowd {
         let seen = one.join()?;
-        expect!(seen.is_ok(), "{seen:?}");
+        expect_matches!(seen, Ok(_));
         owned += seen.unwrap_or(0);
     }
     expect_eq!((counter.load(SeqCst), lock.load(SeqCst), lock_pi(lock)), (owned, 0, Ok(())));
     Ok(())
 }
 
-/// However many owners of a robust lock with priority inheritance are killed, wherever they are, those who wait get it one after the
-/// other, and are told at most that an owner died.
+/// While owners of a PI lock on a robust list are killed at random instants, each `FUTEX_LOCK_PI` of the other processes returns
+/// 0 and makes the caller the owner. After all were killed, `FUTEX_LOCK_PI` by another process returns 0.
 #[conformance::test(man = "futex(2)", man = "set_robust_list(2)")]
-fn a_lock_is_not_left_to_the_dead() -> Outcome {
+fn killed_owners_pass_on_a_robust_pi_lock() -> Outcome {
     let list = RobustList::new(1)?;
     let lock = list.word(0);
-    // The lock is always on the list: the kernel looks whom the word names.
+    // The entry is on the list all the time. The kernel acts on it only if the word names the ended thread.
     list.chain(&[Entry::PriorityEntry(0)], Entry::Head);
     let mut nemesis = Nemesis::of_this_case();
     let words = words()?;
@@ -223,15 +233,16 @@ fn a_lock_is_not_left_to_the_dead() -> Outcome {
                 }
                 lock.fetch_and(!OWNER_DIED, SeqCst);
                 owned.fetch_add(1, SeqCst);
-                give_up(lock)?;
+                release(lock)?;
             }
         })
     })?;
     for _ in 0..8 {
-        // So that somebody is in the middle of it, wherever that is.
+        // So that a process is somewhere between `FUTEX_LOCK_PI` and its release.
         let before = owned.load(SeqCst);
+        let mut pause = Pause::default();
         while owned.load(SeqCst).wrapping_sub(before) < 5 && wrong.load(SeqCst) == 0 {
-            std::thread::yield_now();
+            pause.sleep();
         }
         expect_eq!(wrong.load(SeqCst), 0);
         crowd.strike(&mut nemesis)?;
@@ -241,8 +252,9 @@ fn a_lock_is_not_left_to_the_dead() -> Outcome {
     Ok(())
 }
 
-/// Waits again and again for a short time to be moved to the lock, and gives it back: how often it was had.
-fn moved_in_time(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno> {
+/// Calls `FUTEX_WAIT_REQUEUE_PI` 40 times with a short timeout, and releases the lock each time it was acquired: how often it
+/// was.
+fn acquired_by_requeue(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno> {
     let mut owned = 0;
     for turn in 0..40 {
         let end = Time::now(Clock::Monotonic)?.plus_microseconds(turn % 8 * 25);
@@ -258,20 +270,22 @@ fn moved_in_time(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno> {
     Ok(owned)
 }
 
-/// Waiters that are moved to a lock while their time runs out own it exactly if they are told so, and leave it free.
+/// If the timeout of `FUTEX_WAIT_REQUEUE_PI` races with `FUTEX_CMP_REQUEUE_PI`, the waiter owns the lock if its call returns 0,
+/// and does not own it if the call fails with `ETIMEDOUT` or `EAGAIN`. At the end the word of the lock is 0.
 #[conformance::test(man = "futex(2)")]
-fn who_is_moved_in_time_owns_the_lock() -> Outcome {
+fn requeue_pi_races_with_timeouts() -> Outcome {
     let words = words()?;
     let [plain, lock, done] = [0, 1, 2].map(|index| words.word(index));
     let mut crowd = Vec::new();
     for number in 0..3 {
         crowd.push(Participant::spawn(&format!("waiter {number}"), (), |(), _| {
-            let outcome = moved_in_time(plain, lock);
+            let outcome = acquired_by_requeue(plain, lock);
             done.fetch_add(1, SeqCst);
             outcome
         })?);
     }
     let mut moved = 0;
+    // A busy loop on purpose: the requeue is to happen at every instant of the waits.
     while done.load(SeqCst) < 3 {
         match cmp_requeue_pi(plain, 0, 1, lock, i32::MAX) {
             Ok(count) => moved += count,
@@ -285,9 +299,10 @@ fn who_is_moved_in_time_owns_the_lock() -> Outcome {
     Ok(())
 }
 
-/// Who waits at several words at once misses no change of any: it sees as many as are made.
+/// If three processes each increment a counter of their own 60 times and call `FUTEX_WAKE` each time, a process that waits for
+/// changes of the three counters with `futex_waitv` sees all of them reach 60.
 #[conformance::test(man = "futex_waitv(2)")]
-fn no_wake_is_lost_between_several_words() -> Outcome {
+fn waitv_loses_no_wake() -> Outcome {
     const EACH: u32 = 60;
     let words = words()?;
     if is_missing(&waitv(&[], 0, None)) {

@@ -1,64 +1,64 @@
-//! Time namespaces: a process whose monotonic clock is set off from the system's is told by its own clock when its time has come.
+//! Time namespaces: timeouts of a process whose `CLOCK_MONOTONIC` is ahead of the initial namespace's.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, Place, Time, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv,
-};
+use conformance::sys::futex::{ANY, Fourth, Place, Waiter, futex, lock_pi, op, wait_bitset, wait_for, wait_requeue_pi, waitv};
+use conformance::sys::time::{Clock, Time};
 use nix::sched::{CloneFlags, unshare};
 use rstest::rstest;
 
-use super::fixture::{if_supported, words};
+use super::fixture::{check_supported, words};
 
-/// How far the clock of the namespace is ahead of the system's, in seconds.
+/// How far the clock of the namespace is ahead of the initial namespace's, in seconds.
 const AHEAD: i64 = 1_000_000;
 
-/// Has `body` done in a process of a time namespace whose monotonic clock is ahead.
+/// Runs `body` in a process of a time namespace whose `CLOCK_MONOTONIC` is ahead.
 fn ahead(body: impl FnOnce() -> Outcome) -> Outcome {
-    let (told, tell) = pipe()?;
+    let (report, report_writer) = pipe()?;
     let before = Time::now(Clock::Monotonic)?;
-    let outside = Participant::spawn("outside", tell, |tell, _| {
+    let creator = Participant::spawn("creator of the namespace", report_writer, |report_writer, _| {
         if let Err(errno) = unshare(CloneFlags::from_bits_retain(0x80)) {
             return Err(Errno::from(errno));
         }
         std::fs::write("/proc/self/timens_offsets", format!("monotonic {AHEAD} 0"))?;
-        let inside = Participant::spawn("inside", (), |(), _| {
+        let member = Participant::spawn("member of the namespace", (), |(), _| {
             let ahead = Time::now(Clock::Monotonic)?.has_come(before.plus(AHEAD));
             if ahead { Ok::<_, Errno>(body().map_err(|failure| failure.finding.message)) } else { Err(ENOSYS) }
         })?;
-        let answer = inside.join().map_err(|_| EIO)??;
-        write_all(tell, answer.err().unwrap_or_default().as_bytes())
+        let failure = member.join().map_err(|_| EIO)??;
+        write_all(report_writer, failure.err().unwrap_or_default().as_bytes())
     })?;
-    expect_eq!(outside.join()?, Ok(()));
-    expect_eq!(String::from_utf8_lossy(&read_to_end(&told)?), "");
+    expect_eq!(creator.join()?, Ok(()));
+    expect_eq!(String::from_utf8_lossy(&read_to_end(&report)?), "");
     Ok(())
 }
 
-/// Instants of the namespace's clock are taken as such: those that have passed end a wait, those that come end it then, and those that
-/// the system's clock shows already, but the namespace's does not, do not.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_WAIT_BITSET` and `FUTEX_WAIT_REQUEUE_PI` with an absolute timeout
+/// fail with `ETIMEDOUT`, and not before the clock of the namespace reaches that time.
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
-fn sets_off_the_instants_of_a_wait() -> Outcome {
+fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
     ahead(|| {
         let words = words()?;
         let now = Time::now(Clock::Monotonic)?;
         for end in [now.earlier(), now.plus_milliseconds(5)] {
             expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
-            expect!(Time::now(Clock::Monotonic)?.has_come(end));
+            expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
             expect_eq!(wait_requeue_pi(words.word(0), 0, Some((Clock::Monotonic, end)), words.word(1)), Err(ETIMEDOUT));
-            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Real, Time::now(Clock::Real)?))), Err(ETIMEDOUT));
+            expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((Clock::Realtime, Time::now(Clock::Realtime)?))), Err(ETIMEDOUT));
         }
         Ok(())
     })
 }
 
-/// The instants of a wait at several words are set off too.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `futex_waitv` with an absolute timeout fails with `ETIMEDOUT`, and not
+/// before the clock of the namespace reaches that time.
 #[conformance::test(
     man = "futex_waitv(2)",
     man = "time_namespaces(7)",
     needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children"))
 )]
-fn sets_off_the_instants_of_a_wait_at_several_words() -> Outcome {
+fn waitv_timeout_uses_the_namespace_clock() -> Outcome {
     if conformance::sys::futex::is_missing(&waitv(&[], 0, None)) {
         unsupported!("futex_waitv", ENOSYS);
     }
@@ -66,39 +66,41 @@ fn sets_off_the_instants_of_a_wait_at_several_words() -> Outcome {
         let words = words()?;
         let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
         expect_eq!(waitv(&[Waiter::new(words.word(0), 0)], 0, Some((Clock::Monotonic, end))), Err(ETIMEDOUT));
-        expect!(Time::now(Clock::Monotonic)?.has_come(end));
+        expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })
 }
 
-/// Intervals are the same everywhere.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_WAIT` with a relative timeout of 5 ms fails with `ETIMEDOUT`, and
+/// not before 5 ms have passed.
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
-fn leaves_intervals_alone() -> Outcome {
+fn relative_timeout_ignores_the_clock_offset() -> Outcome {
     ahead(|| {
         let words = words()?;
         let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
         expect_eq!(wait_for(words.word(0), 0, Time::new(0, 5_000_000)), Err(ETIMEDOUT));
-        expect!(Time::now(Clock::Monotonic)?.has_come(end));
+        expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })
 }
 
-/// The instants of a lock are of the real-time clock, which is not set off, or of the clock that is named.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` on an owned lock fail with
+/// `ETIMEDOUT`, and not before the operation's clock, as the namespace shows it, reaches the timeout.
 #[rstest]
-#[case::lock(op::LOCK_PI, Clock::Real)]
-#[case::lock_on_a_clock(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
+#[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]
+#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
-fn sets_off_the_instants_of_a_lock_by_its_clock(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
-    if_supported(operation)?;
+fn lock_timeout_uses_its_clock(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
+    check_supported(operation)?;
     let words = words()?;
     expect_eq!(lock_pi(words.word(0)), Ok(()));
     ahead(|| {
         let end = Time::now(clock)?.plus_milliseconds(5);
         expect_eq!(futex(words.word(0), operation, 0, Fourth::Timeout(end), Place::NULL, 0), Err(ETIMEDOUT));
-        expect!(Time::now(clock)?.has_come(end));
+        expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
         Ok(())
     })?;
-    expect!(words.word(0).load(SeqCst) & conformance::sys::futex::TID == conformance::sys::futex::own_id());
+    expect_eq!(words.word(0).load(SeqCst) & conformance::sys::futex::TID, conformance::sys::futex::own_id());
     Ok(())
 }

@@ -1,42 +1,48 @@
-//! Timeouts: an interval for `FUTEX_WAIT`, an instant of a clock for all others.
+//! Timeouts of `FUTEX_WAIT`, which are relative, and of `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`, which are
+//! absolute; their clocks, and invalid timeouts of all operations.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::futex::{
-    ANY, Clock, Fourth, OWNER_DIED, Place, Time, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake,
-};
+use conformance::sys::futex::{ANY, Fourth, OWNER_DIED, Place, futex, lock_pi, op, own_id, wait_bitset, wait_for, wake};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 
-use super::fixture::{ALL, FAR_AWAY, awake, if_supported, returned, sleeper, words};
+use super::fixture::{ALL, FAR_FUTURE, NONE, blocked_in, check_supported, returned, woken_indexes, words};
 
-/// A wait whose interval has passed fails with `ETIMEDOUT`, not before the interval is over, and leaves no waiter.
+/// `FUTEX_WAIT_BITSET` with a timeout on `CLOCK_REALTIME`.
+const WAIT_BITSET_REALTIME: u32 = op::WAIT_BITSET | op::CLOCK_REALTIME;
+
+/// `FUTEX_WAIT` with a timeout of 5 ms fails with `ETIMEDOUT`, and not before `CLOCK_MONOTONIC` has advanced by 5 ms. A later
+/// `FUTEX_WAKE` on the word returns 0.
 #[conformance::test(man = "futex(2)")]
-fn of_a_wait_is_an_interval() -> Outcome {
+fn wait_timeout_is_relative() -> Outcome {
     let words = words()?;
     let end = Time::now(Clock::Monotonic)?.plus_milliseconds(5);
     expect_eq!(wait_for(words.word(0), 0, Time::new(0, 5_000_000)), Err(ETIMEDOUT));
-    expect!(Time::now(Clock::Monotonic)?.has_come(end));
+    expect!(Time::now(Clock::Monotonic)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!((wake(words.word(0), ALL), words.word(0).load(SeqCst)), (Ok(0), 0));
     Ok(())
 }
 
-/// A wait with a bit set ends with `ETIMEDOUT` once its clock shows the instant, and not before.
+/// `FUTEX_WAIT_BITSET` with an absolute timeout fails with `ETIMEDOUT`, and not before the given clock reaches that time. A later
+/// `FUTEX_WAKE` on the word returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn of_a_wait_with_bits_is_an_instant(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     let end = Time::now(clock)?.plus_milliseconds(5);
     expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, end))), Err(ETIMEDOUT));
-    expect!(Time::now(clock)?.has_come(end));
+    expect!(Time::now(clock)?.has_come(end), "the call returned before its timeout expired");
     expect_eq!(wake(words.word(0), ALL), Ok(0));
     Ok(())
 }
 
-/// An instant that has passed ends the wait at once with `ETIMEDOUT`, however long ago it was.
+/// `FUTEX_WAIT_BITSET` with an absolute timeout that the given clock has reached already, down to 0 seconds and 0 nanoseconds,
+/// fails with `ETIMEDOUT`.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn in_the_past_has_come(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -> Outcome {
+fn past_timeout_expires_immediately(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
     let words = words()?;
     for past in [Time::now(clock)?, Time::now(clock)?.earlier(), Time::new(0, 1), Time::new(0, 0)] {
         expect_eq!(wait_bitset(words.word(0), 0, ANY, Some((clock, past))), Err(ETIMEDOUT), "{past:?}");
@@ -44,48 +50,50 @@ fn in_the_past_has_come(#[values(Clock::Monotonic, Clock::Real)] clock: Clock) -
     Ok(())
 }
 
-/// An interval of nothing ends the wait at once with `ETIMEDOUT`, but the word is looked at first.
+/// `FUTEX_WAIT` with a timeout of 0 fails with `ETIMEDOUT` if the word has the expected value. If the word has another value,
+/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout of 0 fail with `EAGAIN`.
 #[conformance::test(man = "futex(2)")]
-fn of_nothing_ends_the_wait_at_once() -> Outcome {
+fn zero_timeout_compares_the_word_first() -> Outcome {
     let words = words()?;
     expect_eq!(wait_for(words.word(0), 0, Time::new(0, 0)), Err(ETIMEDOUT));
     expect_eq!(wait_for(words.word(0), 1, Time::new(0, 0)), Err(EAGAIN));
-    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Real, Time::new(0, 0)))), Err(EAGAIN));
+    expect_eq!(wait_bitset(words.word(0), 1, ANY, Some((Clock::Realtime, Time::new(0, 0)))), Err(EAGAIN));
     Ok(())
 }
 
-/// A time that is far away keeps nobody from being woken, and ends nothing: an hour, and the end of all time.
+/// `FUTEX_WAIT` with a relative timeout of an hour and `FUTEX_WAIT_BITSET` with an absolute timeout years ahead stay blocked, as
+/// they do with the largest valid timespec. `FUTEX_WAKE` then returns 3 and each of the three calls returns 0.
 #[rstest]
-#[case::an_hour(false)]
-#[case::longer_than_any_clock_goes(true)]
+#[case::hour_or_years(false)]
+#[case::largest_valid_time(true)]
 #[conformance::test(man = "futex(2)")]
-fn far_away_does_not_come(#[case] last: bool) -> Outcome {
+fn distant_timeout_leaves_waiters_blocked(#[case] largest: bool) -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let later = |clock| Time::now(clock).map(|now| Some((clock, if last { Time::LAST } else { now.plus(FAR_AWAY) })));
-    let interval = if last { Time::LAST } else { Time::new(3600, 999_999_999) };
+    let later = |clock| Time::now(clock).map(|now| Some((clock, if largest { Time::LAST } else { now.plus(FAR_FUTURE) })));
+    let interval = if largest { Time::LAST } else { Time::new(3600, 999_999_999) };
     let all = [
-        sleeper("interval", || wait_for(word, 0, interval))?,
-        sleeper("monotonic", || wait_bitset(word, 0, ANY, later(Clock::Monotonic)?))?,
-        sleeper("real", || wait_bitset(word, 0, ANY, later(Clock::Real)?))?,
+        blocked_in("interval", || wait_for(word, 0, interval))?,
+        blocked_in("monotonic", || wait_bitset(word, 0, ANY, later(Clock::Monotonic)?))?,
+        blocked_in("real", || wait_bitset(word, 0, ANY, later(Clock::Realtime)?))?,
     ];
-    expect_eq!((awake(&all)?, wake(word, ALL)), (vec![], Ok(3)));
+    expect_eq!((woken_indexes(&all)?, wake(word, ALL)), (vec![], Ok(3)));
     expect_eq!(returned(all.into())?, vec![Ok(()); 3]);
     Ok(())
 }
 
-/// A time that is no time is refused with `EINVAL` by every operation that takes one, before the word is looked at or changed.
+/// Every `futex` operation with a timeout fails with `EINVAL` if `tv_sec` is negative or `tv_nsec` is outside of 0 to
+/// 999,999,999, whether or not the word has the expected value. The words stay 0.
 #[rstest]
-#[case::a_whole_second_of_nanoseconds(Time::new(0, 1_000_000_000))]
+#[case::nanoseconds_of_a_second(Time::new(0, 1_000_000_000))]
 #[case::negative_nanoseconds(Time::new(1, -1))]
 #[case::negative_seconds(Time::new(-1, 0))]
 #[conformance::test(man = "futex(2)")]
-fn that_is_no_time_is_refused(
+fn invalid_timespec_fails(
     #[case] time: Time,
-    #[values(op::WAIT, op::WAIT_BITSET, op::WAIT_BITSET | op::CLOCK_REALTIME, op::LOCK_PI, op::LOCK_PI2, op::WAIT_REQUEUE_PI)]
-    operation: u32,
+    #[values(op::WAIT, op::WAIT_BITSET, WAIT_BITSET_REALTIME, op::LOCK_PI, op::LOCK_PI2, op::WAIT_REQUEUE_PI)] operation: u32,
 ) -> Outcome {
-    if_supported(operation)?;
+    check_supported(operation)?;
     let words = words()?;
     for value in [0, 1] {
         expect_eq!(futex(words.word(0), operation, value, Fourth::Timeout(time), words.word(1), ANY), Err(EINVAL));
@@ -94,13 +102,14 @@ fn that_is_no_time_is_refused(
     Ok(())
 }
 
-/// A timeout that cannot be read is refused with `EFAULT` by every operation that takes one.
+/// Every `futex` operation with a timeout fails with `EFAULT` if the timeout pointer is inaccessible or outside of the user
+/// address space. The word stays 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn that_cannot_be_read_is_refused(
+fn invalid_timeout_pointer_fails(
     #[values(op::WAIT, op::WAIT_BITSET, op::LOCK_PI, op::LOCK_PI2, op::WAIT_REQUEUE_PI)] operation: u32,
 ) -> Outcome {
-    if_supported(operation)?;
+    check_supported(operation)?;
     let words = words()?;
     let guarded = Guarded::new()?;
     for bad in [Place::forbidden(&guarded), Place::outside()] {
@@ -110,47 +119,49 @@ fn that_cannot_be_read_is_refused(
     Ok(())
 }
 
-/// The clock of a plain wait can be chosen too: an interval of the real-time clock.
+/// `FUTEX_WAIT` with `FUTEX_CLOCK_REALTIME` and a relative timeout of 1 µs fails with `ETIMEDOUT`.
 #[conformance::test(man = "futex(2)")]
-fn of_a_wait_can_be_on_the_real_clock() -> Outcome {
+fn wait_accepts_clock_realtime() -> Outcome {
     let words = words()?;
     let waited = futex(words.word(0), op::WAIT | op::CLOCK_REALTIME, 0, Fourth::Timeout(Time::new(0, 1000)), Place::NULL, 0);
     expect_eq!(waited, Err(ETIMEDOUT));
     Ok(())
 }
 
-/// Choosing the real-time clock for an operation that knows no choice is refused with `ENOSYS`, and does nothing.
+/// `futex` with `FUTEX_CLOCK_REALTIME` fails with `ENOSYS` if the operation is not `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`,
+/// `FUTEX_WAIT_REQUEUE_PI` or `FUTEX_LOCK_PI2`. The words stay 0 and a waiter stays blocked.
 #[rstest]
 #[case::wake(op::WAKE)]
-#[case::wake_with_bits(op::WAKE_BITSET)]
+#[case::wake_bitset(op::WAKE_BITSET)]
 #[case::requeue(op::REQUEUE)]
-#[case::compare_and_requeue(op::CMP_REQUEUE)]
-#[case::wake_and_operate(op::WAKE_OP)]
-#[case::lock(op::LOCK_PI)]
-#[case::try_to_lock(op::TRYLOCK_PI)]
-#[case::unlock(op::UNLOCK_PI)]
-#[case::requeue_to_a_lock(op::CMP_REQUEUE_PI)]
+#[case::cmp_requeue(op::CMP_REQUEUE)]
+#[case::wake_op(op::WAKE_OP)]
+#[case::lock_pi(op::LOCK_PI)]
+#[case::trylock_pi(op::TRYLOCK_PI)]
+#[case::unlock_pi(op::UNLOCK_PI)]
+#[case::cmp_requeue_pi(op::CMP_REQUEUE_PI)]
 #[conformance::test(man = "futex(2)")]
-fn has_no_clock_elsewhere(#[case] operation: u32) -> Outcome {
+fn clock_realtime_with_other_operations_fails(#[case] operation: u32) -> Outcome {
     let words = words()?;
-    let sleeper = sleeper("sleeper", || wait_for(words.word(0), 0, Time::new(3600, 0)))?;
+    let waiter = blocked_in("waiter", || wait_for(words.word(0), 0, Time::new(3600, 0)))?;
     for operation in [operation | op::CLOCK_REALTIME, operation | op::CLOCK_REALTIME | op::PRIVATE] {
         expect_eq!(futex(words.word(0), operation, 1, Fourth::None, words.word(1), 0), Err(ENOSYS));
     }
-    sleeper.expect_still_blocked()?;
+    waiter.expect_still_blocked()?;
     expect_eq!((words.word(0).load(SeqCst), words.word(1).load(SeqCst)), (0, 0));
     Ok(())
 }
 
-/// The timeout of a lock is an instant of the real-time clock; the younger operation takes the clock that it is told, by default the
-/// monotonic one. A waiter whose time has come is told `ETIMEDOUT`, not earlier, and the lock is as if it had never come.
+/// On a lock that another process owns, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` fail with `ETIMEDOUT`, and not before the clock
+/// reaches the timeout. The clock is `CLOCK_MONOTONIC` for `FUTEX_LOCK_PI2` without `FUTEX_CLOCK_REALTIME`, and `CLOCK_REALTIME`
+/// otherwise.
 #[rstest]
-#[case::lock(op::LOCK_PI, Clock::Real)]
-#[case::lock_on_a_clock(op::LOCK_PI2, Clock::Monotonic)]
-#[case::lock_on_the_real_clock(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Real)]
+#[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
+#[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]
+#[case::lock_pi2_realtime(op::LOCK_PI2 | op::CLOCK_REALTIME, Clock::Realtime)]
 #[conformance::test(man = "futex(2)")]
-fn of_a_lock_is_an_instant(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
-    if_supported(operation)?;
+fn lock_timeout_is_absolute(#[case] operation: u32, #[case] clock: Clock) -> Outcome {
+    check_supported(operation)?;
     let words = words()?;
     let word = words.word(0);
     let lock_until = |end| futex(word, operation, 0, Fourth::Timeout(end), Place::NULL, 0).map(drop);
@@ -167,32 +178,34 @@ fn of_a_lock_is_an_instant(#[case] operation: u32, #[case] clock: Clock) -> Outc
     Ok(())
 }
 
-/// A lock that is free is taken though the time for it has passed; so is one whose owner died.
+/// `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` with a timeout that has passed return 0 and store the caller's thread id in the word if
+/// the word is 0 or only `FUTEX_OWNER_DIED`.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn in_the_past_does_not_keep_a_free_lock(
+fn past_timeout_acquires_a_free_lock(
     #[values(op::LOCK_PI, op::LOCK_PI2)] operation: u32,
-    #[values(0, OWNER_DIED)] before: u32,
+    #[values(NONE, OWNER_DIED)] flag: u32,
 ) -> Outcome {
-    if_supported(operation)?;
+    check_supported(operation)?;
     let words = words()?;
-    words.word(0).store(before, SeqCst);
+    words.word(0).store(flag, SeqCst);
     expect_eq!(futex(words.word(0), operation, 0, Fourth::Timeout(Time::new(0, 0)), Place::NULL, 0), Ok(0));
-    expect_eq!(words.word(0).load(SeqCst), before | own_id());
+    expect_eq!(words.word(0).load(SeqCst), flag | own_id());
     Ok(())
 }
 
-/// Who was woken in time is not told of the timeout that it no longer needs, and neither is its next wait.
+/// If `FUTEX_WAKE` ends a `FUTEX_WAIT` with a timeout, that call returns 0 and the process's next `FUTEX_WAIT` blocks until
+/// another `FUTEX_WAKE`.
 #[conformance::test(man = "futex(2)")]
-fn is_forgotten_by_who_was_woken() -> Outcome {
+fn woken_waiter_can_wait_again() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let sleeper = sleeper("sleeper", || {
+    let waiter = blocked_in("waiter", || {
         wait_for(word, 0, Time::new(3600, 0))?;
         wait_for(word, 0, Time::new(7200, 0))
     })?;
     expect_eq!(wake(word, 1), Ok(1));
-    sleeper.expect_still_blocked()?;
-    expect_eq!((wake(word, 1), sleeper.join()?), (Ok(1), Ok(())));
+    waiter.expect_still_blocked()?;
+    expect_eq!((wake(word, 1), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! `FUTEX_WAIT`: it sleeps only while the word is as the caller believes, and until somebody wakes it.
+//! `FUTEX_WAIT`: blocks if the word has the expected value, until `FUTEX_WAKE`. Timeouts and signals are in `timeout` and
+//! `interruption`.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -6,10 +7,10 @@ use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, futex, op, wait, wait_bitset, wake};
 use rstest::rstest;
 
-use super::fixture::{ALL, NOBODY, awake, sleeper, sleepers, words};
+use super::fixture::{ALL, NONE_WOKEN, blocked_in, waiters, woken_indexes, words};
 
-/// A wait for a value that the word does not have fails at once with `EAGAIN`, in whichever bit they differ, and leaves nobody to
-/// be woken.
+/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` fail with `EAGAIN` if the word differs from the expected value in any bit, and the word
+/// stays as it was. A later `FUTEX_WAKE` returns 0.
 #[rstest]
 #[case::lowest_bit(0, 1)]
 #[case::highest_bit(0, 0x8000_0000)]
@@ -18,7 +19,7 @@ use super::fixture::{ALL, NOBODY, awake, sleeper, sleepers, words};
 #[case::all_bits(0xffff_ffff, 0)]
 #[case::upper_half(0x0001_0007, 7)]
 #[conformance::test(man = "futex(2)")]
-fn refuses_a_value_that_is_out_of_date(#[case] held: u32, #[case] expected: u32) -> Outcome {
+fn changed_word_fails(#[case] held: u32, #[case] expected: u32) -> Outcome {
     let words = words()?;
     words.word(0).store(held, SeqCst);
     expect_eq!(wait(words.word(0), expected), Err(EAGAIN));
@@ -27,92 +28,98 @@ fn refuses_a_value_that_is_out_of_date(#[case] held: u32, #[case] expected: u32)
     Ok(())
 }
 
-/// A wait for the value that the word has sleeps, whatever the value is, and returns when it is woken.
+/// `FUTEX_WAIT` blocks if the word has the expected value, whatever that value is. After `FUTEX_WAKE`, which returns 1, the call
+/// returns 0.
 #[rstest]
 #[case::zero(0)]
 #[case::one(1)]
 #[case::negative(0x8000_0000)]
 #[case::all_bits(0xffff_ffff)]
 #[conformance::test(man = "futex(2)")]
-fn sleeps_while_the_word_is_as_expected(#[case] value: u32) -> Outcome {
+fn blocks_if_the_word_has_the_expected_value(#[case] value: u32) -> Outcome {
     let words = words()?;
     words.word(0).store(value, SeqCst);
-    let sleeper = sleeper("sleeper", || wait(words.word(0), value))?;
+    let waiter = blocked_in("waiter", || wait(words.word(0), value))?;
     expect_eq!(wake(words.word(0), 1), Ok(1));
-    expect_eq!((sleeper.join()?, words.word(0).load(SeqCst)), (Ok(()), value));
+    expect_eq!((waiter.join()?, words.word(0).load(SeqCst)), (Ok(()), value));
     Ok(())
 }
 
-/// A waiter sleeps on when the word only changes; woken later it returns successfully, though the word is another by then.
+/// A process blocked in `FUTEX_WAIT` stays blocked when the word changes and no `FUTEX_WAKE` is called. A later `FUTEX_WAKE`
+/// returns 1 and the wait returns 0.
 #[conformance::test(man = "futex(2)")]
-fn does_not_notice_a_change_of_the_word() -> Outcome {
+fn change_of_the_word_leaves_the_waiter_blocked() -> Outcome {
     let words = words()?;
-    let sleeper = sleeper("sleeper", || wait(words.word(0), 0))?;
+    let waiter = blocked_in("waiter", || wait(words.word(0), 0))?;
     words.word(0).store(1, SeqCst);
-    sleeper.expect_still_blocked()?;
+    waiter.expect_still_blocked()?;
     expect_eq!(wake(words.word(0), 1), Ok(1));
-    expect_eq!(sleeper.join()?, Ok(()));
+    expect_eq!(waiter.join()?, Ok(()));
     Ok(())
 }
 
-/// A wake that finds nobody is not kept for the next who waits.
+/// `FUTEX_WAKE` on a word without waiters returns 0, and a later `FUTEX_WAIT` blocks until the next `FUTEX_WAKE`, which returns
+/// 1.
 #[conformance::test(man = "futex(2)")]
-fn is_not_satisfied_by_an_earlier_wake() -> Outcome {
+fn earlier_wake_has_no_effect() -> Outcome {
     let words = words()?;
     expect_eq!(wake(words.word(0), 1), Ok(0));
-    let sleeper = sleeper("sleeper", || wait(words.word(0), 0))?;
-    expect_eq!((wake(words.word(0), 1), sleeper.join()?), (Ok(1), Ok(())));
+    let waiter = blocked_in("waiter", || wait(words.word(0), 0))?;
+    expect_eq!((wake(words.word(0), 1), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }
 
-/// Who was woken and waits again is a waiter like any other: each wake is worth one wait, as often as it is done.
+/// If a process calls `FUTEX_WAIT` five times in turn, each `FUTEX_WAKE` of all waiters returns 1 and ends one of the five calls.
 #[conformance::test(man = "futex(2)")]
-fn can_be_done_again_and_again() -> Outcome {
+fn each_wake_ends_one_wait() -> Outcome {
     let words = words()?;
-    let sleeper = sleeper("sleeper", || (0..5).try_for_each(|turn| wait(words.word(0), turn)))?;
+    let waiter = blocked_in("waiter", || (0..5).try_for_each(|turn| wait(words.word(0), turn)))?;
     for turn in 1..=5 {
         words.word(0).store(turn, SeqCst);
         expect_eq!(wake(words.word(0), ALL), Ok(1));
         if turn < 5 {
-            sleeper.expect_still_blocked()?;
+            waiter.expect_still_blocked()?;
         }
     }
-    expect_eq!(sleeper.join()?, Ok(()));
+    expect_eq!(waiter.join()?, Ok(()));
     Ok(())
 }
 
-/// A wait has no use for the second address and the last number, and takes no offence at them.
+/// `FUTEX_WAIT` with an unaligned `uaddr2` and with `val3` 0 blocks until `FUTEX_WAKE` on its word, which returns 1, since
+/// `FUTEX_WAIT` ignores both arguments.
 #[conformance::test(man = "futex(2)")]
-fn ignores_what_it_does_not_use() -> Outcome {
+fn ignores_uaddr2_and_val3() -> Outcome {
     let words = words()?;
     let (word, other) = (words.word(0), words.word(1));
-    let sleeper = sleeper("sleeper", || futex(word, op::WAIT, 0, Fourth::None, Place::unaligned(other, 1), 0).map(drop))?;
+    let waiter = blocked_in("waiter", || futex(word, op::WAIT, 0, Fourth::None, Place::unaligned(other, 1), 0).map(drop))?;
     expect_eq!((wake(other, ALL), wake(word, ALL)), (Ok(0), Ok(1)));
-    expect_eq!(sleeper.join()?, Ok(()));
+    expect_eq!(waiter.join()?, Ok(()));
     Ok(())
 }
 
-/// Several who wait on one word with different expectations, each true when it began to wait, are all waiters of that word.
+/// If the word changes between the `FUTEX_WAIT` calls of two processes and again afterwards, both stay blocked. `FUTEX_WAKE` then
+/// wakes both and returns 2.
 #[conformance::test(man = "futex(2)")]
-fn does_not_compare_again_when_woken() -> Outcome {
+fn wakes_waiters_with_different_expected_values() -> Outcome {
     let words = words()?;
-    let mut all = sleepers(1, words.word(0))?;
+    let mut all = waiters(1, words.word(0))?;
     words.word(0).store(9, SeqCst);
-    all.extend(sleepers(1, words.word(0))?);
+    all.extend(waiters(1, words.word(0))?);
     words.word(0).store(4, SeqCst);
-    expect_eq!(awake(&all)?, NOBODY);
-    expect_eq!((wake(words.word(0), ALL), awake(&all)?), (Ok(2), vec![0, 1]));
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
+    expect_eq!((wake(words.word(0), ALL), woken_indexes(&all)?), (Ok(2), vec![0, 1]));
     Ok(())
 }
 
-/// A waiter that is killed is no waiter any more, and what it waited on is free for others.
+/// If one of three processes blocked in `FUTEX_WAIT` is killed, the other two stay blocked. `FUTEX_WAKE` then wakes both and
+/// returns 2.
 #[conformance::test(man = "futex(2)")]
-fn leaves_nothing_behind_when_its_process_is_killed() -> Outcome {
+fn killed_waiter_is_not_counted() -> Outcome {
     let words = words()?;
-    let mut all = sleepers(3, words.word(0))?;
+    let mut all = waiters(3, words.word(0))?;
     all.remove(1).kill()?;
-    expect_eq!(awake(&all)?, NOBODY);
-    expect_eq!((wake(words.word(0), ALL), awake(&all)?), (Ok(2), vec![0, 1]));
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
+    expect_eq!((wake(words.word(0), ALL), woken_indexes(&all)?), (Ok(2), vec![0, 1]));
     expect_eq!(wake(words.word(0), ALL), Ok(0));
     Ok(())
 }

@@ -1,82 +1,85 @@
-//! `FUTEX_WAKE`: how many it wakes, and that it says so exactly.
+//! `FUTEX_WAKE`: how many waiters it wakes, of which word, and what it returns.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::futex::{Fourth, Place, futex, op, wait, wake};
+use conformance::sys::process::scheduling::become_first_in_first_out;
 use rstest::rstest;
 
-use super::fixture::{ALL, awake, returned, sleeper, sleepers, words};
+use super::fixture::{ALL, blocked_in, returned, waiters, woken_indexes, words};
 
-/// A wake ends as many waits as it is told, or all where there are fewer, and returns how many it ended; the others sleep on, and
-/// are there for the next.
+/// `FUTEX_WAKE` with a limit of n on a word with four waiters wakes n of them, or all four if n is larger, and returns the number
+/// woken. The others stay blocked until the next `FUTEX_WAKE`.
 #[rstest]
-#[case::one(1, 1)]
-#[case::two(2, 2)]
-#[case::all_but_one(3, 3)]
-#[case::all(4, 4)]
-#[case::one_more_than_all(5, 4)]
-#[case::as_many_as_an_int_holds(ALL, 4)]
+#[case::limit_1(1, 1)]
+#[case::limit_2(2, 2)]
+#[case::limit_3(3, 3)]
+#[case::limit_4(4, 4)]
+#[case::limit_5(5, 4)]
+#[case::limit_int_max(ALL, 4)]
 #[conformance::test(man = "futex(2)")]
-fn ends_as_many_waits_as_it_is_told(#[case] most: u32, #[case] expected: u32) -> Outcome {
+fn wakes_up_to_the_limit(#[case] limit: u32, #[case] expected: u32) -> Outcome {
     let words = words()?;
-    let all = sleepers(4, words.word(0))?;
-    expect_eq!(wake(words.word(0), most), Ok(expected));
-    expect_eq!(awake(&all)?.len(), expected as usize);
-    expect_eq!((wake(words.word(0), ALL), awake(&all)?.len()), (Ok(4 - expected), 4));
+    let all = waiters(4, words.word(0))?;
+    expect_eq!(wake(words.word(0), limit), Ok(expected));
+    expect_eq!(woken_indexes(&all)?.len(), expected as usize);
+    expect_eq!((wake(words.word(0), ALL), woken_indexes(&all)?.len()), (Ok(4 - expected), 4));
     expect_eq!((returned(all)?, words.word(0).load(SeqCst)), (vec![Ok(()); 4], 0));
     Ok(())
 }
 
-/// A wake of at most nobody wakes nobody.
+/// `FUTEX_WAKE` with a limit of 0 returns 0, and both waiters of the word stay blocked.
 #[conformance::test(man = "futex(2)")]
-fn of_none_wakes_nobody() -> Outcome {
+fn limit_of_0_wakes_no_waiter() -> Outcome {
     let words = words()?;
-    let all = sleepers(2, words.word(0))?;
-    expect_eq!((wake(words.word(0), 0), awake(&all)?), (Ok(0), vec![]));
+    let all = waiters(2, words.word(0))?;
+    expect_eq!((wake(words.word(0), 0), woken_indexes(&all)?), (Ok(0), vec![]));
     Ok(())
 }
 
-/// The number of those to be woken has no sign: one that is larger than any `int` wakes all.
+/// `FUTEX_WAKE` with a limit above `INT_MAX` wakes all three waiters of the word and returns 3, since the limit is an unsigned
+/// number.
 #[rstest]
-#[case::largest(u32::MAX)]
-#[case::first_above_an_int(0x8000_0000)]
+#[case::uint_max(u32::MAX)]
+#[case::int_max_plus_1(0x8000_0000)]
 #[conformance::test(man = "futex(2)")]
-fn of_more_than_an_int_holds_wakes_all(#[case] most: u32) -> Outcome {
+fn limit_above_int_max_wakes_all(#[case] limit: u32) -> Outcome {
     let words = words()?;
-    let all = sleepers(3, words.word(0))?;
-    expect_eq!((wake(words.word(0), most), awake(&all)?), (Ok(3), vec![0, 1, 2]));
+    let all = waiters(3, words.word(0))?;
+    expect_eq!((wake(words.word(0), limit), woken_indexes(&all)?), (Ok(3), vec![0, 1, 2]));
     Ok(())
 }
 
-/// A wake where nobody waits wakes nobody, and leaves the word as it is.
+/// `FUTEX_WAKE` on a word without waiters returns 0, and the word stays as it was.
 #[conformance::test(man = "futex(2)")]
-fn finds_nobody_where_nobody_waits() -> Outcome {
+fn returns_0_without_waiters() -> Outcome {
     let words = words()?;
     words.word(0).store(5, SeqCst);
     expect_eq!((wake(words.word(0), 1), wake(words.word(0), ALL), words.word(0).load(SeqCst)), (Ok(0), Ok(0), 5));
     Ok(())
 }
 
-/// A waiter is woken once: the next wake does not count it, even if it has not come to run yet.
+/// On a word with two waiters, three `FUTEX_WAKE` calls with a limit of 1, one immediately after the other, return 1, 1 and 0.
 #[conformance::test(man = "futex(2)")]
-fn counts_nobody_twice() -> Outcome {
+fn woken_waiter_is_counted_once() -> Outcome {
     let words = words()?;
-    let all = sleepers(2, words.word(0))?;
+    let all = waiters(2, words.word(0))?;
     expect_eq!([wake(words.word(0), 1), wake(words.word(0), 1), wake(words.word(0), 1)], [Ok(1), Ok(1), Ok(0)]);
-    expect_eq!(awake(&all)?, [0, 1]);
+    expect_eq!(woken_indexes(&all)?, [0, 1]);
     Ok(())
 }
 
-/// Which of several waiters is woken first is not promised; the system's choice is recorded.
+/// On a word with four waiters, four `FUTEX_WAKE` calls with a limit of 1 wake one waiter each and return 1. The order in which
+/// the waiters are woken is recorded.
 #[conformance::test(man = "futex(2)", level = observed)]
-fn has_an_order() -> Outcome {
+fn order_of_waiters() -> Outcome {
     let words = words()?;
-    let all = sleepers(4, words.word(0))?;
+    let all = waiters(4, words.word(0))?;
     let mut order: Vec<usize> = Vec::new();
     for _ in 0..4 {
         expect_eq!(wake(words.word(0), 1), Ok(1));
-        let new: Vec<usize> = awake(&all)?.into_iter().filter(|number| !order.contains(number)).collect();
+        let new: Vec<usize> = woken_indexes(&all)?.into_iter().filter(|number| !order.contains(number)).collect();
         expect_eq!(new.len(), 1);
         order.extend(new);
     }
@@ -84,57 +87,81 @@ fn has_an_order() -> Outcome {
     Ok(())
 }
 
-/// A waiter that was killed takes no wake with it: the next in line is woken.
+/// After one of three processes blocked in `FUTEX_WAIT` was killed, `FUTEX_WAKE` with a limit of 1 wakes one of the other two and
+/// returns 1. A second `FUTEX_WAKE` wakes the last one and returns 1.
 #[rstest]
-#[case::first(0)]
-#[case::middle(1)]
-#[case::last(2)]
+#[case::first_killed(0)]
+#[case::second_killed(1)]
+#[case::last_killed(2)]
 #[conformance::test(man = "futex(2)")]
-fn is_not_lost_on_a_waiter_that_was_killed(#[case] victim: usize) -> Outcome {
+fn killed_waiter_is_skipped(#[case] victim: usize) -> Outcome {
     let words = words()?;
-    let mut all = sleepers(3, words.word(0))?;
+    let mut all = waiters(3, words.word(0))?;
     all.remove(victim).kill()?;
-    expect_eq!((wake(words.word(0), 1), awake(&all)?.len()), (Ok(1), 1));
-    expect_eq!((wake(words.word(0), ALL), awake(&all)?.len()), (Ok(1), 2));
+    expect_eq!((wake(words.word(0), 1), woken_indexes(&all)?.len()), (Ok(1), 1));
+    expect_eq!((wake(words.word(0), ALL), woken_indexes(&all)?.len()), (Ok(1), 2));
     Ok(())
 }
 
-/// The waiters of one word hear nothing of wakes at any other, be it the next one, or at the same place of another page.
+/// `FUTEX_WAKE` on each other word of the same three pages returns 0 and leaves a process blocked in `FUTEX_WAIT` blocked.
+/// `FUTEX_WAKE` on the word of that process returns 1.
 #[conformance::test(man = "futex(2)")]
-fn reaches_no_other_word() -> Outcome {
+fn wake_of_any_other_word_returns_0() -> Outcome {
     let page = page_size() / 4;
     let words = Mapping::anonymous(3 * page_size())?;
     let own = page + 7;
-    let sleeper = sleeper("sleeper", || wait(words.word(own), 0))?;
+    let waiter = blocked_in("waiter", || wait(words.word(own), 0))?;
     for other in (0..3 * page).filter(|&other| other != own) {
         expect_eq!(wake(words.word(other), ALL), Ok(0), "word {other}");
     }
-    sleeper.expect_still_blocked()?;
-    expect_eq!((wake(words.word(own), ALL), sleeper.join()?), (Ok(1), Ok(())));
+    waiter.expect_still_blocked()?;
+    expect_eq!((wake(words.word(own), ALL), waiter.join()?), (Ok(1), Ok(())));
     Ok(())
 }
 
-/// Of waiters on several words those of the one that is named are woken, and all others sleep on.
+/// `FUTEX_WAKE` on one of three words with one waiter each wakes the waiter of that word and returns 1, and the other two waiters
+/// stay blocked.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
-fn picks_the_word(#[values(0, 1, 2)] target: usize) -> Outcome {
+fn wakes_only_waiters_of_its_word(#[values(0, 1, 2)] word: usize) -> Outcome {
     let page = page_size() / 4;
     let words = Mapping::anonymous(2 * page_size())?;
     let places = [0, 1, page];
     let mut all = Vec::new();
     for (number, place) in places.into_iter().enumerate() {
-        all.push(sleeper(&format!("sleeper {number}"), || wait(words.word(place), 0))?);
+        all.push(blocked_in(&format!("waiter {number}"), || wait(words.word(place), 0))?);
     }
-    expect_eq!((wake(words.word(places[target]), ALL), awake(&all)?), (Ok(1), vec![target]));
+    expect_eq!((wake(words.word(places[word]), ALL), woken_indexes(&all)?), (Ok(1), vec![word]));
     Ok(())
 }
 
-/// A wake has no use for a timeout, a second address and the last number, and takes no offence at them.
+/// `FUTEX_WAKE` with an invalid `timeout` pointer and an unaligned `uaddr2` wakes one waiter and returns 1, since it ignores both
+/// arguments.
 #[conformance::test(man = "futex(2)")]
-fn ignores_what_it_does_not_use() -> Outcome {
+fn ignores_timeout_and_uaddr2() -> Outcome {
     let words = words()?;
-    let all = sleepers(2, words.word(0))?;
+    let all = waiters(2, words.word(0))?;
     let woken = futex(words.word(0), op::WAKE, 1, Fourth::BadTimeout(Place::outside()), Place::unaligned(words.word(1), 2), 0);
-    expect_eq!((woken, awake(&all)?.len()), (Ok(1), 1));
+    expect_eq!((woken, woken_indexes(&all)?.len()), (Ok(1), 1));
+    Ok(())
+}
+
+/// On a word with three waiters of different real-time priorities, three `FUTEX_WAKE` calls with a limit of 1 wake one waiter
+/// each and return 1. The order in which the waiters are woken is recorded.
+#[conformance::test(man = "futex(2)", level = observed, needs(CAP_SYS_NICE))]
+fn order_of_waiters_with_priorities() -> Outcome {
+    let words = words()?;
+    let word = words.word(0);
+    let mut all = Vec::new();
+    for priority in [10, 30, 20] {
+        all.push(blocked_in("waiter", || become_first_in_first_out(priority).and_then(|()| wait(word, 0)))?);
+    }
+    let mut order: Vec<usize> = Vec::new();
+    for _ in 0..3 {
+        expect_eq!(wake(word, 1), Ok(1));
+        order.extend(woken_indexes(&all)?.into_iter().filter(|number| !order.contains(number)).collect::<Vec<_>>());
+    }
+    expect_eq!((order.len(), wake(word, ALL)), (3, Ok(0)));
+    observe!("futex.wake-order-of-priorities-10-30-20", order);
     Ok(())
 }

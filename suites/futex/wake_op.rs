@@ -1,4 +1,5 @@
-//! `FUTEX_WAKE_OP`: one word is changed, and waiters of two words are woken, as one step.
+//! `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first word and, depending on the second word's old value, of
+//! the second.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -6,7 +7,7 @@ use conformance::prelude::*;
 use conformance::sys::futex::{Place, wake, wake_op};
 use rstest::rstest;
 
-use super::fixture::{ALL, NOBODY, awake, sleepers, words};
+use super::fixture::{ALL, NONE_WOKEN, waiters, woken_indexes, words};
 
 const SET: u32 = 0;
 const ADD: u32 = 1;
@@ -21,36 +22,62 @@ const LE: u32 = 3;
 const GT: u32 = 4;
 const GE: u32 = 5;
 
-/// An operation and a comparison as the call takes them; the numbers have twelve bits.
+/// Operation and comparison, encoded as in `FUTEX_OP`; both arguments have 12 bits.
 fn encode(operation: u32, argument: i32, comparison: u32, with: i32) -> u32 {
-    let twelve = |number: i32| number.cast_unsigned() & 0xfff;
-    operation << 28 | comparison << 24 | twelve(argument) << 12 | twelve(with)
+    let low_12_bits = |number: i32| number.cast_unsigned() & 0xfff;
+    operation << 28 | comparison << 24 | low_12_bits(argument) << 12 | low_12_bits(with)
 }
 
-/// The second word is changed as the operation says, whether or not somebody waits, and the first is left as it is.
+/// `FUTEX_WAKE_OP` on words without waiters returns 0 and stores the result of its encoded operation (set, add, or, and-not, xor,
+/// each with `FUTEX_OP_ARG_SHIFT` or without) in the second word. The first word stays as it was.
 #[rstest]
 #[case::set(SET, 5, 9, 5)]
-#[case::set_to_the_largest_number(SET, 0x7ff, 9, 0x7ff)]
-#[case::set_to_a_negative_number(SET, -1, 9, 0xffff_ffff)]
-#[case::set_to_the_smallest_number(SET, -2048, 9, 0xffff_f800)]
+#[case::set_to_the_largest_argument(SET, 0x7ff, 9, 0x7ff)]
 #[case::add(ADD, 3, 4, 7)]
-#[case::add_a_negative_number(ADD, -3, 4, 1)]
-#[case::add_past_the_end(ADD, 1, 0xffff_ffff, 0)]
+#[case::add_wraps_around(ADD, 1, 0xffff_ffff, 0)]
 #[case::or(OR, 6, 0x8000_0003, 0x8000_0007)]
-#[case::or_with_a_negative_number(OR, -2, 0, 0xffff_fffe)]
 #[case::and_not(ANDN, 6, 0x8000_000f, 0x8000_0009)]
-#[case::and_not_a_negative_number(ANDN, -2, 0xffff_ffff, 1)]
 #[case::xor(XOR, 6, 3, 5)]
-#[case::xor_with_a_negative_number(XOR, -1, 0x8000_0001, 0x7fff_fffe)]
 #[case::set_a_bit(SET | SHIFT, 5, 9, 32)]
 #[case::set_the_lowest_bit(SET | SHIFT, 0, 9, 1)]
 #[case::set_the_highest_bit(OR | SHIFT, 31, 1, 0x8000_0001)]
 #[case::clear_the_highest_bit(ANDN | SHIFT, 31, 0xc000_0001, 0x4000_0001)]
-#[case::set_a_bit_by_a_number_that_is_too_large(OR | SHIFT, 33, 0, 2)]
-#[case::turn_a_bit(XOR | SHIFT, 4, 16, 0)]
+#[case::toggle_a_bit(XOR | SHIFT, 4, 16, 0)]
 #[case::add_a_power_of_two(ADD | SHIFT, 12, 1, 4097)]
 #[conformance::test(man = "futex(2)")]
-fn changes_the_second_word(#[case] operation: u32, #[case] argument: i32, #[case] before: u32, #[case] after: u32) -> Outcome {
+fn stores_the_result_in_the_second_word(
+    #[case] operation: u32,
+    #[case] argument: i32,
+    #[case] before: u32,
+    #[case] after: u32,
+) -> Outcome {
+    changes_the_second_word(operation, argument, before, after)
+}
+
+/// `FUTEX_WAKE_OP` extends the sign of the 12-bit `oparg` to 32 bits, returns 0 and stores the result of its encoded operation in
+/// the second word.
+#[rstest]
+#[case::set_to_a_negative_argument(SET, -1, 9, 0xffff_ffff)]
+#[case::set_to_the_smallest_argument(SET, -2048, 9, 0xffff_f800)]
+#[case::add_a_negative_argument(ADD, -3, 4, 1)]
+#[case::or_with_a_negative_argument(OR, -2, 0, 0xffff_fffe)]
+#[case::and_not_a_negative_argument(ANDN, -2, 0xffff_ffff, 1)]
+#[case::xor_with_a_negative_argument(XOR, -1, 0x8000_0001, 0x7fff_fffe)]
+#[conformance::test(man = "futex(2)", level = customary)]
+fn sign_extends_the_argument(#[case] operation: u32, #[case] argument: i32, #[case] before: u32, #[case] after: u32) -> Outcome {
+    changes_the_second_word(operation, argument, before, after)
+}
+
+/// `FUTEX_WAKE_OP` with the operation or, `FUTEX_OP_ARG_SHIFT` and the argument 33 returns 0 and sets bit 1 of the second word,
+/// since the shift is taken modulo 32.
+#[conformance::test(man = "futex(2)", level = customary)]
+fn shift_is_taken_modulo_32() -> Outcome {
+    changes_the_second_word(OR | SHIFT, 33, 0, 2)
+}
+
+/// Expects `FUTEX_WAKE_OP` without waiters to return 0, to change the second word and to leave the words around it.
+#[track_caller]
+fn changes_the_second_word(operation: u32, argument: i32, before: u32, after: u32) -> Outcome {
     let words = words()?;
     let (first, second) = (words.word(0), words.word(1));
     first.store(11, SeqCst);
@@ -60,119 +87,144 @@ fn changes_the_second_word(#[case] operation: u32, #[case] argument: i32, #[case
     Ok(())
 }
 
-/// The waiters of the second word are woken where what it was before compares as asked, as numbers with a sign; those of the first
-/// are woken in any case.
+/// `FUTEX_WAKE_OP` wakes the waiter of the first word, and wakes the waiter of the second word only if the encoded comparison of
+/// that word's old value with `cmparg` holds. The call returns the number of waiters woken.
 #[rstest]
 #[case::equal(EQ, 5, 5, true)]
-#[case::equal_is_not_near(EQ, 5, 6, false)]
-#[case::equal_to_a_negative_number(EQ, 0xffff_ffff, -1, true)]
-#[case::equal_in_all_bits(EQ, 0x0000_0fff, -1, false)]
+#[case::equal_fails_for_other(EQ, 5, 6, false)]
 #[case::unequal(NE, 5, 6, true)]
-#[case::unequal_is_not_equal(NE, 5, 5, false)]
+#[case::unequal_fails_for_equal(NE, 5, 5, false)]
 #[case::less(LT, 4, 5, true)]
-#[case::less_is_not_equal(LT, 5, 5, false)]
-#[case::less_with_a_sign(LT, 0xffff_ffff, 0, true)]
-#[case::less_than_a_negative_number(LT, 0x8000_0000, -2048, true)]
+#[case::less_fails_for_equal(LT, 5, 5, false)]
 #[case::at_most(LE, 5, 5, true)]
-#[case::at_most_is_not_greater(LE, 6, 5, false)]
-#[case::at_most_with_a_sign(LE, 1, -1, false)]
+#[case::at_most_fails_for_greater(LE, 6, 5, false)]
 #[case::greater(GT, 6, 5, true)]
-#[case::greater_is_not_equal(GT, 5, 5, false)]
-#[case::greater_with_a_sign(GT, 0x8000_0000, 0, false)]
+#[case::greater_fails_for_equal(GT, 5, 5, false)]
 #[case::at_least(GE, 5, 5, true)]
-#[case::at_least_is_not_less(GE, 4, 5, false)]
-#[case::at_least_a_negative_number(GE, 0, -1, true)]
+#[case::at_least_fails_for_less(GE, 4, 5, false)]
 #[conformance::test(man = "futex(2)")]
-fn compares_what_was_there(#[case] comparison: u32, #[case] before: u32, #[case] with: i32, #[case] holds: bool) -> Outcome {
+fn old_value_decides_about_the_second_word(
+    #[case] comparison: u32,
+    #[case] before: u32,
+    #[case] with: i32,
+    #[case] holds: bool,
+) -> Outcome {
+    compares_the_old_value(comparison, before, with, holds)
+}
+
+/// `FUTEX_WAKE_OP` compares the second word's old value with the 12-bit `cmparg` as signed numbers, and wakes the waiter of the
+/// second word only if the comparison holds. The call returns the number of waiters woken.
+#[rstest]
+#[case::equal_to_a_negative_argument(EQ, 0xffff_ffff, -1, true)]
+#[case::equal_in_low_bits_only(EQ, 0x0000_0fff, -1, false)]
+#[case::negative_value_is_less_than_0(LT, 0xffff_ffff, 0, true)]
+#[case::smallest_value_is_less_than_the_smallest_argument(LT, 0x8000_0000, -2048, true)]
+#[case::positive_value_is_not_at_most_minus_1(LE, 1, -1, false)]
+#[case::negative_value_is_not_greater_than_0(GT, 0x8000_0000, 0, false)]
+#[case::zero_is_at_least_minus_1(GE, 0, -1, true)]
+#[conformance::test(man = "futex(2)", level = customary)]
+fn comparison_is_signed(#[case] comparison: u32, #[case] before: u32, #[case] with: i32, #[case] holds: bool) -> Outcome {
+    compares_the_old_value(comparison, before, with, holds)
+}
+
+/// Expects `FUTEX_WAKE_OP`, which adds 1 to the second word, to wake the waiter of the first word, and that of the second word if
+/// the comparison is to hold.
+#[track_caller]
+fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) -> Outcome {
     let words = words()?;
     let (first, second) = (words.word(0), words.word(1));
     second.store(before, SeqCst);
-    let mut all = sleepers(1, first)?;
-    all.extend(sleepers(1, second)?);
+    let mut all = waiters(1, first)?;
+    all.extend(waiters(1, second)?);
     expect_eq!(wake_op(first, 1, second, 1, encode(ADD, 1, comparison, with)), Ok(1 + u32::from(holds)));
-    expect_eq!(awake(&all)?, if holds { vec![0, 1] } else { vec![0] });
+    expect_eq!(woken_indexes(&all)?, if holds { vec![0, 1] } else { vec![0] });
     expect_eq!((wake(second, ALL), second.load(SeqCst)), (Ok(u32::from(!holds)), before.wrapping_add(1)));
     Ok(())
 }
 
-/// The two limits hold each for its word, and the call returns the sum of those woken.
+/// `FUTEX_WAKE_OP` wakes at most `val` of three waiters of the first word and at most `val2` of three waiters of the second word,
+/// and returns the number woken on both.
 #[rstest]
-#[case::one_and_one(1, 1, 1, 1)]
-#[case::two_and_one(2, 1, 2, 1)]
-#[case::one_and_two(1, 2, 1, 2)]
-#[case::all_and_one(ALL, 1, 3, 1)]
-#[case::one_and_all(1, i32::MAX, 1, 3)]
-#[case::more_than_there_are(4, 4, 3, 3)]
+#[case::limits_1_and_1(1, 1, 1, 1)]
+#[case::limits_2_and_1(2, 1, 2, 1)]
+#[case::limits_1_and_2(1, 2, 1, 2)]
+#[case::limits_int_max_and_1(ALL, 1, 3, 1)]
+#[case::limits_1_and_int_max(1, i32::MAX, 1, 3)]
+#[case::limits_4_and_4(4, 4, 3, 3)]
 #[conformance::test(man = "futex(2)")]
-fn wakes_as_many_as_it_is_told(#[case] most: u32, #[case] most_second: i32, #[case] first: u32, #[case] second: u32) -> Outcome {
+fn wakes_up_to_each_limit(#[case] val: u32, #[case] val2: i32, #[case] first: u32, #[case] second: u32) -> Outcome {
     let words = words()?;
-    let mut all = sleepers(3, words.word(0))?;
-    all.extend(sleepers(3, words.word(1))?);
-    expect_eq!(wake_op(words.word(0), most, words.word(1), most_second, encode(OR, 0, EQ, 0)), Ok(first + second));
-    let woken = awake(&all)?;
+    let mut all = waiters(3, words.word(0))?;
+    all.extend(waiters(3, words.word(1))?);
+    expect_eq!(wake_op(words.word(0), val, words.word(1), val2, encode(OR, 0, EQ, 0)), Ok(first + second));
+    let woken = woken_indexes(&all)?;
     expect_eq!(woken.iter().filter(|&&number| number < 3).count(), first as usize);
     expect_eq!((wake(words.word(0), ALL), wake(words.word(1), ALL)), (Ok(3 - first), Ok(3 - second)));
     Ok(())
 }
 
-/// Where the comparison does not hold, nobody is woken at the second word, though the first has fewer waiters than its limit.
+/// `FUTEX_WAKE_OP` with `val` 2 and `val2` 1, no waiter on the first word and two on the second, wakes one and returns 1 if its
+/// comparison holds. If the comparison does not hold, `FUTEX_WAKE_OP` returns 0 and both waiters stay blocked.
 #[conformance::test(man = "futex(2)")]
-fn does_not_make_up_for_one_word_at_the_other() -> Outcome {
+fn limits_are_independent() -> Outcome {
     let words = words()?;
-    let all = sleepers(2, words.word(1))?;
-    expect_eq!((wake_op(words.word(0), 2, words.word(1), 2, encode(SET, 0, NE, 0)), awake(&all)?), (Ok(0), vec![]));
-    expect_eq!((wake_op(words.word(0), 2, words.word(1), 1, encode(SET, 0, EQ, 0)), awake(&all)?.len()), (Ok(1), 1));
+    let all = waiters(2, words.word(1))?;
+    expect_eq!((wake_op(words.word(0), 2, words.word(1), 2, encode(SET, 0, NE, 0)), woken_indexes(&all)?), (Ok(0), vec![]));
+    expect_eq!((wake_op(words.word(0), 2, words.word(1), 1, encode(SET, 0, EQ, 0)), woken_indexes(&all)?.len()), (Ok(1), 1));
     Ok(())
 }
 
-/// Both words may be one: the limits add up.
+/// `FUTEX_WAKE_OP` with the same word as first and second word, `val` 1 and `val2` 2, wakes three of four waiters and returns 3.
 #[conformance::test(man = "futex(2)")]
-fn can_be_about_one_word() -> Outcome {
+fn same_word_adds_the_limits() -> Outcome {
     let words = words()?;
     let word = words.word(0);
-    let all = sleepers(4, word)?;
-    expect_eq!((wake_op(word, 1, word, 2, encode(ADD, 7, EQ, 0)), awake(&all)?.len()), (Ok(3), 3));
+    let all = waiters(4, word)?;
+    expect_eq!((wake_op(word, 1, word, 2, encode(ADD, 7, EQ, 0)), woken_indexes(&all)?.len()), (Ok(3), 3));
     expect_eq!((wake(word, ALL), word.load(SeqCst)), (Ok(1), 7));
     Ok(())
 }
 
-/// An operation that there is not is refused with `ENOSYS`; nobody is woken, and no word is changed.
+/// `FUTEX_WAKE_OP` with an unknown operation encoded in `val3` fails with `ENOSYS`. The waiter of the first word stays blocked
+/// and the second word stays as it was.
 #[rstest]
-#[conformance::test(man = "futex(2)")]
-fn refuses_an_unknown_operation(#[values(5, 6, 7)] operation: u32) -> Outcome {
+#[conformance::test(man = "futex(2)", level = customary)]
+fn unknown_operation_fails(#[values(5, 6, 7)] operation: u32) -> Outcome {
     let words = words()?;
-    let all = sleepers(1, words.word(0))?;
+    let all = waiters(1, words.word(0))?;
     words.word(1).store(3, SeqCst);
     expect_eq!(wake_op(words.word(0), 1, words.word(1), 1, encode(operation, 1, EQ, 3)), Err(ENOSYS));
-    expect_eq!((awake(&all)?, words.word(1).load(SeqCst)), (vec![], 3));
+    expect_eq!((woken_indexes(&all)?, words.word(1).load(SeqCst)), (vec![], 3));
     Ok(())
 }
 
-/// A comparison that there is not is refused with `ENOSYS`, and nobody is woken; whether the word is changed is recorded.
+/// `FUTEX_WAKE_OP` with an unknown comparison encoded in `val3` fails with `ENOSYS`, and the waiter of the first word stays
+/// blocked. Whether the second word is changed, is recorded.
 #[rstest]
-#[conformance::test(man = "futex(2)")]
-fn refuses_an_unknown_comparison(#[values(6, 8, 15)] comparison: u32) -> Outcome {
+#[conformance::test(man = "futex(2)", level = customary)]
+fn unknown_comparison_fails(#[values(6, 8, 15)] comparison: u32) -> Outcome {
     let words = words()?;
-    let all = sleepers(1, words.word(0))?;
+    let all = waiters(1, words.word(0))?;
     expect_eq!(wake_op(words.word(0), 1, words.word(1), 1, encode(SET, 7, comparison, 0)), Err(ENOSYS));
-    expect_eq!(awake(&all)?, NOBODY);
-    observe!("futex.unknown-comparison-changes-the-word", words.word(1).load(SeqCst) == 7);
+    expect_eq!(woken_indexes(&all)?, NONE_WOKEN);
+    observe!("futex.unknown-comparison-changes-second-word", words.word(1).load(SeqCst) == 7);
     Ok(())
 }
 
-/// Where one of the two words cannot be, the call fails, nobody is woken, and the other is not changed.
+/// `FUTEX_WAKE_OP` fails with `EINVAL` if the address of the first or second word is not a multiple of 4, and with `EFAULT` if it
+/// is NULL or inaccessible. The waiter of the first word stays blocked and the second word stays 0.
 #[conformance::test(man = "futex(2)")]
-fn refuses_what_is_no_word() -> Outcome {
+fn invalid_address_fails() -> Outcome {
     let words = words()?;
     let guarded = Guarded::new()?;
     let (first, second) = (words.word(0), words.word(1));
-    let all = sleepers(1, first)?;
+    let all = waiters(1, first)?;
     let change = encode(SET, 7, EQ, 0);
     expect_eq!(wake_op(first, 1, Place::unaligned(second, 1), 1, change), Err(EINVAL));
     expect_eq!(wake_op(first, 1, Place::forbidden(&guarded), 1, change), Err(EFAULT));
     expect_eq!(wake_op(first, 1, Place::NULL, 1, change), Err(EFAULT));
     expect_eq!(wake_op(Place::unaligned(first, 2), 1, second, 1, change), Err(EINVAL));
     expect_eq!(wake_op(Place::NULL, 1, second, 1, change), Err(EFAULT));
-    expect_eq!((awake(&all)?, second.load(SeqCst)), (vec![], 0));
+    expect_eq!((woken_indexes(&all)?, second.load(SeqCst)), (vec![], 0));
     Ok(())
 }

@@ -1,23 +1,25 @@
-//! Bad pointers in calls on files in memory: what moved before the fault was met, and that nothing else happened.
+//! `read` and `write` on memory files with a buffer that is not accessible, wholly or from some byte on: the returned count, and
+//! file, position and seals afterwards.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::pages_of;
-use conformance::sys::memfd::{Seals, add_seals};
-use conformance::sys::memory::Guarded;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::guarded::Guarded;
+use conformance::sys::memory::memfd::{Seals, add_seals};
 use nix::unistd::Whence;
 use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, size};
 
-/// A write from memory that cannot be read at all fails, and the file has the bytes, the size and the memory that it had.
+/// `write` from an invalid pointer to a memory file fails with `EFAULT`. Bytes, size, `st_blocks` and file offset stay as they
+/// were.
 #[rstest]
-#[case::over_bytes(100, 10)]
+#[case::inside_the_file(100, 10)]
 #[case::at_the_end(100, 100)]
-#[case::behind_the_end(100, 200)]
-#[case::far_behind_the_end(100, 1_000_000)]
-#[case::into_an_empty_file(0, 0)]
-#[conformance::test(posix = "write", man = "write(2)")]
-fn of_a_write_changes_nothing(#[case] length: usize, #[case] at: usize) -> Outcome {
+#[case::beyond_the_end(100, 200)]
+#[case::far_beyond_the_end(100, 1_000_000)]
+#[case::empty_file(0, 0)]
+#[conformance::test(man = "write(2)")]
+fn failed_write_leaves_the_file(#[case] length: usize, #[case] at: usize) -> Outcome {
     let file = holding(&pattern(length))?;
     let (memory, pages) = (Guarded::new()?, pages_of(&file)?);
     lseek(&file, offset(at), Whence::SeekSet)?;
@@ -28,15 +30,16 @@ fn of_a_write_changes_nothing(#[case] length: usize, #[case] at: usize) -> Outco
     Ok(())
 }
 
-/// A write from memory that ends too soon writes what there is, at most; size and position are those of what was written.
+/// `write` of 10 bytes from a buffer of which 5 bytes are accessible returns 1 to 5 or fails with `EFAULT`; the result is
+/// recorded. Size, bytes and file offset of the memory file change by exactly the returned count.
 #[conformance::test(posix = "write", man = "write(2)", level = observed)]
-fn ends_a_write_that_has_begun() -> Outcome {
+fn write_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(100))?;
     let mut memory = Guarded::new()?;
     memory.bytes().fill(b'g');
     lseek(&file, 98, Whence::SeekSet)?;
     let written = memory.write_across(&file, 5, 5);
-    observe!("posix_shm.write-cut-by-a-bad-pointer", format!("{written:?}"));
+    observe!("memfd.write-with-5-accessible-bytes", format!("{written:?}"));
     expect_matches!(written, Ok(1..=5) | Err(EFAULT));
     let moved = written.unwrap_or(0);
     expect_eq!((size(&file), lseek(&file, 0, Whence::SeekCur)), (Ok(100.max(98 + moved)), Ok(offset(98 + moved))));
@@ -48,12 +51,13 @@ fn ends_a_write_that_has_begun() -> Outcome {
     Ok(())
 }
 
-/// A seal is stronger than a bad pointer: what must not grow does not, and what must not be written is not.
+/// `write` at the end of a file with `F_SEAL_GROW` or `F_SEAL_WRITE`, from a wholly or partly inaccessible buffer, fails with
+/// `EPERM` or `EFAULT`. Bytes, size and `st_blocks` stay as they were.
 #[rstest]
-#[case::growing(Seals::F_SEAL_GROW)]
-#[case::writing(Seals::F_SEAL_WRITE)]
+#[case::f_seal_grow(Seals::F_SEAL_GROW)]
+#[case::f_seal_write(Seals::F_SEAL_WRITE)]
 #[conformance::test(man = "fcntl(2)")]
-fn breaks_no_seal(#[case] seal: Seals) -> Outcome {
+fn write_respects_seals(#[case] seal: Seals) -> Outcome {
     let file = holding(&pattern(100))?;
     add_seals(&file, seal)?;
     let mut memory = Guarded::new()?;
@@ -66,13 +70,15 @@ fn breaks_no_seal(#[case] seal: Seals) -> Outcome {
     Ok(())
 }
 
-/// A buffer that is bad from some byte on gets what was read before that, at most, and the position moves on by so much.
+/// `read` of 200 bytes into a buffer of which 100 bytes are accessible returns 0 to 100 or fails with `EFAULT`; the result is
+/// recorded. The buffer contains the returned number of bytes of the memory file, and the file offset advances by the same
+/// number.
 #[conformance::test(posix = "read", man = "read(2)", level = observed)]
-fn gets_what_was_read_before_it() -> Outcome {
+fn read_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(3 * page_size()))?;
     let mut memory = Guarded::new()?;
     let read = memory.read_across(&file, 100, 100);
-    observe!("posix_shm.read-across-a-bad-pointer", format!("{read:?}"));
+    observe!("memfd.read-with-100-accessible-bytes", format!("{read:?}"));
     expect_matches!(read, Ok(0..=100) | Err(EFAULT));
     let moved = read.unwrap_or(0);
     expect_eq!(lseek(&file, 0, Whence::SeekCur), Ok(offset(moved)));

@@ -1,10 +1,12 @@
-//! Making files without a name (`memfd_create`): what they are called where a name is shown, and that they are otherwise files like
-//! any other, of whoever has them open or mapped.
+//! `memfd_create`: names, flags, the new descriptor, and the lifetime of the memory file in descriptors, mappings, children and
+//! messages.
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{pages_of, reopen};
-use conformance::sys::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
-use conformance::sys::node::permissions;
+use conformance::sys::fd::size::pages_of;
+use conformance::sys::memory::memfd::{EXEC, MemoryFlags, NOEXEC_SEAL, memfd_create, memfd_create_at_the_edge};
+use conformance::sys::path::attributes::fchmod;
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::permissions;
 use conformance::sys::socket::{recvmsg, sendmsg, socketpair};
 use nix::sys::socket::{MsgFlags, SockType};
 use nix::sys::stat::SFlag;
@@ -13,17 +15,19 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size, with_flags};
 
+/// No flag.
 const PLAIN: MemoryFlags = MemoryFlags::empty();
 
-/// The file's name as `/proc` shows it.
+/// The name of the file in `/proc/self/fd`.
 fn shown(file: &OwnedFd) -> Result<Vec<u8>, Errno> {
     use std::os::unix::ffi::OsStringExt;
     Ok(std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?.into_os_string().into_vec())
 }
 
-/// A new file is a regular file of the caller without names, bytes and blocks, open for both ways at position 0, and always ready.
+/// `memfd_create` returns a descriptor with `O_RDWR` and file offset 0 of a regular file with size, link count and `st_blocks` 0.
+/// `poll` on the descriptor reports `POLLIN` and `POLLOUT`.
 #[conformance::test(man = "memfd_create(2)")]
-fn starts_empty_and_open_for_both_ways() -> Outcome {
+fn creates_an_empty_regular_file() -> Outcome {
     let file = sealable()?;
     let status = fstat(&file)?;
     expect_eq!(SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT, SFlag::S_IFREG);
@@ -36,16 +40,17 @@ fn starts_empty_and_open_for_both_ways() -> Outcome {
     Ok(())
 }
 
-/// Any bytes will do as a name, none too, and they are shown behind `memfd:`; a file without a name in a directory counts as deleted.
+/// `memfd_create` accepts a name of 0 to 249 bytes of any value. `readlink` on `/proc/self/fd/N` of the descriptor returns
+/// `/memfd:`, the name, and ` (deleted)`.
 #[rstest]
 #[case::empty(b"")]
 #[case::one_letter(b"x")]
 #[case::two_words(b"two words")]
 #[case::slashes(b"/a/../b")]
-#[case::not_utf_8(b"\xff\xfe")]
-#[case::longest(&[b'n'; 249])]
+#[case::invalid_utf_8(b"\xff\xfe")]
+#[case::of_249_bytes(&[b'n'; 249])]
 #[conformance::test(man = "memfd_create(2)", needs(procfs))]
-fn shows_its_name(#[case] name: &[u8]) -> Outcome {
+fn name_is_shown_in_proc(#[case] name: &[u8]) -> Outcome {
     sealable()?;
     let file = memfd_create(name, PLAIN);
     expect_matches!(file, Ok(_));
@@ -54,13 +59,13 @@ fn shows_its_name(#[case] name: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// A name of 250 bytes or more is refused, and no descriptor is lost by it.
+/// `memfd_create` fails with `EINVAL` for a name of 250, 255 or 5000 bytes. The number of open descriptors stays the same.
 #[rstest]
-#[case::one_too_many(250)]
-#[case::a_full_component(255)]
-#[case::more_than_a_page(5000)]
+#[case::of_250_bytes(250)]
+#[case::of_255_bytes(255)]
+#[case::of_5000_bytes(5000)]
 #[conformance::test(man = "memfd_create(2)")]
-fn has_no_longer_name(#[case] length: usize) -> Outcome {
+fn rejects_names_of_250_bytes(#[case] length: usize) -> Outcome {
     sealable()?;
     let before = open_descriptors();
     expect_eq!(memfd_create(&vec![b'n'; length], PLAIN).map(drop), Err(EINVAL));
@@ -68,28 +73,29 @@ fn has_no_longer_name(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// A name that cannot be read to its end is a bad address; one whose terminator is the last byte that can be read is not.
+/// `memfd_create` fails with `EFAULT` if the name is inaccessible before its null byte. If the null byte is the last accessible
+/// byte, `memfd_create` returns a descriptor for a name of up to 249 bytes, and fails with `EINVAL` for 250 bytes.
 #[rstest]
-#[case::not_one_byte(0, b'x', Err(EFAULT))]
-#[case::no_terminator(10, b'x', Err(EFAULT))]
-#[case::longest_without_terminator(249, b'x', Err(EFAULT))]
-#[case::empty_at_the_edge(1, 0, Ok(()))]
-#[case::longest_at_the_edge(250, 0, Ok(()))]
-#[case::too_long_at_the_edge(251, 0, Err(EINVAL))]
+#[case::inaccessible(0, b'x', Err(EFAULT))]
+#[case::unterminated_at_page_end(10, b'x', Err(EFAULT))]
+#[case::unterminated_249_bytes_at_page_end(249, b'x', Err(EFAULT))]
+#[case::empty_at_page_end(1, 0, Ok(()))]
+#[case::of_249_bytes_at_page_end(250, 0, Ok(()))]
+#[case::of_250_bytes_at_page_end(251, 0, Err(EINVAL))]
 #[conformance::test(man = "memfd_create(2)")]
-fn needs_a_name_that_can_be_read(#[case] good: usize, #[case] last: u8, #[case] expected: Result<(), Errno>) -> Outcome {
+fn rejects_inaccessible_names(#[case] good: usize, #[case] last: u8, #[case] expected: Result<(), Errno>) -> Outcome {
     sealable()?;
     let before = open_descriptors();
-    let mut memory = conformance::sys::memory::Guarded::new()?;
+    let mut memory = conformance::sys::memory::guarded::Guarded::new()?;
     expect_eq!(memfd_create_at_the_edge(&mut memory, good, last).map(drop), expected);
     expect_eq!(open_descriptors(), before);
     Ok(())
 }
 
-/// Flags that nobody has given a meaning are refused one by one, also beside known ones, and so is a huge-page size without
-/// huge pages; no descriptor is lost.
+/// `memfd_create` fails with `EINVAL` for each of the flag bits 12 to 31, alone and with `MFD_CLOEXEC`. The number of open
+/// descriptors stays the same.
 #[conformance::test(man = "memfd_create(2)")]
-fn refuses_unknown_flags() -> Outcome {
+fn rejects_unknown_flags() -> Outcome {
     sealable()?;
     let before = open_descriptors();
     for bit in 12..32 {
@@ -101,55 +107,59 @@ fn refuses_unknown_flags() -> Outcome {
     Ok(())
 }
 
-/// A file cannot be asked to be executable and never executable.
+/// `memfd_create` with `MFD_EXEC` sets the execute bits 0111, with `MFD_NOEXEC_SEAL` clears them, and with both flags fails with
+/// `EINVAL`. `access` with `X_OK` on a file without execute bits fails with `EACCES`.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (105ff5339f49)")]
-fn is_executable_or_sealed_against_it() -> Outcome {
+fn mfd_exec_excludes_noexec_seal() -> Outcome {
     let executable = with_flags(EXEC)?;
     let never = with_flags(NOEXEC_SEAL)?;
     expect_eq!(memfd_create(b"memory", EXEC | NOEXEC_SEAL).map(drop), Err(EINVAL));
     expect_eq!([&executable, &never].map(|file| fstat(file).map(|status| permissions(&status) & 0o111)), [Ok(0o111), Ok(0)]);
-    // Not even a privileged process can execute what nobody may.
+    // A privileged process needs an execute bit too.
     let path = format!("/proc/self/fd/{}", never.as_raw_fd());
     expect_eq!(access(path.as_str(), AccessFlags::X_OK).map_err(Errno::from), Err(EACCES));
     Ok(())
 }
 
-/// Close-on-exec is set where asked for and nowhere else, and `exec` acts on it.
+/// `memfd_create` sets `FD_CLOEXEC` only with `MFD_CLOEXEC`. After `exec`, the descriptor without the flag is open and shows the
+/// same bytes, and the other descriptor is closed.
 #[conformance::test(man = "memfd_create(2)")]
-fn passes_exec_unless_told_otherwise() -> Outcome {
+fn close_on_exec_only_with_mfd_cloexec() -> Outcome {
     let passes = holding(b"passed")?;
     let stays = with_flags(MemoryFlags::MFD_CLOEXEC)?;
     expect_eq!((close_on_exec(&passes), close_on_exec(&stays)), (Ok(false), Ok(true)));
     let numbers = (passes.as_raw_fd(), stays.as_raw_fd());
-    let stranger = Participant::exec_inheriting("stranger", &numbers, |(), (passes, stays): (i32, i32), _| {
+    let program = Participant::exec_inheriting("new program", &numbers, |(), (passes, stays): (i32, i32), _| {
         let file = dup_number(passes)?;
         pwrite(&file, b"P", 0)?;
-        // The number itself may have another meaning by now.
+        // The descriptor number may have been reused.
         let other = dup_number(stays).and_then(|file| fstat(&file)).map_or((0, 0), |status| (status.st_dev, status.st_ino));
         Ok::<_, Errno>((content(&file)?, other))
     })?;
-    let (bytes, other) = stranger.join()??;
+    let (bytes, other) = program.join()??;
     expect_eq!(bytes, b"Passed".to_vec());
-    expect!(other != (fstat(&stays)?.st_dev, fstat(&stays)?.st_ino));
+    expect!(other != (fstat(&stays)?.st_dev, fstat(&stays)?.st_ino), "the program has the file with close-on-exec, {other:?}");
     expect_eq!(content(&passes), Ok(b"Passed".to_vec()));
     Ok(())
 }
 
-/// Two files of one name have nothing in common.
+/// Two `memfd_create` calls with the same name create two files with different `st_ino`. `ftruncate` of one file leaves the bytes
+/// of the other as they were.
 #[conformance::test(man = "memfd_create(2)")]
-fn is_another_file_each_time() -> Outcome {
+fn each_call_creates_a_file() -> Outcome {
     let (first, second) = (holding(b"first")?, holding(b"the second")?);
     let (one, other) = (fstat(&first)?, fstat(&second)?);
-    expect!(one.st_ino != other.st_ino);
+    expect!(one.st_ino != other.st_ino, "both files have st_ino {}", one.st_ino);
     expect_eq!(one.st_dev, other.st_dev);
     ftruncate(&first, 2)?;
     expect_eq!((content(&first), content(&second)), (Ok(b"fi".to_vec()), Ok(b"the second".to_vec())));
     Ok(())
 }
 
-/// The new descriptor is the lowest that is free; without a free one the call fails, and works again as soon as there is room.
+/// `memfd_create` returns the lowest free descriptor, and fails with `EMFILE` at the descriptor limit. After one `close`,
+/// `memfd_create` returns the closed number.
 #[conformance::test(man = "memfd_create(2)")]
-fn takes_the_lowest_free_number() -> Outcome {
+fn takes_the_lowest_free_descriptor() -> Outcome {
     let held = sealable()?;
     let free = dup(&held)?;
     let lowest = free.as_raw_fd();
@@ -162,7 +172,8 @@ fn takes_the_lowest_free_number() -> Outcome {
     Ok(())
 }
 
-/// Children share the file and its position; a mapping shows to either side what the other wrote, by calls or through memory.
+/// After `fork`, a child shares the file offset of a memory file with its parent. Bytes that the child stores through a mapping
+/// or writes with `pwrite` are read by the parent.
 #[conformance::test(man = "memfd_create(2)")]
 fn is_shared_with_children() -> Outcome {
     let file = holding(&pattern(page_size()))?;
@@ -178,12 +189,13 @@ fn is_shared_with_children() -> Outcome {
     Ok(())
 }
 
-/// A file that was sent over a socket is the same open file, and outlives the process that made it, killed after sending.
+/// A memory file sent with `SCM_RIGHTS` over a UNIX socket keeps its bytes and file offset after its creator is killed. `recvmsg`
+/// returns a descriptor that reads and writes the file.
 #[conformance::test(man = "memfd_create(2)", man = "unix(7)")]
-fn outlives_its_maker_in_a_message() -> Outcome {
+fn survives_its_creator_in_a_message() -> Outcome {
     sealable()?;
     let (receiving, sending) = socketpair(SockType::Stream)?;
-    let maker = Participant::spawn("maker", sending, |socket, link| -> () {
+    let creator = Participant::spawn("creator", sending, |socket, link| -> () {
         let file = memfd_create(b"sent", MemoryFlags::MFD_ALLOW_SEALING).expect("a file");
         write_all(&file, &pattern(5000)).expect("memory");
         lseek(&file, 17, Whence::SeekSet).expect("a position");
@@ -192,8 +204,8 @@ fn outlives_its_maker_in_a_message() -> Outcome {
         link.reached("sent");
         link.park()
     })?;
-    maker.until_reached("sent")?;
-    maker.kill()?;
+    creator.until_reached("sent")?;
+    creator.kill()?;
     let message = recvmsg(&receiving, 1, 1, MsgFlags::empty())?;
     expect_eq!(message.descriptors.len(), 1);
     let file = &message.descriptors[0];
@@ -205,9 +217,10 @@ fn outlives_its_maker_in_a_message() -> Outcome {
     Ok(())
 }
 
-/// A mapping alone keeps the file's bytes, also when whoever made the file has closed it and was killed.
+/// After `close` of the last descriptor, a shared mapping keeps the bytes of a memory file. A store by a child that is killed
+/// afterwards stays.
 #[conformance::test(man = "memfd_create(2)", man = "mmap(2)")]
-fn lives_on_in_a_mapping() -> Outcome {
+fn survives_in_a_mapping() -> Outcome {
     let file = holding(&pattern(2 * page_size()))?;
     let mapping = Mapping::new(&file, 2 * page_size(), Access::ReadWrite)?;
     drop(file);
@@ -223,9 +236,10 @@ fn lives_on_in_a_mapping() -> Outcome {
     Ok(())
 }
 
-/// Opening the file anew through `/proc` gives an open description of its own, with the access asked for, of the same file.
+/// `open` of `/proc/self/fd/N` of a memory file creates an open file description with its own file offset and the requested
+/// access mode. `open` with `O_TRUNC` sets size and `st_blocks` of the file to 0.
 #[conformance::test(man = "memfd_create(2)", man = "proc(5)", needs(procfs))]
-fn can_be_opened_anew() -> Outcome {
+fn proc_open_creates_a_description() -> Outcome {
     let file = holding(b"0123456789")?;
     lseek(&file, 4, Whence::SeekSet)?;
     let reader = reopen(&file, OFlag::O_RDONLY)?;
@@ -243,9 +257,10 @@ fn can_be_opened_anew() -> Outcome {
     Ok(())
 }
 
-/// A write behind the end leaves a hole of zeros that takes up no memory; bytes and blocks are where they were put.
-#[conformance::test(man = "memfd_create(2)", posix = "write")]
-fn grows_by_what_is_written_behind_its_end() -> Outcome {
+/// `pwrite` beyond the end of a memory file enlarges it and allocates only the written page. The bytes between the old end and
+/// the written bytes read as 0.
+#[conformance::test(man = "memfd_create(2)", man = "write(2)", man = "tmpfs(5)")]
+fn write_beyond_the_end_leaves_a_hole() -> Outcome {
     let file = sealable()?;
     let far = 1 << 40;
     expect_eq!(pwrite(&file, b"far", far), Ok(3));
@@ -256,16 +271,16 @@ fn grows_by_what_is_written_behind_its_end() -> Outcome {
     Ok(())
 }
 
-/// The permission bits can be changed, and hold for those who open the file anew.
+/// After `fchmod` on a memory file, `open` of `/proc/self/fd/N` by another user fails with `EACCES` unless the bits for others
+/// allow the access. `write` through a descriptor that was opened before returns its count.
 #[conformance::test(man = "memfd_create(2)", needs(procfs, second_user))]
-fn is_opened_by_others_as_its_mode_says() -> Outcome {
+fn permission_bits_apply_to_proc_open() -> Outcome {
     use conformance::sandbox::second_user;
-    use conformance::sys::identity::become_user;
-    use conformance::sys::node;
+    use conformance::sys::process::identity::become_user;
     let file = holding(b"secret")?;
     let attempts = |mode| -> Result<_, Failure> {
-        node::fchmod(&file, mode)?;
-        let other = Participant::spawn("other", dup(&file)?, |file, _| {
+        fchmod(&file, mode)?;
+        let other = Participant::spawn("second user", dup(&file)?, |file, _| {
             let (user, group) = second_user();
             become_user(user, group).expect("a second user");
             (reopen(&file, OFlag::O_RDONLY).map(drop), reopen(&file, OFlag::O_RDWR).map(drop), write(&file, b"S"))

@@ -1,18 +1,19 @@
-//! Holes: ranges of a file that hold zeros and no memory, how they are made, found, read and filled.
+//! Holes in memory files, made by `fallocate` with `FALLOC_FL_PUNCH_HOLE` or `madvise` with `MADV_REMOVE`: which bytes become 0,
+//! which pages are freed, and how holes are read and filled.
 
 use std::io::IoSliceMut;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size, sparse};
 
-/// Punching makes exactly the bytes of the range zero and gives back the pages that lie wholly inside it; the size stays, and
-/// those who have the file mapped see the same.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` sets exactly the bytes of the range to 0, and frees the pages that lie wholly inside
+/// the range. The size stays, and an existing mapping shows the same bytes.
 #[conformance::test(man = "fallocate(2)")]
-fn are_zero_from_the_first_to_the_last_byte() -> Outcome {
+fn punching_zeroes_exactly_the_range() -> Outcome {
     let page = page_size();
     let length = 3 * page + 7;
     property(&(0..length + page, 1..3 * page), |(at, count)| {
@@ -29,14 +30,15 @@ fn are_zero_from_the_first_to_the_last_byte() -> Outcome {
     })
 }
 
-/// A hole is punched in every process's memory at once, and can be filled through any mapping.
+/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE`, another process reads 0 in the range through its mapping. Its store into the
+/// hole allocates the page again and changes the file.
 #[conformance::test(man = "fallocate(2)", man = "mmap(2)")]
-fn show_in_other_processes() -> Outcome {
+fn appear_in_mappings_of_other_processes() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(3 * page))?;
     let mapping = Mapping::new(&file, 3 * page, Access::ReadWrite)?;
-    let other = Participant::spawn("other", (), |(), link| {
-        // Present in this process's page tables.
+    let other = Participant::spawn("owner of the mapping", (), |(), link| {
+        // The page is in the page tables of this process.
         let before = mapping.read(page, 5);
         link.meet("punched");
         let after = mapping.read(page, page);
@@ -54,9 +56,10 @@ fn show_in_other_processes() -> Outcome {
     Ok(())
 }
 
-/// A hole behind the end changes no byte and no size, and takes the pages away that were allocated there.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` beyond the end of a memory file returns 0 and frees the pages allocated there. Bytes
+/// and size stay as they were.
 #[conformance::test(man = "fallocate(2)")]
-fn can_be_punched_behind_the_end() -> Outcome {
+fn punching_beyond_the_end_frees_pages() -> Outcome {
     let page = page_size();
     let file = holding(b"abc")?;
     fallocate(&file, Allocate::FALLOC_FL_KEEP_SIZE, 0, offset(4 * page))?;
@@ -66,9 +69,10 @@ fn can_be_punched_behind_the_end() -> Outcome {
     Ok(())
 }
 
-/// Punching where there is no memory, or twice, changes nothing.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` on pages that are not allocated, or a second time on the same range, returns 0. Bytes,
+/// size and `st_blocks` stay as they were.
 #[conformance::test(man = "fallocate(2)")]
-fn can_be_punched_again() -> Outcome {
+fn punching_a_hole_again_changes_nothing() -> Outcome {
     let page = page_size();
     let file = sparse(4, &[0, 3])?;
     for _ in 0..2 {
@@ -80,9 +84,10 @@ fn can_be_punched_again() -> Outcome {
     Ok(())
 }
 
-/// `MADV_REMOVE` on a mapping is a hole in the file, for everybody; `MADV_DONTNEED` on a shared mapping is nothing that anybody sees.
+/// `madvise` with `MADV_REMOVE` on a shared mapping frees the pages of the file, and every mapping reads 0 there. `madvise` with
+/// `MADV_DONTNEED` leaves the bytes of the file and `st_blocks` as they were.
 #[conformance::test(man = "madvise(2)")]
-fn are_made_by_removing_and_not_by_forgetting() -> Outcome {
+fn madv_remove_punches_but_madv_dontneed_does_not() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(4 * page))?;
     let (mapping, other) = (Mapping::new(&file, 4 * page, Access::ReadWrite)?, Mapping::new(&file, 4 * page, Access::Read)?);
@@ -99,73 +104,84 @@ fn are_made_by_removing_and_not_by_forgetting() -> Outcome {
     Ok(())
 }
 
-/// Removing needs a shared mapping that may be written, and whole pages.
+/// `madvise` with `MADV_REMOVE` fails with `EACCES` on a read-only mapping, with `EACCES` or `EINVAL` on a private one, and with
+/// `EINVAL` for an unaligned address. On shared anonymous memory `madvise` returns 0 and the bytes become 0.
 #[conformance::test(man = "madvise(2)")]
-fn are_not_made_through_every_mapping() -> Outcome {
+fn madv_remove_requires_a_writable_shared_mapping() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(page))?;
     let private = Mapping::copy_on_write(&file, page, Access::ReadWrite)?;
-    let reading = Mapping::new(conformance::sys::fallocate::reopen(&file, OFlag::O_RDONLY)?, page, Access::Read)?;
+    let reading = Mapping::new(conformance::sys::path::open::reopen(&file, OFlag::O_RDONLY)?, page, Access::Read)?;
     let writing = Mapping::new(&file, page, Access::ReadWrite)?;
     let anonymous = Mapping::anonymous(page)?;
     anonymous.write(0, b"abc");
     expect_matches!(private.remove(0, page), Err(EACCES | EINVAL));
     expect_eq!((reading.remove(0, page), writing.remove(1, page - 1)), (Err(EACCES), Err(EINVAL)));
     expect_eq!((content(&file), pages_of(&file)), (Ok(pattern(page)), Ok(1)));
-    // Shared anonymous memory is a file in memory too.
+    // Shared anonymous memory is a memory file too.
     expect_eq!((anonymous.remove(0, page), anonymous.read(0, 3)), (Ok(()), vec![0; 3]));
     Ok(())
 }
 
-/// What a private mapping has of its own it keeps when the file gets a hole there; its other pages are the file's.
+/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE` over all pages of a file, a page of a private mapping without private copy reads
+/// as 0. Whether a page with private copy keeps its bytes is recorded.
 #[conformance::test(man = "fallocate(2)", level = observed)]
-fn leave_private_copies() -> Outcome {
+fn punching_may_keep_private_copies() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(2 * page))?;
     let private = Mapping::copy_on_write(&file, 2 * page, Access::ReadWrite)?;
     private.write(0, b"own");
     expect_eq!(private.read(page, 3), pattern(page + 3)[page..].to_vec());
     fallocate(&file, PUNCH, 0, offset(2 * page))?;
-    observe!("posix_shm.private-copy-of-a-hole", private.read(0, 3) == b"own");
+    observe!("memfd.private-copy-survives-punched-hole", private.read(0, 3) == b"own");
     expect_eq!((private.read(page, 3), content(&file)), (vec![0; 3], Ok(vec![0; 2 * page])));
     Ok(())
 }
 
-/// How bytes are read.
+/// A call that reads from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Operation {
     Read,
-    ReadVector,
-    PositionedRead,
+    Readv,
+    Pread,
     Splice,
-    SendFile,
-    CopyRange,
+    Sendfile,
+    CopyFileRange,
 }
 
-/// Holes read as zeros, in whichever way, together with the data around them; reading takes no memory.
+/// `read`, `readv`, `pread`, `splice`, `sendfile` and `copy_file_range` that start in a hole of a memory file move bytes of value
+/// 0 up to the end of the hole, and then the bytes of the next page. `st_blocks` of the file stays as it was.
 #[rstest]
-#[conformance::test(posix = "read", man = "lseek(2)")]
+#[conformance::test(man = "read(2)", man = "lseek(2)")]
 fn read_as_zeros(
-    #[values(Way::Read, Way::ReadVector, Way::PositionedRead, Way::Splice, Way::SendFile, Way::CopyRange)] way: Way,
+    #[values(
+        Operation::Read,
+        Operation::Readv,
+        Operation::Pread,
+        Operation::Splice,
+        Operation::Sendfile,
+        Operation::CopyFileRange
+    )]
+    operation: Operation,
 ) -> Outcome {
     let page = page_size();
     let file = sparse(4, &[2])?;
     let (start, count) = (page - 3, page + 10);
     lseek(&file, offset(start), Whence::SeekSet)?;
     let mut bytes = vec![7; count];
-    match way {
-        Way::Read => expect_eq!(read(&file, &mut bytes), Ok(count)),
-        Way::ReadVector => {
+    match operation {
+        Operation::Read => expect_eq!(read(&file, &mut bytes), Ok(count)),
+        Operation::Readv => {
             let (first, second) = bytes.split_at_mut(5);
             expect_eq!(readv(&file, &mut [IoSliceMut::new(first), IoSliceMut::new(second)]), Ok(count));
         }
-        Way::PositionedRead => expect_eq!(pread(&file, &mut bytes, offset(start)), Ok(count)),
-        Way::Splice | Way::SendFile => {
+        Operation::Pread => expect_eq!(pread(&file, &mut bytes, offset(start)), Ok(count)),
+        Operation::Splice | Operation::Sendfile => {
             let (reader, writer) = pipe()?;
             bytes.clear();
             while bytes.len() < count {
                 let left = count - bytes.len();
-                let piece = if way == Way::Splice {
+                let piece = if operation == Operation::Splice {
                     splice(&file, &writer, left, SpliceFlags::empty())
                 } else {
                     sendfile(&writer, &file, None, left)
@@ -174,21 +190,22 @@ fn read_as_zeros(
                 bytes.extend(read_exactly(&reader, piece?)?);
             }
         }
-        Way::CopyRange => {
+        Operation::CopyFileRange => {
             let target = sealable()?;
             expect_eq!(copy_file_range(&file, &target, count), Ok(count));
             bytes = content(&target)?;
         }
     }
     expect_eq!(bytes, [vec![0; page + 3], vec![0xda; 7]].concat());
-    let position = if way == Way::PositionedRead { start } else { start + count };
+    let position = if operation == Operation::Pread { start } else { start + count };
     expect_eq!((lseek(&file, 0, Whence::SeekCur), pages_of(&file)), (Ok(offset(position)), Ok(1)));
     Ok(())
 }
 
-/// Touching a hole through a mapping shows zeros; what is written there is the file's, and takes one page.
-#[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn are_filled_by_touching() -> Outcome {
+/// A store into a hole through a shared mapping changes the file and allocates exactly the pages of the stored bytes. All other
+/// bytes of the hole read as 0.
+#[conformance::test(posix = "mmap", man = "mmap(2)", level = documented)]
+fn are_filled_by_mapped_stores() -> Outcome {
     let page = page_size();
     let file = sparse(5, &[])?;
     let mapping = Mapping::new(&file, 5 * page, Access::ReadWrite)?;
@@ -198,13 +215,14 @@ fn are_filled_by_touching() -> Outcome {
     expected[3 * page - 1..=3 * page].copy_from_slice(b"ab");
     expect_eq!((content(&file), pages_of(&file)), (Ok(expected.clone()), Ok(2)));
     expect_eq!(mapping.read(0, 5 * page), expected);
-    observe!("posix_shm.pages-after-reading-holes-of-a-mapping", pages_of(&file)?);
+    observe!("memfd.pages-after-loads-from-holes", pages_of(&file)?);
     Ok(())
 }
 
-/// A process that punches and fills, killed anywhere, leaves each page either whole or zero, and memory for what is there only.
+/// If a process is killed at any system call while it calls `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `pwrite`, and `fallocate`
+/// again, the file is in the state before or after one of these calls. `st_blocks` counts exactly the pages of this state.
 #[conformance::test(man = "fallocate(2)", deadline = 30)]
-fn are_whole_after_a_kill() -> Outcome {
+fn killed_puncher_leaves_whole_pages() -> Outcome {
     let page = page_size();
     sweep(|run| {
         let file = holding(&pattern(4 * page))?;
@@ -238,9 +256,10 @@ fn are_whole_after_a_kill() -> Outcome {
     })
 }
 
-/// A mapping that begins somewhere inside the file removes the pages that it shows, and not those at the same place in the file.
+/// `madvise` with `MADV_REMOVE` on the second page of a mapping with `mmap` offset of two pages sets the fourth page of the file
+/// to 0. All other bytes stay as they were.
 #[conformance::test(man = "madvise(2)")]
-fn are_made_where_the_mapping_shows_the_file() -> Outcome {
+fn madv_remove_follows_the_mapping_offset() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(5 * page))?;
     let mapping = Mapping::from_offset(&file, 2 * page, 3 * page, Access::ReadWrite)?;
@@ -254,35 +273,40 @@ fn are_made_where_the_mapping_shows_the_file() -> Outcome {
     Ok(())
 }
 
-/// Punching ends even while others touch the same pages all the time, and the pages end up with what was written last, or zeros.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` returns 0 each of 100 times, although another process stores into the same pages
+/// without end. Afterwards each page contains the stored byte or 0.
 #[conformance::test(man = "fallocate(2)", fixed_in = "Linux 3.16 (8e205f779d14)")]
-fn are_punched_while_others_touch_them() -> Outcome {
+fn punching_ends_under_concurrent_stores() -> Outcome {
     let page = page_size();
     let file = sparse(8, &[])?;
     let mapping = Mapping::new(&file, 8 * page, Access::ReadWrite)?;
-    let toucher = Participant::spawn("toucher", (), |(), link| -> () {
+    let writer = Participant::spawn("writer", (), |(), link| -> () {
         mapping.write(0, b"x");
-        link.reached("touching");
+        link.reached("storing");
         loop {
             (0..8).for_each(|index| mapping.write(index * page, b"x"));
-            // On one processor the other side has to get its turn.
+            // Not a wait: the stores continue at full speed, and the other process gets its turn on one processor.
             std::thread::yield_now();
         }
     })?;
-    toucher.until_reached("touching")?;
+    writer.until_reached("storing")?;
     for _ in 0..100 {
         expect_eq!(fallocate(&file, PUNCH, 0, offset(8 * page)), Ok(()));
     }
-    toucher.kill()?;
+    writer.kill()?;
     let bytes = content(&file)?;
-    expect!(bytes.chunks(page).all(|page| matches!(page[0], 0 | b'x') && page[1..].iter().all(|&byte| byte == 0)));
+    for (index, bytes) in bytes.chunks(page).enumerate() {
+        expect_matches!(bytes[0], 0 | b'x');
+        expect_eq!(bytes[1..].to_vec(), vec![0; page - 1], "page {index}");
+    }
     expect_eq!((fallocate(&file, PUNCH, 0, offset(8 * page)), pages_of(&file)), (Ok(()), Ok(0)));
     Ok(())
 }
 
-/// A private mapping loses even its own copies of pages that the file is cut off before, and they do not come back with the size.
+/// After `ftruncate` from two pages to one and back to two, the second page of the file reads as 0 and a private copy of the
+/// first page stays. Whether a private copy of the second page stays is recorded.
 #[conformance::test(man = "mmap(2)", posix = "ftruncate", level = observed)]
-fn behind_the_end_take_private_copies() -> Outcome {
+fn truncation_may_remove_private_copies() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(2 * page))?;
     let private = Mapping::copy_on_write(&file, 2 * page, Access::ReadWrite)?;
@@ -290,7 +314,7 @@ fn behind_the_end_take_private_copies() -> Outcome {
     private.write(page, b"second");
     ftruncate(&file, offset(page))?;
     ftruncate(&file, offset(2 * page))?;
-    observe!("posix_shm.private-copy-behind-the-end", private.read(page, 6) == b"second");
+    observe!("memfd.private-copy-survives-truncation", private.read(page, 6) == b"second");
     expect_eq!((private.read(0, 5), content(&file)?[page..].to_vec()), (b"first".to_vec(), vec![0; page]));
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! Files in memory without a name (`memfd_create`): their contents, holes, sizes, seals and memory use.
+//! Memory files (`memfd_create`): reading and writing, allocation and holes, sizes, attributes, and seals.
 
 #![cfg(linux)]
 
-mod accounting;
-mod allocation;
+mod adding_seals;
+mod attributes;
 mod bad_pointer;
-mod bytes;
 mod creation;
+mod fallocate;
 mod holes;
-mod limits;
+mod lseek;
 mod model;
+mod read_write;
 mod seals;
-mod seals_added;
-mod seals_mapping;
-mod seeking;
+mod seals_and_mappings;
+mod size_limits;

@@ -1,21 +1,21 @@
-//! A file in memory against a model of it: bytes, size, and the pages that it has memory for, through random sequences of everything
-//! that changes one of them.
+//! Random sequences of writes, stores, sizes, holes and allocations on a memory file against a model of its bytes, its size and
+//! its allocated pages.
 
 use std::collections::BTreeSet;
 
 use conformance::fault::model::{Subject, follows_its_model};
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
 use common::memory_file::{content, offset, sealable, size};
 
-/// Pages in which everything happens.
+/// Number of pages that the steps use.
 const PAGES: usize = 5;
 
-/// Parts of a page in which offsets and lengths are counted, so that they often meet.
+/// Offsets and lengths are multiples of these parts of a page, so that ranges often share a boundary.
 const PARTS: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ impl ReferenceStateMachine for Steps {
 
     fn transitions((): &()) -> BoxedStrategy<Step> {
         let part = page_size() / PARTS;
-        // At a boundary of a part, or a byte beside it.
+        // At a boundary of a part, or one byte before or after.
         let at = move || (0..PAGES * PARTS, 0..3_usize).prop_map(move |(index, near)| (index * part + near).saturating_sub(1));
         let count = move || (1..2 * PARTS, 0..3_usize).prop_map(move |(index, near)| index * part + near - 1);
         prop_oneof![
@@ -58,14 +58,14 @@ impl ReferenceStateMachine for Steps {
     fn apply((): (), _: &Step) {}
 }
 
-/// A file, and what it should be.
+/// A file, and its expected state.
 struct Modelled {
     file: OwnedFd,
     mapping: Mapping,
     bytes: Vec<u8>,
-    /// Pages that there is memory for.
+    /// Allocated pages.
     present: BTreeSet<usize>,
-    /// Those of them that hold what was written.
+    /// Allocated pages that were written.
     written: BTreeSet<usize>,
 }
 
@@ -96,7 +96,7 @@ impl Subject for Modelled {
 
     fn start((): &()) -> Result<Self, Failure> {
         let file = sealable()?;
-        // Longer than the file will ever be; what is behind its end is never touched.
+        // Longer than the file ever is; pages beyond its end are never accessed.
         let mapping = Mapping::new(&file, 2 * PAGES * page_size(), Access::ReadWrite)?;
         Ok(Modelled { file, mapping, bytes: Vec::new(), present: BTreeSet::new(), written: BTreeSet::new() })
     }
@@ -116,7 +116,7 @@ impl Subject for Modelled {
                 }
             }
             Step::Resize { size } => {
-                // To the same size is the system's choice, as for pages behind the end.
+                // `ftruncate` to the same size may free pages beyond the end or not.
                 if size != self.bytes.len() {
                     expect_eq!(ftruncate(&self.file, offset(size)), Ok(()));
                 }
@@ -148,16 +148,16 @@ impl Subject for Modelled {
 
     fn check(&self, (): &()) -> Outcome {
         expect_eq!((size(&self.file), pages_of(&self.file)), (Ok(self.bytes.len()), Ok(self.present.len())));
-        expect!(content(&self.file)? == self.bytes);
+        expect_eq!(content(&self.file)?, self.bytes);
         for &index in &self.written {
-            // Memory shows the same; touching a page that is there takes no other.
+            // The mapping shows the same bytes; a load from an allocated page allocates no other.
             let (start, end) = (index * page_size(), self.bytes.len().min((index + 1) * page_size()));
             if start < end {
-                expect!(self.mapping.read(start, end - start) == self.bytes[start..end], "page {index} of the mapping");
+                expect_eq!(self.mapping.read(start, end - start), self.bytes[start..end].to_vec(), "page {index} of the mapping");
                 expect_eq!(lseek(&self.file, offset(start), Whence::SeekData), Ok(offset(start)));
             }
         }
-        // Where there is no memory there is no data.
+        // A page that is not allocated is a hole.
         for index in (0..PAGES).filter(|index| !self.present.contains(index) && index * page_size() < self.bytes.len()) {
             let start = offset(index * page_size());
             expect_eq!(lseek(&self.file, start, Whence::SeekHole), Ok(start));
@@ -167,9 +167,10 @@ impl Subject for Modelled {
     }
 }
 
-/// After any sequence of writes, writes through memory, new sizes, holes and allocations the file has the bytes, the size and the
-/// memory that the steps gave it, to the byte and to the page.
+/// After any random sequence of `pwrite`, mapped stores, `ftruncate`, `fallocate` with and without `FALLOC_FL_PUNCH_HOLE`, and
+/// `madvise` with `MADV_REMOVE`, a memory file has the bytes, the size and the `st_blocks` of a model that keeps a byte string
+/// and the set of allocated pages.
 #[conformance::test(man = "tmpfs(5)", man = "fallocate(2)", deadline = 30)]
-fn is_followed_to_the_byte_and_to_the_page() -> Outcome {
+fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Modelled>(1..24)
 }

@@ -1,10 +1,13 @@
-//! Seals: promises about a memory file that are made once, hold for everybody, and are never taken back. Here: what each forbids.
+//! Seals of memory files (`F_ADD_SEALS`): which operations each seal forbids. How seals are added is in `adding_seals`, their
+//! effect on mappings in `seals_and_mappings`.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pwritev, reopen};
-use conformance::sys::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::fd::io::pwritev;
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate};
+use conformance::sys::memory::memfd::{SEAL_FUTURE_WRITE, Seals, add_seals, seals};
+use conformance::sys::path::open::reopen;
 use nix::unistd::Whence;
 use rstest::rstest;
 
@@ -15,28 +18,28 @@ const SHRINK: Seals = Seals::F_SEAL_SHRINK;
 const GROW: Seals = Seals::F_SEAL_GROW;
 const WRITE: Seals = Seals::F_SEAL_WRITE;
 
-/// Something that is done to a file of 100 bytes, each of which changes it in one way only.
+/// An operation that changes a file of 100 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     Write,
-    WriteBytesThatAreThere,
-    WriteVector,
-    Append,
+    WriteSameBytes,
+    Pwritev,
+    WriteAtTheEnd,
     WriteInAppendMode,
-    SpliceIn,
-    SendIn,
-    CopyIn,
-    Punch,
-    CutShort,
-    CutToNothing,
+    Splice,
+    Sendfile,
+    CopyFileRange,
+    PunchHole,
+    TruncateByOneByte,
+    TruncateToZero,
     Lengthen,
-    AllocateBehindTheEnd,
+    AllocateBeyondTheEnd,
     OpenTruncating,
 }
 
 use Change::{
-    AllocateBehindTheEnd, Append, CopyIn, CutShort, CutToNothing, Lengthen, OpenTruncating, Punch, SendIn, SpliceIn, Write,
-    WriteBytesThatAreThere, WriteInAppendMode, WriteVector,
+    AllocateBeyondTheEnd, CopyFileRange, Lengthen, OpenTruncating, PunchHole, Pwritev, Sendfile, Splice, TruncateByOneByte,
+    TruncateToZero, Write, WriteAtTheEnd, WriteInAppendMode, WriteSameBytes,
 };
 
 const BYTES: usize = 100;
@@ -44,29 +47,29 @@ const BYTES: usize = 100;
 impl Change {
     const ALL: [Change; 14] = [
         Write,
-        WriteBytesThatAreThere,
-        WriteVector,
-        Append,
+        WriteSameBytes,
+        Pwritev,
+        WriteAtTheEnd,
         WriteInAppendMode,
-        SpliceIn,
-        SendIn,
-        CopyIn,
-        Punch,
-        CutShort,
-        CutToNothing,
+        Splice,
+        Sendfile,
+        CopyFileRange,
+        PunchHole,
+        TruncateByOneByte,
+        TruncateToZero,
         Lengthen,
-        AllocateBehindTheEnd,
+        AllocateBeyondTheEnd,
         OpenTruncating,
     ];
 
-    /// Does it: what the call says.
+    /// Performs the operation, and returns the result of its call.
     fn make(self, file: &OwnedFd) -> Result<Result<usize, Errno>, Failure> {
         let done = |result: Result<(), Errno>| result.map(|()| 0);
         Ok(match self {
             Write => write(file, b"new"),
-            WriteBytesThatAreThere => pwrite(file, &pattern(3), 0),
-            WriteVector => pwritev(file, &[IoSlice::new(b"n"), IoSlice::new(b"ew")], 5),
-            Append => pwrite(file, b"new", offset(BYTES)),
+            WriteSameBytes => pwrite(file, &pattern(3), 0),
+            Pwritev => pwritev(file, &[IoSlice::new(b"n"), IoSlice::new(b"ew")], 5),
+            WriteAtTheEnd => pwrite(file, b"new", offset(BYTES)),
             WriteInAppendMode => {
                 set_status_flags(file, OFlag::O_APPEND)?;
                 let written = write(file, b"new");
@@ -74,59 +77,61 @@ impl Change {
                 lseek(file, 0, Whence::SeekSet)?;
                 written
             }
-            SpliceIn => {
+            Splice => {
                 let (reader, writer) = pipe()?;
                 write_all(&writer, b"new")?;
                 let moved = splice(&reader, file, 3, SpliceFlags::empty());
-                // What was not moved is still in the pipe.
+                // Bytes that were not moved are still in the pipe.
                 assert_eq!(unread(&reader)?, 3 - moved.unwrap_or(0));
                 moved
             }
-            SendIn => sendfile(file, holding(b"new")?, None, 3),
-            CopyIn => copy_file_range(holding(b"new")?, file, 3),
-            Punch => done(fallocate(file, PUNCH, 10, 5)),
-            CutShort => done(ftruncate(file, offset(BYTES) - 1)),
-            CutToNothing => done(ftruncate(file, 0)),
+            Sendfile => sendfile(file, holding(b"new")?, None, 3),
+            CopyFileRange => copy_file_range(holding(b"new")?, file, 3),
+            PunchHole => done(fallocate(file, PUNCH, 10, 5)),
+            TruncateByOneByte => done(ftruncate(file, offset(BYTES) - 1)),
+            TruncateToZero => done(ftruncate(file, 0)),
             Lengthen => done(ftruncate(file, offset(BYTES) + 1)),
-            AllocateBehindTheEnd => done(fallocate(file, Allocate::empty(), 0, offset(BYTES) + 1)),
+            AllocateBeyondTheEnd => done(fallocate(file, Allocate::empty(), 0, offset(BYTES) + 1)),
             OpenTruncating => done(reopen(file, OFlag::O_RDWR | OFlag::O_TRUNC).map(drop)),
         })
     }
 
-    /// The content afterwards, where it is allowed.
+    /// The bytes of the file after the operation, if it is allowed.
     fn after(self) -> Vec<u8> {
         let mut bytes = pattern(BYTES);
         match self {
-            Write | SpliceIn | SendIn | CopyIn => bytes[..3].copy_from_slice(b"new"),
-            WriteBytesThatAreThere => {}
-            WriteVector => bytes[5..8].copy_from_slice(b"new"),
-            Append | WriteInAppendMode => bytes.extend_from_slice(b"new"),
-            Punch => bytes[10..15].fill(0),
-            CutShort => bytes.truncate(BYTES - 1),
-            CutToNothing | OpenTruncating => bytes.clear(),
-            Lengthen | AllocateBehindTheEnd => bytes.push(0),
+            Write | Splice | Sendfile | CopyFileRange => bytes[..3].copy_from_slice(b"new"),
+            WriteSameBytes => {}
+            Pwritev => bytes[5..8].copy_from_slice(b"new"),
+            WriteAtTheEnd | WriteInAppendMode => bytes.extend_from_slice(b"new"),
+            PunchHole => bytes[10..15].fill(0),
+            TruncateByOneByte => bytes.truncate(BYTES - 1),
+            TruncateToZero | OpenTruncating => bytes.clear(),
+            Lengthen | AllocateBeyondTheEnd => bytes.push(0),
         }
         bytes
     }
 }
 
-/// What a seal forbids fails with `EPERM` and leaves bytes, size, position and seals as they were; what it does not forbid is done.
+/// `write`, `pwritev`, `splice`, `sendfile`, `copy_file_range`, `fallocate`, `ftruncate` and `open` with `O_TRUNC` fail with
+/// `EPERM` exactly if a seal of the file forbids the change of bytes (`F_SEAL_WRITE`, `F_SEAL_FUTURE_WRITE`) or of size
+/// (`F_SEAL_GROW`, `F_SEAL_SHRINK`). A failed call leaves bytes, file offset and seals as they were.
 #[rstest]
-#[case::without_seals(UNSEALED, &[])]
-#[case::further_seals(SEAL, &[])]
-#[case::shrinking(SHRINK, &[CutShort, CutToNothing, OpenTruncating])]
-#[case::growing(GROW, &[Append, WriteInAppendMode, Lengthen, AllocateBehindTheEnd])]
-#[case::writing(
+#[case::no_seals(UNSEALED, &[])]
+#[case::f_seal_seal(SEAL, &[])]
+#[case::f_seal_shrink(SHRINK, &[TruncateByOneByte, TruncateToZero, OpenTruncating])]
+#[case::f_seal_grow(GROW, &[WriteAtTheEnd, WriteInAppendMode, Lengthen, AllocateBeyondTheEnd])]
+#[case::f_seal_write(
     WRITE,
-    &[Write, WriteBytesThatAreThere, WriteVector, Append, WriteInAppendMode, SpliceIn, SendIn, CopyIn, Punch]
+    &[Write, WriteSameBytes, Pwritev, WriteAtTheEnd, WriteInAppendMode, Splice, Sendfile, CopyFileRange, PunchHole]
 )]
-#[case::writing_from_now_on(
+#[case::f_seal_future_write(
     SEAL_FUTURE_WRITE,
-    &[Write, WriteBytesThatAreThere, WriteVector, Append, WriteInAppendMode, SpliceIn, SendIn, CopyIn, Punch]
+    &[Write, WriteSameBytes, Pwritev, WriteAtTheEnd, WriteInAppendMode, Splice, Sendfile, CopyFileRange, PunchHole]
 )]
-#[case::everything(SHRINK.union(GROW).union(WRITE).union(SEAL), &Change::ALL)]
+#[case::all_seals(SHRINK.union(GROW).union(WRITE).union(SEAL), &Change::ALL)]
 #[conformance::test(man = "fcntl(2)", man = "memfd_create(2)", needs(procfs))]
-fn forbid_exactly(#[case] added: Seals, #[case] forbidden: &[Change]) -> Outcome {
+fn forbid_exactly_their_operations(#[case] added: Seals, #[case] forbidden: &[Change]) -> Outcome {
     for change in Change::ALL {
         let file = holding(&pattern(BYTES))?;
         match add_seals(&file, added) {
@@ -145,9 +150,10 @@ fn forbid_exactly(#[case] added: Seals, #[case] forbidden: &[Change]) -> Outcome
     Ok(())
 }
 
-/// Changes that change nothing are allowed: a write of no bytes, and the size that a file has already.
+/// On a file with `F_SEAL_SHRINK`, `F_SEAL_GROW` and `F_SEAL_WRITE`, `write` of 0 bytes and `ftruncate` to the current size
+/// return 0. `read` returns all bytes of the file.
 #[conformance::test(man = "fcntl(2)")]
-fn allow_what_changes_nothing() -> Outcome {
+fn allow_calls_that_change_nothing() -> Outcome {
     let file = holding(&pattern(BYTES))?;
     add_seals(&file, SHRINK | GROW | WRITE)?;
     expect_eq!((write(&file, b""), ftruncate(&file, offset(BYTES))), (Ok(0), Ok(())));
@@ -155,9 +161,10 @@ fn allow_what_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// A file that must not grow takes writes that end at its end, to the byte, and none that end behind it.
+/// On a file with `F_SEAL_GROW`, `pwrite` that ends at or before the end of the file returns the full count. `pwrite` that ends
+/// beyond it fails with `EPERM` and leaves the bytes as they were.
 #[conformance::test(man = "fcntl(2)")]
-fn against_growing_let_writes_up_to_the_end() -> Outcome {
+fn grow_allows_writes_up_to_the_end() -> Outcome {
     property(&(1..3000_usize, 0..3000_usize, 1..64_usize), |(length, at, count)| {
         let file = holding(&pattern(length))?;
         add_seals(&file, GROW)?;
@@ -175,9 +182,10 @@ fn against_growing_let_writes_up_to_the_end() -> Outcome {
     })
 }
 
-/// A write over many pages that crosses the end of a file that must not grow is cut at the end at the latest, or refused.
+/// On a file with `F_SEAL_GROW`, `pwrite` of many pages across the end of the file fails with `EPERM`, or returns a count that
+/// ends at or before the end. The size stays, and only the counted bytes change.
 #[conformance::test(man = "fcntl(2)")]
-fn against_growing_cut_no_byte_behind_the_end() -> Outcome {
+fn grow_stops_a_crossing_write_at_the_end() -> Outcome {
     let page = page_size();
     let file = holding(&pattern(2 * page + 5))?;
     add_seals(&file, GROW)?;
@@ -195,9 +203,10 @@ fn against_growing_cut_no_byte_behind_the_end() -> Outcome {
     Ok(())
 }
 
-/// A file that must not shrink can grow, and from then on must not shrink below the new size.
+/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a greater size returns 0. Afterwards `ftruncate` below the new size fails with
+/// `EPERM`.
 #[conformance::test(man = "fcntl(2)")]
-fn against_shrinking_hold_at_every_size() -> Outcome {
+fn shrink_applies_to_each_new_size() -> Outcome {
     let file = holding(&pattern(BYTES))?;
     add_seals(&file, SHRINK)?;
     let sizes = [BYTES - 1, BYTES, BYTES + 7, BYTES + 6, BYTES + 7, 0].map(|size| ftruncate(&file, offset(size)));
@@ -206,15 +215,16 @@ fn against_shrinking_hold_at_every_size() -> Outcome {
     Ok(())
 }
 
-/// From the moment at which the seal against writing is there, no byte changes, whoever is writing at that time.
+/// While another process calls `pwrite` without end, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0, and the next `pwrite`
+/// fails with `EPERM`. The file keeps the bytes of the last `pwrite` that returned its count.
 #[conformance::test(man = "fcntl(2)")]
-fn against_writing_end_a_stream_of_writes() -> Outcome {
+fn write_seal_stops_a_concurrent_writer() -> Outcome {
     let file = holding(&[0; 4])?;
     let writer = Participant::spawn("writer", dup(&file)?, |file, link| {
         for round in 1_u32.. {
             match pwrite(&file, &round.to_ne_bytes(), 0) {
                 Ok(4) if round == 100 => link.reached("writing"),
-                // On one processor the other side has to get its turn.
+                // Not a wait: the writes continue at full speed, and the other process gets its turn on one processor.
                 Ok(4) => std::thread::yield_now(),
                 other => return (round - 1, other),
             }
@@ -230,29 +240,31 @@ fn against_writing_end_a_stream_of_writes() -> Outcome {
     Ok(())
 }
 
-/// Space inside a sealed file may still be allocated: no byte changes.
+/// `fallocate` inside and beyond the end of a file with `F_SEAL_WRITE`, `F_SEAL_GROW` and `F_SEAL_SHRINK` returns 0 or fails with
+/// any error; the results are recorded. The bytes of the file stay as they were.
 #[conformance::test(man = "fcntl(2)", level = observed)]
-fn against_writing_leave_allocation_without_effect() -> Outcome {
+fn write_seal_may_allow_fallocate() -> Outcome {
     let file = holding(&pattern(BYTES))?;
     add_seals(&file, WRITE | GROW | SHRINK)?;
     let inside = fallocate(&file, Allocate::empty(), 0, offset(BYTES));
-    observe!("posix_shm.allocation-in-a-sealed-file", format!("{inside:?}"));
-    let behind = fallocate(&file, Allocate::FALLOC_FL_KEEP_SIZE, offset(BYTES), 10);
-    observe!("posix_shm.allocation-behind-a-sealed-file", format!("{behind:?}"));
+    observe!("memfd.fallocate-inside-sealed-file", format!("{inside:?}"));
+    let beyond = fallocate(&file, Allocate::FALLOC_FL_KEEP_SIZE, offset(BYTES), 10);
+    observe!("memfd.fallocate-beyond-sealed-file", format!("{beyond:?}"));
     expect_eq!(content(&file), Ok(pattern(BYTES)));
     Ok(())
 }
 
-/// What is written to a pipe that holds pages of a sealed file goes behind those pages, and never into them.
+/// `write` to a pipe that contains bytes moved with `splice` from a memory file appends after these bytes and leaves the file as
+/// it was. Afterwards `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[rstest]
 #[case::data(false)]
-#[case::a_hole(true)]
+#[case::hole(true)]
 #[conformance::test(man = "fcntl(2)", man = "splice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
-fn against_writing_hold_for_pages_in_a_pipe(#[case] hole: bool) -> Outcome {
+fn write_to_a_pipe_leaves_spliced_pages(#[case] hole: bool) -> Outcome {
     let file = if hole { common::memory_file::sparse(1, &[])? } else { holding(&pattern(page_size()))? };
     let original = content(&file)?;
     let (reader, writer) = pipe()?;
-    // Each place of the pipe has held bytes before to which more could be added.
+    // Every buffer of the pipe has been used before, with a page to which `write` may append.
     let full = fill(&writer)?;
     read_exactly(&reader, full)?;
     let mut from = 0;

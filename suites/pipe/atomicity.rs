@@ -1,30 +1,29 @@
-//! Atomicity: a write of at most `PIPE_BUF` bytes is never mixed with another's; longer ones may be, but lose nothing.
+//! Atomicity: a `write` of at most `PIPE_BUF` bytes is never mixed with bytes of other writers. Longer writes may be mixed, but
+//! lose no byte.
 //!
-//! Records say who wrote them, how long they are and which number they have, so that a torn, lost or repeated one shows.
+//! Records say who wrote them, how long they are and which number they have, so that a torn, lost or repeated record is found.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::records::{Record, Seen};
-use common::pipe::Kind;
+use super::record_fixture::{Record, Seen};
+use common::pipe::{Kind, pipe_and_fifo};
 
 /// Records that each writer writes.
 const RECORDS: u32 = 40;
 
-/// Small writes of several writers at once arrive whole, each writer's in order, whatever their sizes and the reader's.
-#[rstest]
-#[case::equal_and_tiny(&[12], 4096)]
-#[case::straddling_pages(&[700, 1, 4000], 65_536)]
-#[case::the_largest(&[4096], 10_000)]
-#[case::mixed_into_an_odd_reader(&[12, 511, 4095, 4096, 100], 777)]
+/// If four processes `write` records of at most `PIPE_BUF` bytes to one pipe at the same time, the reader gets every record in
+/// one piece, and the records of each writer in the order of its calls.
+#[apply(pipe_and_fifo)]
+#[case::records_of_12_bytes(&[12], 4096)]
+#[case::records_across_pages(&[700, 1, 4000], 65_536)]
+#[case::records_of_pipe_buf_bytes(&[4096], 10_000)]
+#[case::mixed_sizes_read_777_bytes_at_a_time(&[12, 511, 4095, 4096, 100], 777)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn holds_for_small_writes_of_many_writers(
-    #[case] sizes: &'static [usize],
-    #[case] piece: usize,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn small_writes_of_four_writers(#[case] sizes: &'static [usize], #[case] piece: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = pipe_buf(&writer_end)?;
     let mut writers = Vec::new();
@@ -57,12 +56,13 @@ fn holds_for_small_writes_of_many_writers(
     Ok(())
 }
 
-/// A gathered write of at most `PIPE_BUF` bytes in all is as atomic as a plain one, however many pieces it is made of.
+/// If three processes `writev` records of at most `PIPE_BUF` bytes in several segments to one pipe at the same time, the reader
+/// gets every record in one piece.
 #[rstest]
-#[case::few_pieces(3)]
-#[case::many_pieces(200)]
+#[case::three_segments(3)]
+#[case::two_hundred_segments(200)]
 #[conformance::test(posix = "writev", posix = "write")]
-fn holds_for_gathered_writes(#[case] pieces: usize) -> Outcome {
+fn writev_of_three_writers(#[case] pieces: usize) -> Outcome {
     let (reader, writer_end) = pipe()?;
     let limit = pipe_buf(&writer_end)?;
     let mut writers = Vec::new();
@@ -89,17 +89,18 @@ fn holds_for_gathered_writes(#[case] pieces: usize) -> Outcome {
     Ok(())
 }
 
-/// A small write that has to wait puts in nothing before it can put in all: another that fits goes first, and neither is split.
+/// A blocking `write` of `PIPE_BUF` bytes to a pipe with `PIPE_BUF` / 2 free bytes stays blocked and adds no byte. After all
+/// unread bytes have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
-fn keeps_a_waiting_write_out_entirely() -> Outcome {
+fn blocked_write_adds_no_part() -> Outcome {
     let (reader, writer_end) = pipe()?;
     let (capacity, size) = (fill(&writer_end)?, pipe_buf(&writer_end)?);
-    let writer = Participant::spawn("waiting", writer_end.try_clone()?, move |end, _| write(&end, &vec![b'w'; size]))?;
+    let writer = Participant::spawn("writer", writer_end.try_clone()?, move |end, _| write(&end, &vec![b'w'; size]))?;
     writer.until_blocked()?;
     read_exactly(&reader, size / 2)?;
     writer.expect_still_blocked()?;
     expect_eq!(unread(&reader), Ok(capacity - size / 2));
-    // What goes first is a small write that does fit, here or later.
+    // A small write that fits may overtake the blocked one; whether there is space for it is the system's choice.
     set_nonblocking(&writer_end, true)?;
     let overtaking = write(&writer_end, b"!").unwrap_or(0);
     set_nonblocking(&writer_end, false)?;
@@ -111,12 +112,13 @@ fn keeps_a_waiting_write_out_entirely() -> Outcome {
     Ok(())
 }
 
-/// The tail of the last page is not used for a part of a small write: it goes in whole behind it, or waits.
+/// A non-blocking `write` of at most `PIPE_BUF` bytes that does not fit into the rest of the last page returns its whole count,
+/// or fails with `EAGAIN` and adds no byte. `read` returns all added bytes in order.
 #[rstest]
-#[case::one_byte_short(4095, 2)]
-#[case::half(2048, 4096)]
+#[case::one_byte_does_not_fit(4095, 2)]
+#[case::half_a_page_does_not_fit(2048, 4096)]
 #[conformance::test(posix = "write")]
-fn holds_across_the_end_of_a_page(#[case] first: usize, #[case] second: usize) -> Outcome {
+fn small_write_is_whole_at_a_page_end(#[case] first: usize, #[case] second: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let limit = pipe_buf(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -134,10 +136,11 @@ fn holds_across_the_end_of_a_page(#[case] first: usize, #[case] second: usize) -
     Ok(())
 }
 
-/// Long writes of several writers may interleave, but every byte arrives, and each writer's in the order in which it wrote them.
-#[rstest]
+/// If three processes `write` more than `PIPE_BUF` bytes each to one pipe at the same time, the reader gets every byte once, and
+/// the bytes of each writer in the order in which they were written.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn is_not_promised_for_long_writes_but_order_is(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn long_writes_keep_order_per_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (sizes, mut writers) = ([100_000_usize, 65_537, 5000], Vec::new());
     for (id, size) in sizes.into_iter().enumerate() {
@@ -148,7 +151,7 @@ fn is_not_promised_for_long_writes_but_order_is(#[values(Kind::Pipe, Kind::Fifo)
     for (id, writer) in writers.into_iter().enumerate() {
         expect_eq!(writer.join()?, Ok(sizes[id]));
         let own: Vec<u8> = all.iter().copied().filter(|&byte| usize::from(byte >> 6) == id).collect();
-        expect!(own == marked(id, sizes[id]), "writer {id}: {} bytes of {} came, or out of order", own.len(), sizes[id]);
+        expect!(own == marked(id, sizes[id]), "writer {id}: {} of {} bytes were read, or not in order", own.len(), sizes[id]);
     }
     expect_eq!(all.len(), sizes.iter().sum::<usize>());
     Ok(())

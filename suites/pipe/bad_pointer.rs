@@ -1,32 +1,34 @@
-//! Bad pointers: a call that meets memory that it may not touch moves whole stretches or nothing, says which, and leaves the
-//! stream without a gap, a stray byte or a lost wake-up.
+//! Invalid pointers: what `read`, `write`, `readv` and `writev` do on a pipe if a buffer is outside of the accessible address
+//! space. The calls return `EFAULT` or a count; bytes are never lost, doubled or made up.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{capacity, next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{capacity, next, open_nonblocking};
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A size, given that of a page.
 type Size = fn(usize) -> usize;
 
-/// `EFAULT` where nothing was moved, the count where something was; in words that do not depend on the size of a page.
+/// The result as text that does not depend on the page size: `EFAULT`, a count of bytes, or "one page".
 fn in_words(result: Result<usize, Errno>) -> String {
     match result {
-        Ok(count) if count == page_size() => "a page".to_owned(),
+        Ok(count) if count == page_size() => "one page".to_owned(),
         Ok(count) => format!("{count} bytes"),
         Err(errno) => format!("{errno:?}"),
     }
 }
 
-/// A write from nowhere fails and adds nothing.
-#[rstest]
+/// `write` and `writev` from an invalid pointer fail with `EFAULT` and add no byte to the pipe. `read` returns only the bytes
+/// written before and after the failed calls.
+#[apply(every_pipe)]
 #[case::one_byte(|_| 1)]
 #[case::half_a_page(|page| page / 2)]
 #[case::a_page(|page| page)]
 #[conformance::test(man = "write(2)")]
-fn adds_nothing(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_write_adds_no_byte(#[case] size: Size, kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let size = size(page);
@@ -43,11 +45,12 @@ fn adds_nothing(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo, Kind::FifoR
     Ok(())
 }
 
-/// A write from nowhere leaves no trace in an empty pipe: nothing is ready, however often it fails, and no room is taken.
-#[rstest]
+/// After 20 calls of `write` from an invalid pointer have failed with `EFAULT` on an empty pipe, `poll` reports no event at the
+/// read end and `POLLOUT` at the write end. `write` can then fill the pipe to its whole capacity.
+#[apply(every_pipe)]
 #[conformance::test(man = "write(2)", fixed_in = "Linux 6.15")]
-fn takes_no_room(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_write_uses_no_capacity(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     for _ in 0..20 {
         expect_eq!(guarded.write_across(&writer, 0, 1), Err(EFAULT));
@@ -56,16 +59,17 @@ fn takes_no_room(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Ki
         (ready(&reader, PollFlags::POLLIN), ready(&writer, PollFlags::POLLOUT)),
         (Ok(PollFlags::empty()), Ok(PollFlags::POLLOUT))
     );
-    let room = capacity(kind)?;
-    expect_eq!((fill(&writer), unread(&reader)), (Ok(room), Ok(room)));
+    let capacity = capacity(kind)?;
+    expect_eq!((fill(&writer), unread(&reader)), (Ok(capacity), Ok(capacity)));
     Ok(())
 }
 
-/// A write from nowhere looks to a reader as if it had not been: no byte and no end-of-file for one that may not wait.
-#[rstest]
+/// After a `write` from an invalid pointer has failed with `EFAULT` on an empty pipe, a non-blocking `read` fails with `EAGAIN`
+/// while there is a writer. After the last writer closes, `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)")]
-fn shows_a_reader_nothing(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_write_gives_no_end_of_file(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let guarded = Guarded::new()?;
     expect_eq!((guarded.write_across(&writer, 0, 1), next(&reader)), (Err(EFAULT), Err(EAGAIN)));
     expect_eq!((write(&writer, b"x"), guarded.write_across(&writer, 0, 1)), (Ok(1), Err(EFAULT)));
@@ -75,10 +79,11 @@ fn shows_a_reader_nothing(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outco
     Ok(())
 }
 
-/// A write from nowhere wakes no blocked reader for good; the next write does.
-#[rstest]
+/// If `write` from an invalid pointer fails with `EFAULT`, a process blocked in `read` on the empty pipe stays blocked until the
+/// next successful `write`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)")]
-fn wakes_no_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_write_keeps_reader_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let guarded = Guarded::new()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -89,14 +94,15 @@ fn wakes_no_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A write whose memory ends too early adds either nothing or as much as it says, and that is the beginning of what was there.
+/// `write` from a buffer that is valid only at its beginning fails with `EFAULT` and adds no byte, or returns the count of the
+/// valid bytes that it has added. Which of the two happens is recorded.
 #[rstest]
-#[case::after_a_few_bytes(|_| 4, |_| 6, "pipe.write-cut-after-a-few-bytes")]
-#[case::after_a_page(|page| page, |page| page, "pipe.write-cut-after-a-page")]
-#[case::within_the_first_page(|_| 100, |page| page, "pipe.write-cut-within-a-page")]
+#[case::valid_for_4_bytes(|_| 4, |_| 6, "pipe.write-valid-for-4-bytes")]
+#[case::valid_for_a_page(|page| page, |page| page, "pipe.write-valid-for-a-page")]
+#[case::valid_for_100_bytes(|_| 100, |page| page, "pipe.write-valid-for-100-bytes")]
 #[conformance::test(posix = "write", man = "write(2)", level = observed)]
-fn cuts_a_write(#[case] good: Size, #[case] bad: Size, #[case] key: &str) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn write_from_partly_valid_buffer(#[case] good: Size, #[case] bad: Size, #[case] key: &str) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let (good, bad) = (good(page), bad(page));
@@ -104,59 +110,66 @@ fn cuts_a_write(#[case] good: Size, #[case] bad: Size, #[case] key: &str) -> Out
     guarded.bytes()[page - good..].copy_from_slice(&bytes);
     let written = guarded.write_across(&writer, good, bad);
     observe!(key, in_words(written));
-    expect!(written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)), "{written:?} of {good} good bytes");
-    let told = written.unwrap_or(0);
-    expect_eq!(unread(&reader), Ok(told));
-    expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([&bytes[..told], b"next"].concat())));
+    expect!(
+        written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)),
+        "{written:?} with {good} valid bytes"
+    );
+    let added = written.unwrap_or(0);
+    expect_eq!(unread(&reader), Ok(added));
+    expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([&bytes[..added], b"next"].concat())));
     Ok(())
 }
 
-/// The same for vectors, behind bytes that are there already, which stay.
+/// `writev` whose first segment is valid and whose second is not fails with `EFAULT` and adds no byte, or returns the count of
+/// the valid bytes that it has added. Which of the two happens is recorded; unread bytes stay as they were.
 #[rstest]
-#[case::after_a_few_bytes(|_| 4, "pipe.writev-cut-after-a-few-bytes")]
-#[case::after_a_page(|page| page, "pipe.writev-cut-after-a-page")]
+#[case::valid_for_4_bytes(|_| 4, "pipe.writev-valid-for-4-bytes")]
+#[case::valid_for_a_page(|page| page, "pipe.writev-valid-for-a-page")]
 #[conformance::test(posix = "writev", man = "readv(2)", level = observed)]
-fn cuts_a_vector_of_writes(#[case] good: Size, #[case] key: &str, #[values(0, 10)] held: usize) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn writev_from_partly_valid_buffers(#[case] good: Size, #[case] key: &str, #[values(0, 10)] unread_bytes: usize) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let good = good(page);
     let bytes = pattern(good);
     guarded.bytes()[..good].copy_from_slice(&bytes);
-    let held = &b"0123456789"[..held];
+    let held = &b"0123456789"[..unread_bytes];
     write_all(&writer, held)?;
     let written = guarded.writev(&writer, &[(0, good), (page, 6), (0, 4)]);
-    if held.is_empty() {
-        observe!(key, in_words(written));
-    }
-    expect!(written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)), "{written:?} of {good} good bytes");
-    let told = written.unwrap_or(0);
-    expect_eq!(unread(&reader), Ok(held.len() + told));
-    expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([held, &bytes[..told], b"next"].concat())));
+    observe!(format!("{key}-behind-{unread_bytes}-bytes").as_str(), in_words(written));
+    expect!(
+        written == Err(EFAULT) || written.is_ok_and(|count| (1..=good).contains(&count)),
+        "{written:?} with {good} valid bytes"
+    );
+    let added = written.unwrap_or(0);
+    expect_eq!(unread(&reader), Ok(held.len() + added));
+    expect_eq!((write(&writer, b"next"), read_some(&reader, 2 * page)), (Ok(4), Ok([held, &bytes[..added], b"next"].concat())));
     Ok(())
 }
 
-/// A write that fails while it is being put behind unread bytes of the same page spoils neither these nor the next write.
-#[rstest]
+/// If a `write` that would go into a page with unread bytes fails with `EFAULT`, `read` returns these unread bytes and the bytes
+/// of the next `write` unchanged.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
-fn spoils_no_page_that_is_shared(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_write_keeps_bytes_of_the_same_page(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     guarded.bytes().fill(b'!');
     expect_eq!((write(&writer, b"abc"), guarded.write_across(&writer, 0, 97)), (Ok(3), Err(EFAULT)));
     let cut = guarded.write_across(&writer, 90, 10);
     expect!(cut == Err(EFAULT) || cut.is_ok_and(|count| (1..=90).contains(&count)), "{cut:?}");
-    let told = vec![b'!'; cut.unwrap_or(0)];
-    expect_eq!((write(&writer, b"def"), unread(&reader)), (Ok(3), Ok(6 + told.len())));
-    expect_eq!((read_some(&reader, 200), next(&reader)), (Ok([b"abc", &told[..], b"def"].concat()), Err(EAGAIN)));
+    let added = vec![b'!'; cut.unwrap_or(0)];
+    expect_eq!((write(&writer, b"def"), unread(&reader)), (Ok(3), Ok(6 + added.len())));
+    expect_eq!((read_some(&reader, 200), next(&reader)), (Ok([b"abc", &added[..], b"def"].concat()), Err(EAGAIN)));
     Ok(())
 }
 
-/// A read to nowhere fails and takes nothing, not from the first write and not from any later one.
-#[rstest]
+/// `read` and `readv` into an invalid pointer fail with `EFAULT` and remove no byte: `ioctl(FIONREAD)` gives the same number. The
+/// next `read` returns all unread bytes.
+#[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
-fn takes_nothing(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn failed_read_removes_no_byte(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let bytes = pattern(2 * page + 10);
@@ -171,37 +184,38 @@ fn takes_nothing(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Ki
     Ok(())
 }
 
-/// A read whose memory ends too early takes either nothing or as much as it says; what it took is in the buffer, and the rest comes
-/// next.
+/// `read` into a buffer that is valid only at its beginning fails with `EFAULT` and removes no byte, or returns the count of the
+/// bytes that it has stored. Which of the two happens is recorded; the next `read` returns the remaining bytes.
 #[rstest]
-#[case::after_a_few_bytes(|_| 4, |_| 10, "pipe.read-cut-after-a-few-bytes")]
-#[case::after_a_page(|page| page, |page| 2 * page, "pipe.read-cut-after-a-page")]
-#[case::within_the_first_page(|_| 100, |page| 2 * page, "pipe.read-cut-within-a-page")]
+#[case::valid_for_4_bytes(|_| 4, |_| 10, "pipe.read-valid-for-4-bytes")]
+#[case::valid_for_a_page(|page| page, |page| 2 * page, "pipe.read-valid-for-a-page")]
+#[case::valid_for_100_bytes(|_| 100, |page| 2 * page, "pipe.read-valid-for-100-bytes")]
 #[conformance::test(posix = "read", man = "read(2)", level = observed)]
-fn cuts_a_read(#[case] good: Size, #[case] held: Size, #[case] key: &str) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn read_into_partly_valid_buffer(#[case] good: Size, #[case] held: Size, #[case] key: &str) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let (good, bytes) = (good(page), pattern(held(page)));
     expect_eq!(write(&writer, &bytes), Ok(bytes.len()));
     let got = guarded.read_across(&reader, good, bytes.len() - good);
     observe!(key, in_words(got));
-    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} of {good} good bytes");
-    let told = got.unwrap_or(0);
-    expect_eq!(&guarded.bytes()[page - good..][..told], &bytes[..told]);
-    expect_eq!(unread(&reader), Ok(bytes.len() - told));
-    expect_eq!((read_some(&reader, bytes.len()), next(&reader)), (Ok(bytes[told..].to_vec()), Err(EAGAIN)));
+    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} with {good} valid bytes");
+    let stored = got.unwrap_or(0);
+    expect_eq!(&guarded.bytes()[page - good..][..stored], &bytes[..stored]);
+    expect_eq!(unread(&reader), Ok(bytes.len() - stored));
+    expect_eq!((read_some(&reader, bytes.len()), next(&reader)), (Ok(bytes[stored..].to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// The same for vectors: a bad segment behind a good one.
+/// `readv` whose first segment is valid and whose second is not fails with `EFAULT` and removes no byte, or returns the count of
+/// the bytes that it has stored. Which of the two happens is recorded; the next `read` returns the remaining bytes.
 #[rstest]
-#[case::within_one_write(|_| 4, "pipe.readv-cut-within-a-write")]
-#[case::between_two_writes(|_| 10, "pipe.readv-cut-between-writes")]
-#[case::after_a_page(|page| page, "pipe.readv-cut-after-a-page")]
+#[case::valid_for_4_of_20_bytes(|_| 4, "pipe.readv-valid-for-4-bytes")]
+#[case::valid_for_10_of_20_bytes(|_| 10, "pipe.readv-valid-for-10-bytes")]
+#[case::valid_for_a_page(|page| page, "pipe.readv-valid-for-a-page")]
 #[conformance::test(posix = "readv", man = "readv(2)", level = observed)]
-fn cuts_a_vector_of_reads(#[case] good: Size, #[case] key: &str) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn readv_into_partly_valid_buffers(#[case] good: Size, #[case] key: &str) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     let good = good(page);
@@ -210,18 +224,19 @@ fn cuts_a_vector_of_reads(#[case] good: Size, #[case] key: &str) -> Outcome {
     expect_eq!((write(&writer, first), write(&writer, second)), (Ok(first.len()), Ok(10)));
     let got = guarded.readv(&reader, &[(0, good), (page, 6), (good, page - good)]);
     observe!(key, in_words(got));
-    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} of {good} good bytes");
-    let told = got.unwrap_or(0);
-    expect_eq!(&guarded.bytes()[..told], &bytes[..told]);
-    expect_eq!(unread(&reader), Ok(bytes.len() - told));
-    expect_eq!((read_some(&reader, bytes.len()), next(&reader)), (Ok(bytes[told..].to_vec()), Err(EAGAIN)));
+    expect!(got == Err(EFAULT) || got.is_ok_and(|count| (1..=good).contains(&count)), "{got:?} with {good} valid bytes");
+    let stored = got.unwrap_or(0);
+    expect_eq!(&guarded.bytes()[..stored], &bytes[..stored]);
+    expect_eq!(unread(&reader), Ok(bytes.len() - stored));
+    expect_eq!((read_some(&reader, bytes.len()), next(&reader)), (Ok(bytes[stored..].to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// A segment of no bytes may lead anywhere, and so may a whole buffer of no bytes.
-#[conformance::test(posix = "readv", posix = "writev", level = observed)]
-fn does_not_matter_for_no_bytes() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+/// `readv` and `writev` ignore the invalid pointer of a segment of length 0 and transfer the bytes of the other segments. `read`
+/// and `write` of 0 bytes with an invalid pointer return 0.
+#[conformance::test(posix = "readv", posix = "writev", level = customary)]
+fn is_ignored_with_length_0() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     let page = page_size();
     guarded.bytes()[..8].copy_from_slice(b"abcdefgh");
@@ -233,14 +248,15 @@ fn does_not_matter_for_no_bytes() -> Outcome {
     Ok(())
 }
 
-/// A vector whose array of segments cannot be read, from its first entry or a later one, moves nothing.
+/// If the `iovec` array is not readable, from its first entry or from a later one, `readv` and `writev` fail with `EFAULT` and
+/// transfer no byte.
 #[rstest]
-#[case::none(0)]
-#[case::one(1)]
-#[case::many(20)]
+#[case::no_entry_readable(0)]
+#[case::one_entry_readable(1)]
+#[case::twenty_entries_readable(20)]
 #[conformance::test(man = "readv(2)")]
-fn may_be_that_of_the_segments(#[case] readable: usize) -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn unreadable_iovec_array_transfers_no_byte(#[case] readable: usize) -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let mut guarded = Guarded::new()?;
     expect_eq!((guarded.writev_array_across(&writer, readable, 1), unread(&reader)), (Err(EFAULT), Ok(0)));
     write_all(&writer, b"data")?;
@@ -249,45 +265,48 @@ fn may_be_that_of_the_segments(#[case] readable: usize) -> Outcome {
     Ok(())
 }
 
-/// Where nothing is to be moved the pointer is not followed, or is refused, but nothing else happens.
-#[rstest]
+/// With an invalid pointer, non-blocking `read` of an empty pipe and `write` to a full pipe fail with `EAGAIN` or `EFAULT`, and
+/// `read` at end-of-file returns 0 or fails with `EFAULT`. The result of each is recorded.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "write(2)", level = observed)]
-fn changes_nothing_where_nothing_can_be_moved(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_on_empty_and_write_on_full_pipe(kind: Kind) -> Outcome {
     let mut guarded = Guarded::new()?;
-    let (reader, writer) = not_waiting(kind)?;
+    let (reader, writer) = open_nonblocking(kind)?;
     let empty = guarded.read_across(&reader, 0, 1);
-    let room = fill(&writer)?;
+    let filled = fill(&writer)?;
     let full = guarded.write_across(&writer, 0, 1);
-    expect_eq!(unread(&reader), Ok(room));
+    expect_eq!(unread(&reader), Ok(filled));
     drop(writer);
-    expect_eq!(read_exactly(&reader, room).map(|bytes| bytes.len()), Ok(room));
+    expect_eq!(read_exactly(&reader, filled).map(|bytes| bytes.len()), Ok(filled));
     let ended = guarded.read_across(&reader, 0, 1);
-    observe!("pipe.bad-pointer-while-empty", in_words(empty));
-    observe!("pipe.bad-pointer-while-full", in_words(full));
-    observe!("pipe.bad-pointer-at-the-end", in_words(ended));
+    observe!("pipe.bad-pointer-read-on-empty-pipe", in_words(empty));
+    observe!("pipe.bad-pointer-write-on-full-pipe", in_words(full));
+    observe!("pipe.bad-pointer-read-at-end-of-file", in_words(ended));
     expect_matches!((empty, full), (Err(EAGAIN | EFAULT), Err(EAGAIN | EFAULT)));
     expect_matches!(ended, Ok(0) | Err(EFAULT));
     expect_eq!(next(&reader), Ok(vec![]));
     Ok(())
 }
 
-/// A bad pointer does not hide a broken pipe, or does so without its signal.
+/// `write` from an invalid pointer to a pipe without readers fails with `EPIPE` and raises `SIGPIPE`, or fails with `EFAULT` and
+/// raises no signal. Which of the two happens is recorded.
 #[conformance::test(man = "write(2)", level = observed)]
-fn signals_only_with_epipe() -> Outcome {
+fn write_without_reader_signals_only_with_epipe() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = pipe()?;
     drop(reader);
     let written = Guarded::new()?.write_across(&writer, 0, 1);
-    observe!("pipe.bad-pointer-without-reader", in_words(written));
+    observe!("pipe.bad-pointer-write-without-reader", in_words(written));
     let signals = signal::caught(Signal::SIGPIPE);
     expect!((written, signals) == (Err(EPIPE), 1) || (written, signals) == (Err(EFAULT), 0), "{written:?} and {signals} signals");
     Ok(())
 }
 
-/// A reader that slept and then cannot store what came gives it back: the next read gets it all.
-#[rstest]
+/// If 3 bytes are written while a process is blocked in `read` into an invalid pointer, that `read` fails with `EFAULT`. The next
+/// `read` returns the 3 bytes.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)")]
-fn gives_back_what_a_woken_reader_cannot_store(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn woken_read_fails_and_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| {
         let first = Guarded::new().map(|mut guarded| guarded.read_across(&end, 0, 16));
@@ -298,22 +317,25 @@ fn gives_back_what_a_woken_reader_cannot_store(#[values(Kind::Pipe, Kind::Fifo)]
     Ok(())
 }
 
-/// A writer that slept and then cannot read what it was to write adds nothing, and the room goes to another that waits.
-#[rstest]
+/// If a page of a full pipe is read while two processes are blocked in `write`, the first from an invalid pointer, the first
+/// fails with `EFAULT`. The second `write` then adds its bytes and returns their count.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
-fn passes_the_room_on(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn woken_write_fails_and_next_writer_continues(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let full = fill(&writer_end)?;
-    let unlucky = Participant::spawn("unlucky writer", dup(&writer_end)?, |end, _| Guarded::new()?.write_across(&end, 0, 16))?;
-    unlucky.until_blocked()?;
-    let lucky = Participant::spawn("lucky writer", dup(&writer_end)?, |end, _| write(&end, b"lucky"))?;
-    lucky.until_blocked()?;
+    let first = Participant::spawn("writer with an invalid pointer", dup(&writer_end)?, |end, _| {
+        Guarded::new()?.write_across(&end, 0, 16)
+    })?;
+    first.until_blocked()?;
+    let second = Participant::spawn("second writer", dup(&writer_end)?, |end, _| write(&end, b"bytes"))?;
+    second.until_blocked()?;
     expect_eq!(read_exactly(&reader, page_size()).map(|bytes| bytes.len()), Ok(page_size()));
-    expect_eq!(unlucky.join()?, Err(EFAULT));
-    expect_eq!(lucky.until_settled()?, Settled::Ended);
-    expect_eq!(lucky.join()?, Ok(5));
+    expect_eq!(first.join()?, Err(EFAULT));
+    expect_eq!(second.until_settled()?, Settled::Ended);
+    expect_eq!(second.join()?, Ok(5));
     expect_eq!(read_exactly(&reader, full - page_size()).map(|bytes| bytes.len()), Ok(full - page_size()));
-    expect_eq!(next(&reader), Ok(b"lucky".to_vec()));
+    expect_eq!(next(&reader), Ok(b"bytes".to_vec()));
     set_nonblocking(&reader, true)?;
     expect_eq!(next(&reader), Err(EAGAIN));
     Ok(())

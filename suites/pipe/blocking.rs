@@ -1,17 +1,30 @@
-//! Blocking: who sleeps, until exactly when, and that nobody is forgotten.
+//! Blocking `read` and `write`: how long they stay blocked, and what they return.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{reading, writing};
-use common::pipe::Kind;
+use common::ends::{spawn_reader, spawn_writer};
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// A read of an empty pipe sleeps until there is a byte, and returns that byte without waiting for more.
-#[rstest]
+/// A `read` of 1000 bytes that is blocked on an empty pipe returns 1 as soon as a `write` adds 1 byte.
+#[apply(every_pipe)]
 #[conformance::test(posix = "read")]
-fn read_lasts_until_the_first_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_returns_at_the_first_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
-    let reader = reading("reader", reader_end, 1000)?;
+    let reader = spawn_reader("reader", reader_end, 1000)?;
+    reader.until_blocked()?;
+    expect_eq!(write(&writer, b"a"), Ok(1));
+    expect_eq!(reader.join()?, Ok(b"a".to_vec()));
+    Ok(())
+}
+
+/// A `write` of 0 bytes returns 0, and a process blocked in `read` on the empty pipe stays blocked until a `write` adds 1 byte.
+#[apply(every_pipe)]
+#[conformance::test(posix = "write", level = customary)]
+fn read_stays_blocked_after_a_write_of_0_bytes(kind: Kind) -> Outcome {
+    let (reader_end, writer) = kind.open()?;
+    let reader = spawn_reader("reader", reader_end, 1000)?;
     reader.until_blocked()?;
     expect_eq!(write(&writer, b""), Ok(0));
     reader.expect_still_blocked()?;
@@ -20,22 +33,23 @@ fn read_lasts_until_the_first_byte(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRe
     Ok(())
 }
 
-/// A small write into a full pipe sleeps while a byte less is free than it needs, and has put nothing in meanwhile.
+/// A blocking `write` of n ≤ `PIPE_BUF` bytes to a full pipe stays blocked and adds no byte while n − 1 bytes are free. After at
+/// least a whole page has been read, `write` returns n.
 #[rstest]
 #[case::two_bytes(2)]
-#[case::hundred(100)]
-#[case::the_most_that_is_atomic(4096)]
+#[case::hundred_bytes(100)]
+#[case::pipe_buf_bytes(4096)]
 #[conformance::test(posix = "write")]
-fn small_write_lasts_until_there_is_room_for_all_of_it(#[case] size: usize) -> Outcome {
+fn small_write_waits_for_space_for_all_bytes(#[case] size: usize) -> Outcome {
     let (reader, writer_end) = pipe()?;
     let size = size.min(pipe_buf(&writer_end)?);
     let capacity = fill(&writer_end)?;
-    let writer = writing("writer", writer_end, 0xee, size)?;
+    let writer = spawn_writer("writer", writer_end, 0xee, size)?;
     writer.until_blocked()?;
     read_exactly(&reader, size - 1)?;
     writer.expect_still_blocked()?;
     expect_eq!(unread(&reader), Ok(capacity - size + 1));
-    // More than the rest of any page, and than a writer may be made to wait for.
+    // Now at least a page and at least `size` bytes are free, wherever the page borders are.
     let more = (page_size().max(size) - size + 1).min(capacity - size + 1);
     read_exactly(&reader, more)?;
     expect_eq!(writer.join()?, Ok(size));
@@ -45,33 +59,36 @@ fn small_write_lasts_until_there_is_room_for_all_of_it(#[case] size: usize) -> O
     Ok(())
 }
 
-/// How much must be read from a full pipe before a byte goes in is the system's choice: a byte, or a page.
-#[rstest]
+/// A `write` of 1 byte that is blocked on a full pipe returns 1 after 1 byte, part of a page, a page, or at the latest all bytes
+/// have been read. Which of these suffices is recorded.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
-fn write_of_a_byte_lasts_for_as_long_as_the_system_likes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_byte_write_waits_for_a_byte_or_a_page(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
-    let writer = writing("writer", writer_end, 0xee, 1)?;
+    let writer = spawn_writer("writer", writer_end, 0xee, 1)?;
     writer.until_blocked()?;
     let mut taken = 0;
-    for (until, name) in [(1, "a byte"), (page_size() - 1, "less than a page"), (page_size(), "a page"), (capacity, "everything")] {
+    for (until, name) in [(1, "1 byte"), (page_size() - 1, "a page less 1 byte"), (page_size(), "a page"), (capacity, "all bytes")]
+    {
         read_exactly(&reader, until - taken)?;
         taken = until;
         if writer.until_settled()? == Settled::Ended {
-            observe!("pipe.blocked-byte-goes-in-after-reading", name);
+            observe!("pipe.blocked-write-of-1-byte-returns-after-reading", name);
             expect_eq!(writer.join()?, Ok(1));
             expect_eq!(unread(&reader), Ok(capacity - taken + 1));
             return Ok(());
         }
     }
-    expect!(false, "an empty pipe takes a byte");
+    expect!(false, "a write of 1 byte is blocked although the pipe is empty");
     Ok(())
 }
 
-/// A write larger than the capacity proceeds piece by piece as room appears, and returns the whole count once all is in.
-#[rstest]
+/// A blocking `write` of more than the capacity fills the pipe again each time that a reader has emptied it. After adding its
+/// last byte, `write` returns its whole count.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn large_write_proceeds_by_pieces_and_returns_the_whole(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn large_write_fills_freed_space_and_returns_total(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -80,24 +97,25 @@ fn large_write_proceeds_by_pieces_and_returns_the_whole(#[values(Kind::Pipe, Kin
     let mut received = Vec::new();
     for _ in 0..3 {
         writer.until_blocked()?;
-        // It has filled the pipe, to the brim.
+        // The blocked `write` has filled the pipe.
         expect_eq!(unread(&reader), Ok(capacity));
         received.extend(read_exactly(&reader, capacity)?);
     }
     expect_eq!(writer.join()?, Ok(total));
     received.extend(read_to_end(&reader)?);
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// A large write with a reader that takes odd pieces arrives whole and in order.
+/// A blocking `write` of more than the capacity returns its whole count, and the reader gets all bytes in order, whatever the
+/// sizes of the `read` calls are.
 #[rstest]
-#[case::single_bytes_at_first(1, 3)]
-#[case::primes(997, 10_007)]
-#[case::about_a_page(4095, 4097)]
-#[case::more_than_the_capacity(65_537, 200_000)]
+#[case::reads_of_1_and_3_bytes(1, 3)]
+#[case::reads_of_prime_sizes(997, 10_007)]
+#[case::reads_of_about_a_page(4095, 4097)]
+#[case::reads_larger_than_the_capacity(65_537, 200_000)]
 #[conformance::test(posix = "write", posix = "read")]
-fn large_write_survives_odd_readers(#[case] first: usize, #[case] then: usize) -> Outcome {
+fn large_write_arrives_whole_for_all_read_sizes(#[case] first: usize, #[case] then: usize) -> Outcome {
     let (reader, writer_end) = pipe()?;
     let total = 5 * 65_536 / 2 + 77;
     let writer = Participant::spawn("writer", writer_end, move |end, _| write(&end, &pattern(total)))?;
@@ -117,14 +135,15 @@ fn large_write_survives_odd_readers(#[case] first: usize, #[case] then: usize) -
         received.extend(some);
     }
     expect_eq!(writer.join()?, Ok(total));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// A writer killed in the middle of a large write leaves what it had put in, in order, and then end-of-file.
-#[rstest]
+/// If a process is killed while it is blocked in a `write` of more than the capacity, `read` returns all bytes that the call had
+/// added, in order, and then 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read")]
-fn large_write_of_a_killed_writer_leaves_its_beginning(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn large_write_of_a_killed_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -138,38 +157,41 @@ fn large_write_of_a_killed_writer_leaves_its_beginning(#[values(Kind::Pipe, Kind
     Ok(())
 }
 
-/// Every small write after `poll` has reported room is done without waiting, until it reports room no longer.
+/// While `poll` reports `POLLOUT` for a pipe, each blocking `write` of at most `PIPE_BUF` bytes returns its whole count without
+/// blocking.
 #[rstest]
 #[case::one_byte(1)]
-#[case::hundred(100)]
-#[case::the_most_that_is_atomic(4096)]
+#[case::hundred_bytes(100)]
+#[case::pipe_buf_bytes(4096)]
 #[conformance::test(posix = "poll", posix = "write")]
-fn write_is_not_needed_while_poll_reports_room(#[case] size: usize) -> Outcome {
+fn write_does_not_block_after_pollout(#[case] size: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let size = size.min(pipe_buf(&writer)?);
-    // Blocking, on purpose: a promise that is broken is a hang. The first writes leave odd remainders for the others.
+    // The end is blocking on purpose: if `POLLOUT` is wrong the case hangs and fails. The first `write` leaves an odd number of free
+    // bytes.
     write(&writer, &pattern(capacity_less(&writer, &reader, 3 * 4096 + 17)?))?;
     let mut written = 0;
     while ready(&writer, PollFlags::POLLOUT)? == PollFlags::POLLOUT {
         expect_eq!(write(&writer, &vec![1; size]), Ok(size));
         written += size;
     }
-    expect!(written <= 3 * 4096 + 17);
+    expect!(written <= 3 * 4096 + 17, "{written} bytes were written without blocking, more than were free");
     Ok(())
 }
 
-/// The capacity, less so much.
+/// The capacity minus `less` bytes.
 fn capacity_less(writer: &OwnedFd, reader: &OwnedFd, less: usize) -> Result<usize, Errno> {
     let capacity = fill(writer)?;
     read_exactly(reader, capacity)?;
     Ok(capacity - less)
 }
 
-/// A description that is open for both reading and writing serves both at once: a read asleep on it does not keep a write out.
+/// While a process is blocked in `read` on a FIFO opened with `O_RDWR`, `write` of 1 byte through the same open file description
+/// returns 1. The blocked `read` then returns that byte.
 #[conformance::test(man = "fifo(7)")]
-fn read_does_not_lock_out_a_write_through_the_same_description() -> Outcome {
+fn blocked_read_allows_write_on_the_same_description() -> Outcome {
     let (end, same) = Kind::FifoReadWrite.open()?;
-    let reader = reading("reader", end, 10)?;
+    let reader = spawn_reader("reader", end, 10)?;
     reader.until_blocked()?;
     expect_eq!(lseek(&same, 0, nix::unistd::Whence::SeekCur), Err(ESPIPE));
     expect_eq!(write(&same, b"a"), Ok(1));

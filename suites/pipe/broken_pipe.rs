@@ -1,18 +1,19 @@
-//! A broken pipe: what a writer sees once nobody can read any more, and not before. The write fails with `EPIPE`, beside the
-//! signal.
+//! `EPIPE`: when `write` on a pipe fails because no reader is left, and when it does not. How `SIGPIPE` is delivered is tested in
+//! `sigpipe.rs`.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{capacity, next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{capacity, next, open_nonblocking};
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// Nobody can read any more when the last reader has been killed.
-#[rstest]
+/// After the last process that holds the read end is killed, `write` fails with `EPIPE` and raises `SIGPIPE` once.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn follows_the_death_of_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_the_last_reader_is_killed(kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| (next(&end), next(&end)))?;
@@ -24,10 +25,11 @@ fn follows_the_death_of_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     Ok(())
 }
 
-/// A stopped reader is a reader, whose bytes wait for it; killed while it is stopped, it is none.
-#[rstest]
+/// While the last reader is stopped by `SIGSTOP`, `write` returns 1 and raises no signal. After this stopped reader is killed,
+/// `write` fails with `EPIPE` and raises `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn waits_for_a_stopped_reader_to_be_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_a_stopped_reader_is_killed(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |_end, link| -> () { link.park() })?;
@@ -38,10 +40,11 @@ fn waits_for_a_stopped_reader_to_be_killed(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// Nobody can read any more when the last reader has exited, before anybody has waited for it.
-#[rstest]
+/// If the process with the last read end exits, a process blocked in `write` on the full pipe is killed by `SIGPIPE`, even before
+/// the exited process has been waited for.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "_Exit")]
-fn follows_the_exit_of_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_the_last_reader_exits(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let reader = Participant::spawn("reader", reader_end, |end, link| {
@@ -56,10 +59,11 @@ fn follows_the_exit_of_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: K
     Ok(())
 }
 
-/// One of two readers may go without anybody noticing; the pipe breaks with the last.
-#[rstest]
+/// After one of two descriptors of the read end is closed, `write` returns 1 and raises no signal. After the second is closed,
+/// `write` fails with `EPIPE` and raises `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "dup")]
-fn takes_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_when_the_last_reader_closes(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (first, writer) = kind.open()?;
     let second = dup(&first)?;
@@ -71,10 +75,11 @@ fn takes_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
     Ok(())
 }
 
-/// A writer's own reader counts as one: it keeps the pipe whole, and breaks it by closing.
-#[rstest]
+/// While the writing process holds the only read end of a pipe, `write` returns 1. After `dup2` has replaced that read end,
+/// `write` fails with `EPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "close")]
-fn is_not_broken_by_reading_oneself(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn not_while_the_writer_holds_a_read_end(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     let (reader, mut replaced) = kind.open()?;
     let writer = dup(&replaced)?;
@@ -86,15 +91,16 @@ fn is_not_broken_by_reading_oneself(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
     Ok(())
 }
 
-/// A full pipe that has lost its reader is broken and not full: a write that may not wait fails with `EPIPE`, of any size.
-#[rstest]
+/// A non-blocking `write` to a full pipe fails with `EAGAIN` while there is a reader. After the last reader closes, the same
+/// `write` fails with `EPIPE` and raises `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[case::one_byte(|_| 1)]
-#[case::atomic(|page| page)]
-#[case::larger(|page| 2 * page)]
+#[case::one_page(|page| page)]
+#[case::two_pages(|page| 2 * page)]
 #[conformance::test(posix = "write")]
-fn outranks_a_full_pipe(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn takes_precedence_over_eagain(#[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    let (reader, writer) = not_waiting(kind)?;
+    let (reader, writer) = open_nonblocking(kind)?;
     let bytes = pattern(size(page_size()));
     fill(&writer)?;
     expect_eq!((write(&writer, &bytes), signal::caught(Signal::SIGPIPE)), (Err(EAGAIN), 0));
@@ -103,14 +109,14 @@ fn outranks_a_full_pipe(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, K
     Ok(())
 }
 
-/// A writer that waits for room wakes up when the last reader closes, with `EPIPE` and one signal, whether its bytes were to stay
-/// together or not, and whichever call it is in.
-#[rstest]
+/// If the last reader closes, a process blocked in `write` and one blocked in `writev` on the full pipe are woken. Both calls
+/// fail with `EPIPE`, and each process gets one `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[case::one_byte(|_| 1)]
-#[case::atomic(|page| page)]
-#[case::larger(|page| 2 * page + 1)]
+#[case::one_page(|page| page)]
+#[case::more_than_two_pages(|page| 2 * page + 1)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn wakes_a_blocked_writer(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_blocked_write_and_writev(#[case] size: fn(usize) -> usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let size = size(page_size());
@@ -119,7 +125,7 @@ fn wakes_a_blocked_writer(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe,
         Ok::<_, Errno>((write(&end, &pattern(size)), signal::caught(Signal::SIGPIPE)))
     })?;
     single.until_blocked()?;
-    let vector = Participant::spawn("writer of a vector", writer_end, |end, _| {
+    let vector = Participant::spawn("writev writer", writer_end, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         Ok::<_, Errno>((writev(&end, &[IoSlice::new(b""), IoSlice::new(&pattern(size))]), signal::caught(Signal::SIGPIPE)))
     })?;
@@ -129,10 +135,11 @@ fn wakes_a_blocked_writer(#[case] size: fn(usize) -> usize, #[values(Kind::Pipe,
     Ok(())
 }
 
-/// A writer that waits for room sleeps on while one of two readers closes, and wakes up when the other is killed.
-#[rstest]
+/// A process blocked in `write` on a full pipe stays blocked when one of two readers closes. When the other reader is killed,
+/// `write` fails with `EPIPE` and raises `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn wakes_a_blocked_writer_only_with_the_last_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_blocked_write_when_the_last_reader_is_killed(kind: Kind) -> Outcome {
     let (first, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let second = Participant::spawn("second reader", dup(&first)?, |_end, link| -> () { link.park() })?;
@@ -148,10 +155,10 @@ fn wakes_a_blocked_writer_only_with_the_last_reader(#[values(Kind::Pipe, Kind::F
     Ok(())
 }
 
-/// Every one of several blocked writers wakes up, with a signal of its own.
-#[rstest]
+/// If the last reader closes, each of four processes blocked in `write` on the full pipe is killed by `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wakes_all_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_all_blocked_writers(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let mut writers = Vec::new();
@@ -167,40 +174,45 @@ fn wakes_all_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A write that the last reader leaves half done is answered with the count so far or with `EPIPE`, and the signal comes in either
-/// case; the next write fails.
-#[rstest]
+/// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
+/// of that part with 0 or 1 `SIGPIPE`, or fails with `EPIPE` and 1 `SIGPIPE`. Result and number of signals are recorded.
+#[apply(pipe_and_fifo)]
 #[case::nothing_read(|_| 0)]
 #[case::two_pages_read(|page| 2 * page)]
 #[conformance::test(posix = "write", level = observed)]
-fn interrupts_a_write_half_way(#[case] taken: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let room = capacity(kind)?;
+fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, kind: Kind) -> Outcome {
+    let capacity = capacity(kind)?;
     let taken = taken(page_size());
     let (reader, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::Yes)?;
-        let half = (write(&end, &pattern(3 * room)), signal::caught(Signal::SIGPIPE));
-        Ok::<_, Errno>((half, write(&end, b"x"), signal::caught(Signal::SIGPIPE)))
+        let partial = (write(&end, &pattern(3 * capacity)), signal::caught(Signal::SIGPIPE));
+        Ok::<_, Errno>((partial, write(&end, b"x"), signal::caught(Signal::SIGPIPE)))
     })?;
     writer.until_blocked()?;
     expect_eq!(read_exactly(&reader, taken).as_deref(), Ok(&pattern(taken)[..]));
     writer.until_blocked()?;
     drop(reader);
-    let (half, after, signals) = writer.join()??;
-    observe!("pipe.half-done-without-reader", if half.0.is_ok() { "count" } else { "EPIPE" });
-    observe!("pipe.half-done-signals", half.1);
-    expect!(half.0 == Ok(room + taken) || half.0 == Err(EPIPE), "{:?} with room for {room} and {taken} read", half.0);
-    expect!(half.1 == 1 || (half.1 == 0 && half.0.is_ok()), "{} signals with {:?}", half.1, half.0);
-    expect_eq!((after, signals), (Err(EPIPE), half.1 + 1));
+    let (partial, after, signals) = writer.join()??;
+    observe!("pipe.partly-done-write-when-the-reader-closes", if partial.0.is_ok() { "count" } else { "EPIPE" });
+    observe!("pipe.partly-done-write-when-the-reader-closes-signals", partial.1);
+    expect!(
+        partial.0 == Ok(capacity + taken) || partial.0 == Err(EPIPE),
+        "{:?} with a capacity of {capacity} and {taken} bytes read",
+        partial.0
+    );
+    expect!(partial.1 == 1 || (partial.1 == 0 && partial.0.is_ok()), "{} signals with {:?}", partial.1, partial.0);
+    expect_eq!((after, signals), (Err(EPIPE), partial.1 + 1));
     Ok(())
 }
 
-/// A write that fails so leaves room and unread bytes as they are: nothing of it is found by a reader that comes later.
+/// `write` and `writev` to a FIFO without readers fail with `EPIPE` and add no byte. A reader that opens the FIFO later reads the
+/// bytes written before the failure, followed by those written after it.
 #[rstest]
-#[case::nothing(b"")]
-#[case::something(b"left")]
+#[case::no_unread_bytes(b"")]
+#[case::four_unread_bytes(b"left")]
 #[conformance::test(posix = "write", man = "fifo(7)")]
-fn adds_nothing_to_what_is_unread(#[case] left: &[u8]) -> Outcome {
+fn failed_write_adds_no_byte(#[case] left: &[u8]) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
@@ -209,17 +221,18 @@ fn adds_nothing_to_what_is_unread(#[case] left: &[u8]) -> Outcome {
     let writer = open(&path, OFlag::O_WRONLY | OFlag::O_NONBLOCK)?;
     write_all(&writer, left)?;
     drop(reader);
-    expect_eq!((write(&writer, b"refused"), writev(&writer, &[IoSlice::new(b"too")])), (Err(EPIPE), Err(EPIPE)));
+    expect_eq!((write(&writer, b"failed"), writev(&writer, &[IoSlice::new(b"too")])), (Err(EPIPE), Err(EPIPE)));
     let later = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
     expect_eq!((write(&writer, b"new"), read_some(&later, 64)), (Ok(3), Ok([left, b"new"].concat())));
     expect_eq!(next(&later), Err(EAGAIN));
     Ok(())
 }
 
-/// A channel that is open for both directions in one description has always a reader.
+/// On a FIFO whose only descriptor was opened with `O_RDWR`, non-blocking `write` adds bytes until the FIFO is full and then
+/// fails with `EAGAIN`. `read` on that descriptor returns all these bytes.
 #[conformance::test(man = "fifo(7)")]
-fn never_comes_while_one_descriptor_does_both() -> Outcome {
-    let (one, other) = not_waiting(Kind::FifoReadWrite)?;
+fn not_for_a_fifo_opened_read_write() -> Outcome {
+    let (one, other) = open_nonblocking(Kind::FifoReadWrite)?;
     drop(one);
     let full = fill(&other)?;
     expect_eq!((write(&other, b"x"), read_exactly(&other, full).map(|bytes| bytes.len())), (Err(EAGAIN), Ok(full)));

@@ -1,15 +1,16 @@
-//! Capacity: how much a pipe takes while nobody reads, and that it takes exactly that.
+//! Capacity: how many bytes a pipe takes without a `read`.
 
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe};
 
-/// An empty pipe takes a write of `PIPE_BUF` bytes at once and whole, with nobody reading.
-#[rstest]
+/// A non-blocking `write` of `PIPE_BUF` bytes to an empty pipe returns `PIPE_BUF`, and `read` returns these bytes.
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn holds_at_least_one_atomic_write(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_at_least_pipe_buf(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let size = pipe_buf(&writer)?;
@@ -18,25 +19,27 @@ fn holds_at_least_one_atomic_write(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRe
     Ok(())
 }
 
-/// How much a new pipe takes is the system's choice; from then on it takes nothing at all.
-#[rstest]
+/// The number of bytes that a new pipe takes is recorded; it is at least `PIPE_BUF`. A non-blocking `write` to the full pipe
+/// fails with `EAGAIN`.
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)", level = observed)]
-fn is_the_systems_choice(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn of_a_new_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let capacity = fill(&writer)?;
-    expect!(capacity >= pipe_buf(&writer)?);
+    expect!(capacity >= pipe_buf(&writer)?, "the capacity is {capacity}");
     observe!(if kind == Kind::Pipe { "pipe.capacity" } else { "fifo.capacity" }, capacity);
     expect_eq!(write(&writer, b"x"), Err(EAGAIN));
     expect_eq!(unread(&reader), Ok(capacity));
     Ok(())
 }
 
-/// A new pipe or FIFO has room for sixteen pages; both ends say so, and it is the exact number of bytes that go in.
+/// `fcntl(F_GETPIPE_SZ)` on either end of a new pipe or FIFO returns the size of 16 pages. Exactly that many bytes can be written
+/// before the pipe is full.
 #[cfg(has_pipe_size)]
-#[rstest]
+#[apply(every_pipe)]
 #[conformance::test(man = "pipe(7)", man = "fcntl(2)")]
-fn is_sixteen_pages_unless_changed(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_sixteen_pages_by_default(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let sixteen = 16 * page_size();
     expect_eq!((pipe_size(&reader), pipe_size(&writer)), (Ok(sixteen), Ok(sixteen)));
@@ -45,14 +48,15 @@ fn is_sixteen_pages_unless_changed(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoRe
     Ok(())
 }
 
-/// Bytes written one by one take up no more room than bytes written at once: the last page is filled up first.
+/// A pipe of one page takes a whole page of bytes in non-blocking `write` calls of 1, 2 or 512 bytes each. The next `write` fails
+/// with `EAGAIN`.
 #[cfg(has_pipe_size)]
 #[rstest]
-#[case::single_bytes(1)]
-#[case::pairs(2)]
-#[case::eighths_of_a_page(512)]
+#[case::writes_of_1_byte(1)]
+#[case::writes_of_2_bytes(2)]
+#[case::writes_of_512_bytes(512)]
 #[conformance::test(man = "pipe(7)")]
-fn does_not_shrink_with_the_size_of_the_writes(#[case] piece: usize) -> Outcome {
+fn is_the_same_for_small_writes(#[case] piece: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = set_pipe_size(&writer, 1)?;
     set_nonblocking(&writer, true)?;
@@ -64,13 +68,14 @@ fn does_not_shrink_with_the_size_of_the_writes(#[case] piece: usize) -> Outcome 
     Ok(())
 }
 
-/// Small writes that follow a whole page merge with each other, not with what was there before; none is split or lost.
+/// If the last page of a pipe holds 2 bytes and no other page is free, a non-blocking `write` of a page less 2 bytes returns its
+/// whole count. A `write` of 1 byte more fails with `EAGAIN`.
 #[cfg(has_pipe_size)]
-#[conformance::test(man = "pipe(7)", level = observed)]
-fn is_filled_up_by_a_write_that_fits_into_the_last_page() -> Outcome {
+#[conformance::test(man = "pipe(7)", level = customary)]
+fn last_page_takes_small_writes_that_fit() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
     let (page, capacity) = (page_size(), pipe_size(&writer)?);
-    // All slots are taken, the last by a single byte: no room for a page, and for all but one of its bytes.
+    // All pages are in use, and the last one holds a single byte: a whole page does not fit, a page less 1 byte does.
     expect_eq!(write(&writer, &pattern(capacity - page + 1)), Ok(capacity - page + 1));
     expect_eq!(ready(&writer, PollFlags::POLLOUT), Ok(PollFlags::empty()));
     expect_eq!(write(&writer, b"2"), Ok(1));
@@ -82,14 +87,15 @@ fn is_filled_up_by_a_write_that_fits_into_the_last_page() -> Outcome {
     Ok(())
 }
 
-/// A small write goes into the page that is partly used and leaves the others free: two bytes that do not fit take a new page.
+/// If the only used page of a pipe of 16 pages has 1 byte free, `write` of 1 byte leaves 15 pages free, and `write` of 2 bytes or
+/// of a page and 1 byte leaves 14 pages free.
 #[cfg(has_pipe_size)]
 #[rstest]
-#[case::fits(1, 15)]
-#[case::does_not_fit(2, 14)]
-#[case::longer_than_a_page_and_its_head_fits(1 + 4096, 14)]
-#[conformance::test(man = "pipe(7)", level = observed)]
-fn counts_a_partly_used_page_once(#[case] second: usize, #[case] pages_left: usize) -> Outcome {
+#[case::one_byte_fits(1, 15)]
+#[case::two_bytes_do_not_fit(2, 14)]
+#[case::first_byte_of_a_page_and_one_fits(1 + 4096, 14)]
+#[conformance::test(man = "pipe(7)", level = customary)]
+fn small_write_uses_the_rest_of_the_last_page(#[case] second: usize, #[case] pages_left: usize) -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
     let page = page_size();
     // The table is written for pages of 4096 bytes.
@@ -105,12 +111,12 @@ fn counts_a_partly_used_page_once(#[case] second: usize, #[case] pages_left: usi
     Ok(())
 }
 
-/// Room that a reader makes is usable again, as often as one likes: the capacity neither wears out nor grows.
-#[rstest]
+/// After `read` has removed all bytes of a full pipe, `write` can again add exactly as many bytes as before, five times in turn.
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn comes_back_whole_when_the_pipe_is_drained(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn is_the_same_after_each_drain(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
-    // The first filling may make a growing buffer reach its full size.
+    // A system whose buffers grow has reached the full size after the first fill.
     let capacity = fill(&writer)?;
     for _ in 0..5 {
         expect_eq!(read_exactly(&reader, capacity).map(|bytes| bytes.len()), Ok(capacity));
@@ -120,9 +126,10 @@ fn comes_back_whole_when_the_pipe_is_drained(#[values(Kind::Pipe, Kind::Fifo, Ki
     Ok(())
 }
 
-/// Whatever the sizes of writes and reads, a pipe gives out exactly what it took, in order, and never holds more than its capacity.
+/// In any sequence of non-blocking `write` and `read` calls, the number of unread bytes never exceeds the capacity. `read`
+/// returns in order exactly the bytes that `write` has counted.
 #[conformance::test(posix = "write", posix = "read")]
-fn is_never_exceeded_and_loses_nothing() -> Outcome {
+fn is_never_exceeded() -> Outcome {
     let turns = prop::collection::vec((1_usize..9000, 1_usize..12000), 1..30);
     let stream = pattern(30 * 9000);
     property(&turns, |turns| {
@@ -134,7 +141,7 @@ fn is_never_exceeded_and_loses_nothing() -> Outcome {
         let (mut sent, mut received) = (0, Vec::new());
         for (index, (write_size, read_size)) in turns.into_iter().enumerate() {
             sent += write(&writer, &stream[sent..][..write_size]).unwrap_or(0);
-            expect!(sent - received.len() <= capacity);
+            expect!(sent - received.len() <= capacity, "{} bytes are unread, the capacity is {capacity}", sent - received.len());
             if index % 3 != 0 {
                 received.extend(read_some(&reader, read_size).unwrap_or_default());
             }
@@ -142,7 +149,7 @@ fn is_never_exceeded_and_loses_nothing() -> Outcome {
         }
         drop(writer);
         received.extend(read_to_end(&reader)?);
-        expect!(received == stream[..sent], "{} bytes came of {sent}, or not in order", received.len());
+        expect!(received == stream[..sent], "{} of {sent} bytes were read, or not in order", received.len());
         Ok(())
     })
 }

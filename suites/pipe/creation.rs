@@ -1,5 +1,4 @@
-//! Creation: `pipe` and `pipe2` hand over two descriptors, the lowest that are free, with the flags that were asked for; or they
-//! fail and hand over nothing, whatever it was that failed.
+//! `pipe` and `pipe2`: the two file descriptors, their flags, and errors. A call that fails leaves no descriptor open.
 
 use std::os::fd::AsRawFd;
 
@@ -8,7 +7,7 @@ use rstest::rstest;
 
 use common::ends::next;
 
-/// The two descriptors are the two lowest that are free, also where these are no neighbours.
+/// `pipe` returns the two lowest free file descriptors, even if these are not adjacent.
 #[conformance::test(posix = "pipe")]
 fn takes_the_two_lowest_free_descriptors() -> Outcome {
     let (spare, _writer) = pipe()?;
@@ -22,35 +21,36 @@ fn takes_the_two_lowest_free_descriptors() -> Outcome {
     Ok(())
 }
 
-/// Which of the two numbers goes to the reading end is not laid down.
+/// Whether `pipe` gives the lower of its two file descriptors to the read end or to the write end is recorded.
 #[conformance::test(posix = "pipe", level = observed)]
-fn gives_one_end_the_lower_number() -> Outcome {
+fn order_of_the_two_descriptors() -> Outcome {
     let (reader, writer) = pipe()?;
-    observe!("pipe.lower-number", if reader.as_raw_fd() < writer.as_raw_fd() { "reader" } else { "writer" });
+    observe!("pipe.end-with-the-lower-descriptor", if reader.as_raw_fd() < writer.as_raw_fd() { "reader" } else { "writer" });
     Ok(())
 }
 
-/// After `pipe` no status flag is set and no descriptor is closed by `exec`.
+/// After `pipe`, all status flags are clear on both ends and close-on-exec is clear on both file descriptors.
 #[conformance::test(posix = "pipe")]
-fn sets_no_flags_unasked() -> Outcome {
+fn pipe_sets_no_flags() -> Outcome {
     let (reader, writer) = pipe()?;
     let flags = |end: &OwnedFd| Ok::<_, Errno>((status_flags(end)? - OFlag::O_ACCMODE, close_on_exec(end)?));
     expect_eq!((flags(&reader), flags(&writer)), (Ok((OFlag::empty(), false)), Ok((OFlag::empty(), false))));
     Ok(())
 }
 
-/// The first descriptor is open for reading only, the second for writing only.
+/// `fcntl(F_GETFL)` shows `O_RDONLY` for the first descriptor of `pipe` and `O_WRONLY` for the second.
 #[conformance::test(man = "pipe(2)")]
-fn opens_each_end_for_one_direction() -> Outcome {
+fn access_modes_of_the_ends() -> Outcome {
     let (reader, writer) = pipe()?;
     let mode = |end: &OwnedFd| status_flags(end).map(|flags| flags & OFlag::O_ACCMODE);
     expect_eq!((mode(&reader), mode(&writer)), (Ok(OFlag::O_RDONLY), Ok(OFlag::O_WRONLY)));
     Ok(())
 }
 
-/// A new pipe is empty and has room, also where it takes the numbers, and perhaps the memory, of one that was closed full.
+/// A new pipe that takes the descriptors of a full pipe just closed is empty: a non-blocking `read` fails with `EAGAIN`, and
+/// `poll` reports `POLLOUT` at the write end.
 #[conformance::test(posix = "pipe")]
-fn starts_empty() -> Outcome {
+fn new_pipe_is_empty() -> Outcome {
     let (old_reader, old_writer) = pipe()?;
     fill(&old_writer)?;
     let numbers = (old_reader.as_raw_fd(), old_writer.as_raw_fd());
@@ -63,45 +63,46 @@ fn starts_empty() -> Outcome {
     Ok(())
 }
 
-/// Without two free descriptors `pipe` fails with `EMFILE` and takes none: what was free before can still be had.
+/// If fewer than two file descriptors are free, `pipe` fails with `EMFILE` and opens none. The free descriptors can then be used
+/// by `dup`.
 #[rstest]
 #[case::no_descriptor_free(0)]
 #[case::one_descriptor_free(1)]
 #[conformance::test(posix = "pipe")]
-fn takes_nothing_where_descriptors_are_short(#[case] room: usize) -> Outcome {
+fn emfile_opens_no_descriptor(#[case] free: usize) -> Outcome {
     let (spare, _writer) = pipe()?;
-    leave_room(&spare, room)?;
+    leave_room(&spare, free)?;
     let before = open_descriptors();
     expect_eq!(pipe().map(drop), Err(EMFILE));
     expect_eq!(open_descriptors(), before);
-    let copies: Vec<_> = (0..=room).map(|_| dup(&spare)).collect();
-    expect_eq!(copies.iter().filter(|copy| copy.is_ok()).count(), room);
-    expect_eq!(copies[room].as_ref().err(), Some(&EMFILE));
+    let copies: Vec<_> = (0..=free).map(|_| dup(&spare)).collect();
+    expect_eq!(copies.iter().filter(|copy| copy.is_ok()).count(), free);
+    expect_eq!(copies[free].as_ref().err(), Some(&EMFILE));
     Ok(())
 }
 
-/// Two free descriptors are enough.
+/// If exactly two file descriptors are free, `pipe` returns 0 and uses both: the next `dup` fails with `EMFILE`.
 #[conformance::test(posix = "pipe")]
-fn needs_no_more_than_two_free_descriptors() -> Outcome {
+fn succeeds_with_two_free_descriptors() -> Outcome {
     let (spare, _writer) = pipe()?;
     leave_room(&spare, 2)?;
-    let made = pipe();
-    expect_eq!((made.is_ok(), dup(&spare).map(drop)), (true, Err(EMFILE)));
-    drop(made);
+    let created = pipe();
+    expect_eq!((created.is_ok(), dup(&spare).map(drop)), (true, Err(EMFILE)));
+    drop(created);
     expect_eq!(pipe().map(drop), Ok(()));
     Ok(())
 }
 
-/// `pipe2` sets exactly the flags that it is given: non-blocking on both ends, close-on-exec on both descriptors, neither through
-/// the other.
+/// `pipe2` with `O_NONBLOCK` sets that flag on both ends, and `pipe2` with `O_CLOEXEC` sets close-on-exec on both file
+/// descriptors. A flag that is not given stays clear.
 #[cfg(has_pipe2)]
 #[rstest]
-#[case::none(OFlag::empty())]
-#[case::close_on_exec(OFlag::O_CLOEXEC)]
-#[case::nonblocking(OFlag::O_NONBLOCK)]
-#[case::both(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)]
-#[conformance::test(man = "pipe(2)")]
-fn sets_the_flags_asked_for(#[case] flags: OFlag) -> Outcome {
+#[case::no_flags(OFlag::empty())]
+#[case::o_cloexec(OFlag::O_CLOEXEC)]
+#[case::o_nonblock(OFlag::O_NONBLOCK)]
+#[case::o_cloexec_and_o_nonblock(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)]
+#[conformance::test(posix = "pipe2", man = "pipe(2)")]
+fn pipe2_sets_exactly_the_given_flags(#[case] flags: OFlag) -> Outcome {
     let (reader, writer) = pipe2(flags)?;
     let status = flags & OFlag::O_NONBLOCK;
     let close = flags.contains(OFlag::O_CLOEXEC);
@@ -110,25 +111,25 @@ fn sets_the_flags_asked_for(#[case] flags: OFlag) -> Outcome {
     Ok(())
 }
 
-/// A pipe made non-blocking refuses to wait from its first call on, at both ends.
+/// On a pipe created by `pipe2` with `O_NONBLOCK`, `read` on the empty pipe and `write` on the full pipe fail with `EAGAIN`.
 #[cfg(has_pipe2)]
-#[conformance::test(man = "pipe(2)")]
-fn makes_ends_that_do_not_wait() -> Outcome {
+#[conformance::test(posix = "pipe2", man = "pipe(2)")]
+fn pipe2_with_o_nonblock_does_not_block() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
     expect_eq!(read(&reader, &mut [0; 1]), Err(EAGAIN));
     let page = pattern(page_size());
-    let mut whole = 0;
+    let mut pages = 0;
     while write(&writer, &page) == Ok(page.len()) {
-        whole += 1;
+        pages += 1;
     }
-    expect_eq!((write(&writer, &page), unread(&reader)), (Err(EAGAIN), Ok(whole * page.len())));
+    expect_eq!((write(&writer, &page), unread(&reader)), (Err(EAGAIN), Ok(pages * page.len())));
     Ok(())
 }
 
-/// `pipe2` without two free descriptors takes none either.
+/// If only one file descriptor is free, `pipe2` fails with `EMFILE` and opens none, whether flags are given or not.
 #[cfg(has_pipe2)]
-#[conformance::test(man = "pipe(2)")]
-fn takes_nothing_with_flags_where_descriptors_are_short() -> Outcome {
+#[conformance::test(posix = "pipe2", man = "pipe(2)")]
+fn pipe2_emfile_opens_no_descriptor() -> Outcome {
     let (spare, _writer) = pipe()?;
     leave_room(&spare, 1)?;
     let before = open_descriptors();
@@ -139,28 +140,30 @@ fn takes_nothing_with_flags_where_descriptors_are_short() -> Outcome {
     Ok(())
 }
 
-/// Flags of `open` that mean nothing for a pipe are refused, alone and beside valid ones, and no descriptor is left open.
+/// `pipe2` with `O_WRONLY`, `O_RDWR`, `O_CREAT`, `O_TRUNC`, `O_APPEND` or `O_DIRECTORY` fails with `EINVAL` and opens no
+/// descriptor, also if `O_CLOEXEC` and `O_NONBLOCK` are given too.
 #[cfg(has_pipe2)]
 #[rstest]
-#[case::write_only(OFlag::O_WRONLY)]
-#[case::read_write(OFlag::O_RDWR)]
-#[case::create(OFlag::O_CREAT)]
-#[case::truncate(OFlag::O_TRUNC)]
-#[case::append(OFlag::O_APPEND)]
-#[case::directory(OFlag::O_DIRECTORY)]
+#[case::o_wronly(OFlag::O_WRONLY)]
+#[case::o_rdwr(OFlag::O_RDWR)]
+#[case::o_creat(OFlag::O_CREAT)]
+#[case::o_trunc(OFlag::O_TRUNC)]
+#[case::o_append(OFlag::O_APPEND)]
+#[case::o_directory(OFlag::O_DIRECTORY)]
 #[conformance::test(man = "pipe(2)")]
-fn refuses_flags_that_are_for_files(#[case] flag: OFlag) -> Outcome {
+fn pipe2_rejects_flags_of_open(#[case] flag: OFlag) -> Outcome {
     let before = open_descriptors();
     expect_eq!((pipe2(flag).map(drop), open_descriptors()), (Err(EINVAL), before.clone()));
     expect_eq!((pipe2(flag | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map(drop), open_descriptors()), (Err(EINVAL), before));
     Ok(())
 }
 
-/// Every other bit is refused as well.
+/// `pipe2` with any bit other than `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT` and `O_EXCL` fails with `EINVAL` and opens no
+/// descriptor.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
-fn refuses_unknown_flags() -> Outcome {
-    // `O_EXCL` asks for a notification pipe, and is answered elsewhere.
+fn pipe2_rejects_unknown_flags() -> Outcome {
+    // `O_EXCL` requests a notification pipe and has a case of its own.
     let known = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_DIRECT | OFlag::O_EXCL;
     let before = open_descriptors();
     for flag in (0..32).map(|bit| OFlag::from_bits_retain(1 << bit)).filter(|&flag| !known.contains(flag)) {
@@ -171,14 +174,15 @@ fn refuses_unknown_flags() -> Outcome {
     Ok(())
 }
 
-/// Packet mode can be asked for together with the other flags; it is a matter of the writing end.
+/// `pipe2` with `O_DIRECT` sets `O_DIRECT` on the write end. `O_NONBLOCK` and `O_CLOEXEC` given together with `O_DIRECT` are set
+/// on both ends.
 #[cfg(linux)]
 #[rstest]
 #[case::alone(OFlag::empty())]
-#[case::nonblocking(OFlag::O_NONBLOCK)]
-#[case::with_all(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)]
+#[case::with_o_nonblock(OFlag::O_NONBLOCK)]
+#[case::with_o_nonblock_and_o_cloexec(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)]
 #[conformance::test(man = "pipe(2)")]
-fn offers_packet_mode(#[case] others: OFlag) -> Outcome {
+fn pipe2_sets_o_direct(#[case] others: OFlag) -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_DIRECT | others)?;
     let status = others & OFlag::O_NONBLOCK;
     expect_eq!(status_flags(&writer), Ok(OFlag::O_WRONLY | OFlag::O_DIRECT | status));
@@ -188,13 +192,14 @@ fn offers_packet_mode(#[case] others: OFlag) -> Outcome {
     Ok(())
 }
 
-/// A notification pipe is either refused, for the kernel was built without, or takes no bytes from a writer.
+/// `pipe2` with `O_EXCL` (notification pipe) either fails or creates a pipe, and `errno` or the success is recorded. On the
+/// created pipe, `write` fails with any `errno` and adds no byte.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)", level = observed)]
-fn keeps_writers_out_of_a_notification_pipe() -> Outcome {
+fn write_to_a_notification_pipe_fails() -> Outcome {
     let before = open_descriptors();
     let notified = pipe2(OFlag::O_EXCL | OFlag::O_NONBLOCK);
-    observe!("pipe.notification", notified.as_ref().err().map_or("offered".to_owned(), |errno| format!("{errno:?}")));
+    observe!("pipe.notification-pipe", notified.as_ref().err().map_or("created".to_owned(), |errno| format!("{errno:?}")));
     let Ok((reader, writer)) = notified else {
         expect_eq!(open_descriptors(), before);
         return Ok(());
@@ -204,28 +209,30 @@ fn keeps_writers_out_of_a_notification_pipe() -> Outcome {
     Ok(())
 }
 
-/// Where the two numbers cannot be stored, not even the second alone, the call fails with `EFAULT` and nothing stays open.
+/// If the array for the two descriptors is not fully writable, `pipe` and `pipe2` fail with `EFAULT` and leave no descriptor
+/// open.
 #[cfg(linux)]
 #[rstest]
-#[case::nowhere(0)]
-#[case::half_of_the_first(2)]
-#[case::the_first_alone(4)]
-#[case::all_but_a_byte(7)]
+#[case::no_byte_writable(0)]
+#[case::two_bytes_writable(2)]
+#[case::four_bytes_writable(4)]
+#[case::seven_bytes_writable(7)]
 #[conformance::test(man = "pipe(2)")]
-fn takes_nothing_where_it_cannot_store_the_numbers(#[case] room: usize) -> Outcome {
+fn efault_leaves_no_descriptor_open(#[case] writable: usize) -> Outcome {
     let mut guarded = Guarded::new()?;
     let before = open_descriptors();
-    expect_eq!((guarded.pipe_into(room), open_descriptors()), (Err(EFAULT), before.clone()));
+    expect_eq!((guarded.pipe_into(writable), open_descriptors()), (Err(EFAULT), before.clone()));
     for flags in [OFlag::empty(), OFlag::O_CLOEXEC, OFlag::O_NONBLOCK | OFlag::O_DIRECT] {
-        expect_eq!((guarded.pipe2_into(room, flags), open_descriptors()), (Err(EFAULT), before.clone()));
+        expect_eq!((guarded.pipe2_into(writable, flags), open_descriptors()), (Err(EFAULT), before.clone()));
     }
     Ok(())
 }
 
-/// Unknown flags are refused before anything is stored or opened.
+/// `pipe2` with an invalid flag fails with `EINVAL` even if the array for the descriptors is not writable or no descriptor is
+/// free.
 #[cfg(linux)]
-#[conformance::test(man = "pipe(2)")]
-fn looks_at_the_flags_first() -> Outcome {
+#[conformance::test(man = "pipe(2)", level = customary)]
+fn pipe2_checks_flags_first() -> Outcome {
     let mut guarded = Guarded::new()?;
     let (spare, _writer) = pipe()?;
     expect_eq!(guarded.pipe2_into(0, OFlag::O_APPEND), Err(EINVAL));

@@ -1,18 +1,19 @@
-//! Direction: the reading end cannot be written to and the writing end cannot be read from, in whatever state the pipe is.
+//! Direction: `read` on the write end and `write` on the read end fail with `EBADF`, whatever the state of the pipe is.
 
 use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{next, open_nonblocking};
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// Reading from the writing end fails, and the bytes stay for the reading end.
-#[rstest]
+/// `read` and `readv` on the write end fail with `EBADF`. The buffers and the unread bytes stay as they were.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn refuses_to_read_from_the_writing_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn read_on_the_write_end_fails(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"data")?;
     let (mut one, mut other) = ([7; 2], [7; 2]);
     expect_eq!(read(&writer, &mut one), Err(EBADF));
@@ -22,11 +23,11 @@ fn refuses_to_read_from_the_writing_end(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     Ok(())
 }
 
-/// Writing to the reading end fails, and nothing can be read afterwards.
-#[rstest]
+/// `write` and `writev` on the read end fail with `EBADF` and add no byte to the pipe.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn refuses_to_write_to_the_reading_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn write_on_the_read_end_fails(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&reader, b"data"), Err(EBADF));
     expect_eq!(writev(&reader, &[IoSlice::new(b"da"), IoSlice::new(b"ta")]), Err(EBADF));
     expect_eq!((unread(&reader), ready(&reader, PollFlags::POLLIN)), (Ok(0), Ok(PollFlags::empty())));
@@ -34,10 +35,11 @@ fn refuses_to_write_to_the_reading_end(#[values(Kind::Pipe, Kind::Fifo)] kind: K
     Ok(())
 }
 
-/// The wrong direction is refused also where the right one would find the other end closed: no end-of-file, no `SIGPIPE`.
-#[rstest]
+/// `write` on the read end fails with `EBADF` after the last writer closed, and `read` on the write end fails with `EBADF` after
+/// the last reader closed. No `SIGPIPE` is raised.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn outranks_a_missing_peer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn ebadf_without_a_peer(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader, writer) = kind.open()?;
     drop(writer);
@@ -48,9 +50,10 @@ fn outranks_a_missing_peer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// The wrong direction is refused at once where the right one would have to wait.
+/// `read` on the blocking write end of an empty pipe and `write` on the blocking read end of a full pipe fail with `EBADF` at
+/// once.
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn outranks_waiting() -> Outcome {
+fn ebadf_instead_of_blocking() -> Outcome {
     let (reader, writer) = pipe()?;
     expect_eq!(read(&writer, &mut [0; 1]), Err(EBADF));
     let full = fill(&writer)?;
@@ -58,10 +61,10 @@ fn outranks_waiting() -> Outcome {
     Ok(())
 }
 
-/// A FIFO that was opened for both directions is the exception: its descriptors do both.
+/// Through a descriptor of a FIFO opened with `O_RDWR` both `write` and `read` succeed, and `read` returns the bytes written.
 #[conformance::test(man = "fifo(7)")]
-fn is_both_for_a_fifo_opened_so() -> Outcome {
-    let (one, other) = not_waiting(Kind::FifoReadWrite)?;
+fn both_for_a_fifo_opened_read_write() -> Outcome {
+    let (one, other) = open_nonblocking(Kind::FifoReadWrite)?;
     expect_eq!((write(&one, b"from one"), next(&other)), (Ok(8), Ok(b"from one".to_vec())));
     expect_eq!((write(&other, b"back"), next(&other), next(&one)), (Ok(4), Ok(b"back".to_vec()), Err(EAGAIN)));
     Ok(())

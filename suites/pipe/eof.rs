@@ -1,21 +1,22 @@
-//! End-of-file: what a reader sees once nobody can write any more, after everything that was written, and not before.
+//! End-of-file: when `read` returns 0 because no writer is left, and when it does not.
 
 use std::io::IoSliceMut;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{next, open_nonblocking};
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// A read returns the bytes that are still buffered, and then 0, once every write end is closed.
-#[rstest]
+/// After the last writer closes, `read` returns the bytes that are still buffered, and then 0.
+#[apply(pipe_and_fifo)]
 #[case::nothing_buffered(|_| 0)]
 #[case::one_byte(|_| 1)]
 #[case::one_page(|page| page)]
 #[case::over_a_page(|page| page + 1)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let bytes = pattern(buffered(page_size()));
     write_all(writer, &bytes)?;
@@ -24,10 +25,10 @@ fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, #[values(Kin
     Ok(())
 }
 
-/// A full pipe without a writer is read to its last byte.
-#[rstest]
+/// After the last writer of a full pipe closes, `read` returns every byte of the pipe and then 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn follows_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_all_bytes_of_a_full_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let full = fill(&writer)?;
     drop(writer);
@@ -35,10 +36,10 @@ fn follows_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
     Ok(())
 }
 
-/// Reads that are too small for what is left get it piece by piece; the last piece is as short as it is, and then comes 0.
-#[rstest]
+/// After the last writer closes with 10 bytes unread, `read` calls of 4 bytes return 4, 4, 2, 0 and 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn waits_for_partial_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_several_small_reads(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write_all(writer, b"0123456789")?;
     let counts = [(); 5].map(|()| read(&reader, &mut [0; 4]));
@@ -46,16 +47,17 @@ fn waits_for_partial_reads(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// It is a state: every read sees it, whether or not it may wait, through every duplicate, in vectors too, and no buffer changes.
-#[rstest]
+/// After the last writer closes, every `read` and `readv` returns 0, blocking or non-blocking and through every duplicate of the
+/// read end.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "readv")]
-fn stays(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn is_persistent(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     drop(writer);
     let copy = dup(&reader)?;
     let mut buffer = [7; 2];
-    for waits in [true, false, true] {
-        set_nonblocking(&reader, !waits)?;
+    for blocking in [true, false, true] {
+        set_nonblocking(&reader, !blocking)?;
         expect_eq!((read(&reader, &mut buffer), read(&copy, &mut buffer)), (Ok(0), Ok(0)));
         expect_eq!(readv(&reader, &mut [IoSliceMut::new(&mut buffer)]), Ok(0));
     }
@@ -63,10 +65,11 @@ fn stays(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A reader blocked on an empty channel sleeps on while one of two writers closes, and sees end-of-file when the other does.
-#[rstest]
+/// A process blocked in `read` on an empty pipe stays blocked when one of two write descriptors is closed. When the second is
+/// closed, `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn takes_the_last_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn only_when_the_last_writer_closes(kind: Kind) -> Outcome {
     let (reader_end, first) = kind.open()?;
     let second = dup(&first)?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read(&end, &mut [0; 1]))?;
@@ -78,11 +81,12 @@ fn takes_the_last_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcom
     Ok(())
 }
 
-/// Duplicates, in whatever order they are closed, keep it away up to the last one, which can still write.
-#[rstest]
+/// A non-blocking `read` on the empty pipe fails with `EAGAIN` while any duplicate of the write end is open. After the last
+/// duplicate is closed, `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "dup")]
-fn waits_for_every_duplicate(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn only_when_every_duplicate_is_closed(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let mut copies = vec![dup(&writer)?, dup_close_on_exec(&writer)?, writer, dup(&reader)?];
     let (last, mut replaced) = (dup(&copies[0])?, dup(&reader)?);
     dup_onto(&copies[1], &mut replaced)?;
@@ -97,10 +101,11 @@ fn waits_for_every_duplicate(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// `dup2` onto the last writer closes it.
-#[rstest]
+/// If `dup2` replaces the last descriptor of the write end, a process blocked in `read` on the empty pipe is woken and `read`
+/// returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "dup", posix = "read")]
-fn follows_a_writer_that_is_replaced(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_dup2_replaces_the_last_writer(kind: Kind) -> Outcome {
     let (reader_end, mut writer) = kind.open()?;
     let (_other_reader, other_writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -110,14 +115,15 @@ fn follows_a_writer_that_is_replaced(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
     Ok(())
 }
 
-/// A reader blocked on an empty pipe wakes up with end-of-file when the last writer exits, before anybody has waited for it.
-#[rstest]
+/// If the process with the last write end exits, a process blocked in `read` on the empty pipe is woken and `read` returns 0,
+/// even before the exited process has been waited for.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "_Exit")]
-fn wakes_a_blocked_reader_when_the_last_writer_exits(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_a_blocked_reader_when_the_last_writer_exits(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, link| {
         link.wait("exit");
-        // The process takes the descriptor with it.
+        // The descriptor is closed by the exit of the process.
         std::mem::forget(end);
     })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read(&end, &mut [0; 1]))?;
@@ -128,10 +134,10 @@ fn wakes_a_blocked_reader_when_the_last_writer_exits(#[values(Kind::Pipe, Kind::
     Ok(())
 }
 
-/// A reader blocked on an empty pipe wakes up with end-of-file when the last writer is killed.
-#[rstest]
+/// If the process with the last write end is killed, a process blocked in `read` on the empty pipe is woken and `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn wakes_a_blocked_reader_when_the_last_writer_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn wakes_a_blocked_reader_when_the_last_writer_is_killed(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |_held, link| -> () { link.park() })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read(&end, &mut [0; 1]))?;
@@ -141,10 +147,11 @@ fn wakes_a_blocked_reader_when_the_last_writer_is_killed(#[values(Kind::Pipe, Ki
     Ok(())
 }
 
-/// A stopped writer is a writer; killed while it is stopped, it is none.
-#[rstest]
+/// A process blocked in `read` on an empty pipe stays blocked while the last writer is stopped by `SIGSTOP`. When the stopped
+/// writer is killed, `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn waits_for_a_stopped_writer_to_be_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_a_stopped_writer_is_killed(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |_held, link| -> () { link.park() })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
@@ -156,41 +163,43 @@ fn waits_for_a_stopped_writer_to_be_killed(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// A writer that is killed while it waits for room leaves what it had written, all of it, and then end-of-file.
-#[rstest]
+/// If the last writer is killed while it is blocked in a `write` of twice the capacity, `read` returns all bytes that the call
+/// has added and then 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn follows_the_bytes_of_a_writer_killed_in_a_write(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_the_bytes_of_a_writer_killed_in_write(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
-    let room = common::ends::capacity(kind)?;
-    let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(2 * room)))?;
+    let capacity = common::ends::capacity(kind)?;
+    let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(2 * capacity)))?;
     writer.until_blocked()?;
     writer.kill()?;
     let left = read_to_end(&reader);
-    expect_eq!(left.as_deref(), Ok(&pattern(room)[..]));
+    expect_eq!(left.as_deref(), Ok(&pattern(capacity)[..]));
     expect_eq!(next(&reader), Ok(vec![]));
     Ok(())
 }
 
-/// A blocked reader whose writer writes once and is gone gets the bytes first.
-#[rstest]
+/// If the last writer writes 10 bytes and exits while a process is blocked in `read`, the blocked `read` returns the 10 bytes.
+/// The next `read` calls return 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn does_not_overtake_last_words(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn follows_a_write_just_before_the_exit(kind: Kind) -> Outcome {
     let (reader_end, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, link| {
-        link.wait("speak");
-        write(end, b"last words")
+        link.wait("write");
+        write(end, b"last bytes")
     })?;
     let reader = Participant::spawn("reader", reader_end, |end, _| (next(&end), next(&end), next(&end)))?;
     reader.until_blocked()?;
-    writer.open("speak")?;
-    expect_eq!((writer.join()?, reader.join()?), (Ok(10), (Ok(b"last words".to_vec()), Ok(vec![]), Ok(vec![]))));
+    writer.open("write")?;
+    expect_eq!((writer.join()?, reader.join()?), (Ok(10), (Ok(b"last bytes".to_vec()), Ok(vec![]), Ok(vec![]))));
     Ok(())
 }
 
-/// Two processes that give up the last two writers at the same time leave none behind.
-#[rstest]
+/// If two processes close the last two write ends of an empty pipe at the same time, a blocked `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", man = "pipe(7)")]
-fn is_not_lost_when_two_writers_go_at_once(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn when_two_writers_close_at_the_same_time(kind: Kind) -> Outcome {
     for _ in 0..6 {
         let (reader, writer) = kind.open()?;
         let (start, starter) = pipe()?;
@@ -200,23 +209,24 @@ fn is_not_lost_when_two_writers_go_at_once(#[values(Kind::Pipe, Kind::Fifo)] kin
             link.wait("exit");
             started
         };
-        let one = Participant::spawn("one writer", (dup(&start)?, dup(&writer)?), close_at_start)?;
-        let other = Participant::spawn("other writer", (start, writer), close_at_start)?;
-        one.until_blocked()?;
-        other.until_blocked()?;
+        let first = Participant::spawn("first writer", (dup(&start)?, dup(&writer)?), close_at_start)?;
+        let second = Participant::spawn("second writer", (start, writer), close_at_start)?;
+        first.until_blocked()?;
+        second.until_blocked()?;
         drop(starter);
         expect_eq!(read(&reader, &mut [0; 1]), Ok(0));
-        one.open("exit")?;
-        other.open("exit")?;
-        expect_eq!((one.join()?, other.join()?), (Ok(0), Ok(0)));
+        first.open("exit")?;
+        second.open("exit")?;
+        expect_eq!((first.join()?, second.join()?), (Ok(0), Ok(0)));
     }
     Ok(())
 }
 
-/// End-of-file runs through a pipeline: each process that sees it ends, and so hands it on, behind the bytes.
-#[rstest]
+/// In a pipeline of three processes that copy from one pipe to the next and then exit, the last `read` returns all bytes and then
+/// 0 after the first writer was killed.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn runs_through_a_pipeline(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn passes_through_a_pipeline(kind: Kind) -> Outcome {
     let (mut reader, source) = kind.open()?;
     let mut relays = Vec::new();
     for name in ["first relay", "second relay", "third relay"] {
@@ -244,10 +254,11 @@ fn runs_through_a_pipeline(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// A channel that is open for both directions in one description has always a writer.
+/// On a FIFO whose only descriptor was opened with `O_RDWR`, a non-blocking `read` of the empty FIFO fails with `EAGAIN`, because
+/// that descriptor is also a writer.
 #[conformance::test(man = "fifo(7)")]
-fn never_comes_while_one_descriptor_does_both() -> Outcome {
-    let (one, other) = not_waiting(Kind::FifoReadWrite)?;
+fn not_for_a_fifo_opened_read_write() -> Outcome {
+    let (one, other) = open_nonblocking(Kind::FifoReadWrite)?;
     drop(other);
     expect_eq!((next(&one), write(&one, b"x")), (Err(EAGAIN), Ok(1)));
     expect_eq!((next(&one), next(&one)), (Ok(b"x".to_vec()), Err(EAGAIN)));

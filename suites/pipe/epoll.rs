@@ -1,9 +1,11 @@
-//! Readiness by `epoll` (Linux): the list of what is watched, by level; what happens by edge stands in `edge.rs`.
+//! Level-triggered `epoll` (Linux): entries, their events, and processes blocked in `epoll_wait`. Edge-triggered entries are
+//! tested in `epoll_edge.rs`.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 pub(super) const IN: EpollFlags = EpollFlags::EPOLLIN;
 
@@ -17,34 +19,35 @@ pub(super) const EDGE: EpollFlags = EpollFlags::EPOLLET;
 
 const TOKEN: u64 = 7;
 
-/// What is ready now.
+/// The events that are ready now.
 pub(super) fn now(list: &OwnedFd) -> Result<Vec<(u64, EpollFlags)>, Errno> {
     epoll_wait(list, Some(0))
 }
 
-/// One end that has these events.
+/// The result of `epoll_wait` for one end with these events.
 #[expect(clippy::unnecessary_wraps, reason = "compared with what the call returns")]
 pub(super) fn one(events: EpollFlags) -> Result<Vec<(u64, EpollFlags)>, Errno> {
     Ok(vec![(TOKEN, events)])
 }
 
-/// Nothing.
+/// The result of `epoll_wait` without events.
 #[expect(clippy::unnecessary_wraps, reason = "compared with what the call returns")]
 pub(super) fn none() -> Result<Vec<(u64, EpollFlags)>, Errno> {
     Ok(Vec::new())
 }
 
-/// A list with one end in it.
+/// An epoll instance with one entry.
 pub(super) fn watching(end: &OwnedFd, events: EpollFlags) -> Result<OwnedFd, Errno> {
     let list = epoll()?;
     epoll_add(&list, end, events, TOKEN)?;
     Ok(list)
 }
 
-/// By level an end is reported as long as it is ready, with the bits that `poll` reports.
-#[rstest]
+/// `epoll_wait` reports `EPOLLIN` for the read end as long as bytes are unread, and `EPOLLOUT` for the write end as long as there
+/// is free space.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn by_level_reports_the_state(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_the_state_of_each_end(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let (to_read, to_write) = (watching(&reader, IN | OUT)?, watching(&writer, IN | OUT)?);
     expect_eq!((now(&to_read), now(&to_write)), (none(), one(OUT)));
@@ -59,10 +62,11 @@ fn by_level_reports_the_state(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// Hang-up and error are reported without being asked for, and `EPOLLRDHUP`, which is for sockets, is not.
-#[rstest]
+/// `epoll_wait` reports `EPOLLHUP` at the read end without writers and `EPOLLERR` at the write end without readers, even if the
+/// entry does not request them. `EPOLLRDHUP` is not reported.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]
-fn reports_hang_up_and_error_unasked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, EpollFlags::EPOLLRDHUP)?;
     write(&writer, b"x")?;
@@ -77,7 +81,8 @@ fn reports_hang_up_and_error_unasked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kin
     Ok(())
 }
 
-/// A one-shot entry is reported once and then not at all, not even for its end, until it is armed again; then at once if still ready.
+/// With `EPOLLONESHOT`, `epoll_wait` reports an entry once, and no further event until `EPOLL_CTL_MOD` arms the entry again. If
+/// the end is ready then, it is reported at once.
 #[conformance::test(man = "epoll_ctl(2)")]
 fn reports_a_one_shot_entry_once() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -92,9 +97,10 @@ fn reports_a_one_shot_entry_once() -> Outcome {
     Ok(())
 }
 
-/// An entry ends when it is removed, and can be made again; removing what is not there fails.
+/// After `EPOLL_CTL_DEL`, `epoll_wait` reports no event for the end, and another `EPOLL_CTL_DEL` fails with `ENOENT`.
+/// `EPOLL_CTL_ADD` of an end that has an entry fails with `EEXIST`.
 #[conformance::test(man = "epoll_ctl(2)")]
-fn reports_nothing_of_a_removed_entry() -> Outcome {
+fn removed_entry_reports_no_event() -> Outcome {
     let (reader, writer) = pipe()?;
     let list = watching(&reader, IN)?;
     write(&writer, b"x")?;
@@ -106,10 +112,11 @@ fn reports_nothing_of_a_removed_entry() -> Outcome {
     Ok(())
 }
 
-/// An entry lives as long as any descriptor of the description: it goes on while a copy is open, and ends with the last.
-#[rstest]
+/// `epoll_wait` reports `EPOLLIN` for a read end with unread bytes as long as any duplicate of its descriptor is open. After the
+/// last one is closed, `epoll_wait` reports no event, and `poll` on the write end reports `POLLERR`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
-fn reports_until_the_last_copy_is_closed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn entry_ends_with_the_last_descriptor(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN)?;
     write(&writer, b"x")?;
@@ -118,69 +125,72 @@ fn reports_until_the_last_copy_is_closed(#[values(Kind::Pipe, Kind::Fifo)] kind:
     expect_eq!(now(&list), one(IN));
     drop(copy);
     expect_eq!(now(&list), none());
-    // The entry holds no reference: the pipe has no reader now.
+    // The entry does not keep the read end open: the pipe has no reader now.
     expect_eq!(ready(&writer, PollFlags::empty()), Ok(PollFlags::POLLERR));
     Ok(())
 }
 
-/// A sleeper in `epoll_wait` is woken by a write, by the last close, and by room, with the exact bits.
-#[rstest]
+/// A process blocked in `epoll_wait` is woken by a `write` with `EPOLLIN`, by a `read` from the full pipe with `EPOLLOUT`, and by
+/// the close of the last writer with `EPOLLHUP`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_wait(2)")]
-fn wakes_a_sleeper(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let waiting = |list: OwnedFd, end: OwnedFd| {
-        Participant::spawn("waiting", (list, end), |(list, _end), _| {
+fn wakes_blocked_epoll_wait(kind: Kind) -> Outcome {
+    let spawn_waiter = |list: OwnedFd, end: OwnedFd| {
+        Participant::spawn("waiter", (list, end), |(list, _end), _| {
             epoll_wait(&list, None).map(|seen| seen.iter().map(|(_, events)| events.bits()).collect::<Vec<_>>())
         })
     };
     let (reader, writer) = kind.open()?;
-    let sleeper = waiting(watching(&reader, IN)?, reader.try_clone()?)?;
-    sleeper.until_blocked()?;
+    let waiter = spawn_waiter(watching(&reader, IN)?, reader.try_clone()?)?;
+    waiter.until_blocked()?;
     fill(&writer)?;
-    expect_eq!(sleeper.join()?, Ok(vec![IN.bits()]));
-    let sleeper = waiting(watching(&writer, OUT | EDGE)?, writer.try_clone()?)?;
-    sleeper.until_blocked()?;
+    expect_eq!(waiter.join()?, Ok(vec![IN.bits()]));
+    let waiter = spawn_waiter(watching(&writer, OUT | EDGE)?, writer.try_clone()?)?;
+    waiter.until_blocked()?;
     read_exactly(&reader, page_size())?;
-    expect_eq!(sleeper.join()?, Ok(vec![OUT.bits()]));
-    let sleeper = waiting(watching(&reader, EDGE)?, reader.try_clone()?)?;
-    sleeper.until_blocked()?;
+    expect_eq!(waiter.join()?, Ok(vec![OUT.bits()]));
+    let waiter = spawn_waiter(watching(&reader, EDGE)?, reader.try_clone()?)?;
+    waiter.until_blocked()?;
     drop(writer);
-    expect_eq!(sleeper.join()?, Ok(vec![HUP.bits()]));
+    expect_eq!(waiter.join()?, Ok(vec![HUP.bits()]));
     Ok(())
 }
 
-/// Of several lists that watch one end exclusively, at least one sleeper is woken by a write; the others may be, and lose nothing.
+/// If three processes are blocked in `epoll_wait`, each with an `EPOLLEXCLUSIVE` entry for the same read end, each `write` of 1
+/// byte wakes at least one of them. Three `write` calls wake all three.
 #[conformance::test(man = "epoll_ctl(2)")]
-fn wakes_at_least_one_exclusive_sleeper() -> Outcome {
+fn epollexclusive_wakes_at_least_one_waiter() -> Outcome {
     let (reader, writer) = pipe()?;
-    let (told, tell) = pipe()?;
-    let mut sleepers = Vec::new();
+    let (reports, report) = pipe()?;
+    let mut waiters = Vec::new();
     for _ in 0..3 {
         let list = watching(&reader, IN | EpollFlags::EPOLLEXCLUSIVE)?;
-        sleepers.push(Participant::spawn("sleeper", (list, reader.try_clone()?, tell.try_clone()?), |(list, end, tell), _| {
+        waiters.push(Participant::spawn("waiter", (list, reader.try_clone()?, report.try_clone()?), |(list, end, report), _| {
             epoll_wait(&list, None)?;
             let got = read_some(&end, 1)?;
-            write(&tell, &got).map(|_| got)
+            write(&report, &got).map(|_| got)
         })?);
     }
-    for sleeper in &sleepers {
-        sleeper.until_blocked()?;
+    for waiter in &waiters {
+        waiter.until_blocked()?;
     }
     for byte in *b"abc" {
         write(&writer, &[byte])?;
-        expect_eq!(read_exactly(&told, 1), Ok(vec![byte]));
+        expect_eq!(read_exactly(&reports, 1), Ok(vec![byte]));
     }
     let mut got: Vec<u8> = Vec::new();
-    for sleeper in sleepers {
-        got.extend(sleeper.join()?.unwrap_or_default());
+    for waiter in waiters {
+        got.extend(waiter.join()?.unwrap_or_default());
     }
     got.sort_unstable();
     expect_eq!(got, b"abc".to_vec());
     Ok(())
 }
 
-/// All lists that watch one end see its readiness, by level and by edge, and a list that is itself watched is ready with its entries.
+/// If one read end is in a level-triggered and in an edge-triggered epoll instance, a `write` is reported by `epoll_wait` on
+/// both. An epoll instance that is itself in another one is reported there with `EPOLLIN`.
 #[conformance::test(man = "epoll(7)")]
-fn of_several_lists_report_independently() -> Outcome {
+fn several_instances_report_independently() -> Outcome {
     let (reader, writer) = pipe()?;
     let (level, edge) = (watching(&reader, IN)?, watching(&reader, IN | EDGE)?);
     let outer = watching(&level, IN)?;

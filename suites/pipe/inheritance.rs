@@ -1,18 +1,20 @@
-//! Inheritance: `fork` copies descriptors and not what they refer to, `exec` keeps those without close-on-exec. Both ends live
-//! on in whoever holds a copy.
+//! Inheritance: `fork` copies file descriptors but not open file descriptions, and `exec` keeps descriptors without
+//! close-on-exec.
 
 use std::os::fd::AsRawFd;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{flags, next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{flags, next, open_nonblocking};
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// A forked child shares the open description: the status flags that either sets are the other's too, and outlive the child.
-#[rstest]
+/// After `fork`, status flags that parent or child sets with `fcntl(F_SETFL)` are set for both. The flags stay set after the
+/// child has exited.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "fcntl")]
-fn shares_status_flags_over_fork(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fork_shares_status_flags(kind: Kind) -> Outcome {
     let (reader, _writer) = kind.open()?;
     let child = Participant::spawn_inheriting("child", |link| {
         let set = set_nonblocking(&reader, true);
@@ -28,20 +30,20 @@ fn shares_status_flags_over_fork(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
     Ok(())
 }
 
-/// Close-on-exec belongs to the child's own descriptor: what the child sets is not set in its parent.
+/// If a child sets close-on-exec on a descriptor after `fork`, the flag stays clear on the descriptor of the parent.
 #[conformance::test(posix = "fork", posix = "fcntl")]
-fn leaves_close_on_exec_to_each_process() -> Outcome {
+fn fork_copies_close_on_exec() -> Outcome {
     let (reader, _writer) = pipe()?;
     let child = Participant::spawn_inheriting("child", |_| (set_close_on_exec(&reader, true), close_on_exec(&reader)))?;
     expect_eq!((child.join()?, close_on_exec(&reader)), ((Ok(()), Ok(true)), Ok(false)));
     Ok(())
 }
 
-/// Bytes written before a fork are in the pipe once, whoever reads them.
-#[rstest]
+/// Bytes written to a pipe before `fork` are returned exactly once, by the `read` calls of the parent and its children together.
+#[apply(every_pipe)]
 #[conformance::test(posix = "fork", posix = "read")]
-fn has_earlier_bytes_read_once(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn bytes_written_before_fork_are_read_once(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     write_all(&writer, b"abcdef")?;
     let child = Participant::spawn_inheriting("child", |_| (read_some(&reader, 2), unread(&reader)))?;
     expect_eq!(child.join()?, (Ok(b"ab".to_vec()), Ok(4)));
@@ -50,11 +52,11 @@ fn has_earlier_bytes_read_once(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWr
     Ok(())
 }
 
-/// What parent and child write through copies of one descriptor comes in the order of the calls.
-#[rstest]
+/// If parent and child call `write` in turn through copies of one descriptor, `read` returns the bytes in the order of the calls.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "write")]
-fn queues_the_bytes_of_parent_and_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn parent_and_child_write_in_order_of_calls(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!(write(&writer, b"parent "), Ok(7));
     let child = Participant::spawn_inheriting("child", |_| write(&writer, b"child "))?;
     expect_eq!((child.join()?, write(&writer, b"parent")), (Ok(6), Ok(6)));
@@ -62,13 +64,14 @@ fn queues_the_bytes_of_parent_and_child(#[values(Kind::Pipe, Kind::Fifo)] kind: 
     Ok(())
 }
 
-/// End-of-file has to wait for the copies of all children, however they give them up.
-#[rstest]
+/// After the parent closes the write end, a non-blocking `read` fails with `EAGAIN` while a child that inherited the write end is
+/// alive. After one child has exited and the other was killed, `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "read")]
-fn keeps_end_of_file_away_in_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
-    let exits = Participant::spawn_inheriting("exits", |link| link.wait("exit"))?;
-    let killed = Participant::spawn_inheriting("is killed", |link| -> () { link.park() })?;
+fn end_of_file_waits_for_every_child(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
+    let exits = Participant::spawn_inheriting("exiting child", |link| link.wait("exit"))?;
+    let killed = Participant::spawn_inheriting("killed child", |link| -> () { link.park() })?;
     drop(writer);
     expect_eq!(next(&reader), Err(EAGAIN));
     exits.open("exit")?;
@@ -79,14 +82,15 @@ fn keeps_end_of_file_away_in_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind:
     Ok(())
 }
 
-/// A broken pipe has to wait for the copies of all children too.
-#[rstest]
+/// After the parent closes the read end, `write` returns 1 while a child that inherited the read end is alive. After one child
+/// was killed and the other has exited, `write` fails with `EPIPE` and raises `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "write")]
-fn keeps_the_pipe_whole_in_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn epipe_waits_for_every_child(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
-    let (reader, writer) = not_waiting(kind)?;
-    let exits = Participant::spawn_inheriting("exits", |link| link.wait("exit"))?;
-    let killed = Participant::spawn_inheriting("is killed", |link| -> () { link.park() })?;
+    let (reader, writer) = open_nonblocking(kind)?;
+    let exits = Participant::spawn_inheriting("exiting child", |link| link.wait("exit"))?;
+    let killed = Participant::spawn_inheriting("killed child", |link| -> () { link.park() })?;
     drop(reader);
     expect_eq!(write(&writer, b"x"), Ok(1));
     killed.kill()?;
@@ -97,10 +101,10 @@ fn keeps_the_pipe_whole_in_every_child(#[values(Kind::Pipe, Kind::Fifo)] kind: K
     Ok(())
 }
 
-/// A child that closes its copies leaves its parent's alone.
+/// After a child has closed its copies of both ends, `write` and `read` through the ends of the parent succeed.
 #[conformance::test(posix = "fork", posix = "close")]
-fn gives_a_child_copies_to_close() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn child_close_keeps_parent_ends_open() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let (child_reader, child_writer) = (dup(&reader)?, dup(&writer)?);
     let child = Participant::spawn("child", (child_reader, child_writer), |(reader, writer), link| {
         let closed = (close(reader), close(writer));
@@ -115,111 +119,116 @@ fn gives_a_child_copies_to_close() -> Outcome {
     Ok(())
 }
 
-/// A descriptor without close-on-exec is open under its number after `exec`, and the pipe behind it is the same.
+/// A write end without close-on-exec is open under the same number after `exec`, and `write` through it adds bytes to the same
+/// pipe. After the new program exits, `read` returns 0.
 #[conformance::test(posix = "exec", posix = "write")]
-fn passes_descriptors_over_exec() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn exec_keeps_descriptors() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     write_all(&writer, b"before ")?;
-    let heir = Participant::exec_inheriting("heir", &writer.as_raw_fd(), |(), number, link| {
+    let program = Participant::exec_inheriting("program", &writer.as_raw_fd(), |(), number, link| {
         let written = dup_number(number).and_then(|end| write(&end, b"after"));
         link.meet("written");
         written
     })?;
     drop(writer);
-    heir.until_reached("written")?;
+    program.until_reached("written")?;
     expect_eq!((read_some(&reader, 64), next(&reader)), (Ok(b"before after".to_vec()), Err(EAGAIN)));
-    heir.open("written")?;
-    expect_eq!((heir.join()?, next(&reader)), (Ok(5), Ok(vec![])));
+    program.open("written")?;
+    expect_eq!((program.join()?, next(&reader)), (Ok(5), Ok(vec![])));
     Ok(())
 }
 
-/// Status flags belong to the open description and so pass over `exec`, in both directions.
+/// `O_NONBLOCK` on an open file description stays set over `exec`: `read` of the empty pipe fails with `EAGAIN` in the new
+/// program. If the new program clears the flag, `fcntl(F_GETFL)` in the parent shows it clear.
 #[conformance::test(posix = "exec", posix = "fcntl")]
-fn passes_status_flags_over_exec() -> Outcome {
-    let (reader, _writer) = not_waiting(Kind::Pipe)?;
-    let heir = Participant::exec_inheriting("heir", &reader.as_raw_fd(), |(), number, _| {
+fn exec_keeps_status_flags() -> Outcome {
+    let (reader, _writer) = open_nonblocking(Kind::Pipe)?;
+    let program = Participant::exec_inheriting("program", &reader.as_raw_fd(), |(), number, _| {
         let end = dup_number(number)?;
         let found = (flags(&end)?.bits(), next(&end));
         set_nonblocking(&end, false)?;
         Ok::<_, Errno>(found)
     })?;
-    expect_eq!(heir.join()?, Ok(((OFlag::O_RDONLY | OFlag::O_NONBLOCK).bits(), Err(EAGAIN))));
+    expect_eq!(program.join()?, Ok(((OFlag::O_RDONLY | OFlag::O_NONBLOCK).bits(), Err(EAGAIN))));
     expect_eq!(flags(&reader), Ok(OFlag::O_RDONLY));
     Ok(())
 }
 
-/// The ways to set close-on-exec.
+/// What sets close-on-exec.
 #[derive(Clone, Copy, Debug)]
-enum Closing {
+enum SetBy {
     /// `fcntl(F_SETFD)`.
-    Set,
+    FSetfd,
     /// A duplicate made by `fcntl(F_DUPFD_CLOEXEC)`, in place of the original.
-    Duplicated,
+    FDupfdCloexec,
 }
 
-impl Closing {
+impl SetBy {
     fn pipe(self) -> Result<(OwnedFd, OwnedFd), Errno> {
-        let (reader, writer) = not_waiting(Kind::Pipe)?;
+        let (reader, writer) = open_nonblocking(Kind::Pipe)?;
         match self {
-            Closing::Set => set_close_on_exec(&writer, true)?,
-            Closing::Duplicated => return Ok((reader, dup_close_on_exec(&writer)?)),
+            SetBy::FSetfd => set_close_on_exec(&writer, true)?,
+            SetBy::FDupfdCloexec => return Ok((reader, dup_close_on_exec(&writer)?)),
         }
         Ok((reader, writer))
     }
 }
 
-/// With close-on-exec `exec` closes the descriptor: nothing is open under its number, and the pipe counts one writer less while
-/// the process lives on.
+/// `exec` closes a write end with close-on-exec: `dup` of its number fails with `EBADF` in the new program. After the parent
+/// closes its copy, `read` returns 0 although the new program is alive.
 #[rstest]
 #[conformance::test(posix = "exec", posix = "fcntl")]
-fn ends_with_exec_where_asked(#[values(Closing::Set, Closing::Duplicated)] closing: Closing) -> Outcome {
-    closes_on_exec(closing.pipe()?)
+fn exec_closes_with_close_on_exec(#[values(SetBy::FSetfd, SetBy::FDupfdCloexec)] set_by: SetBy) -> Outcome {
+    closes_on_exec(set_by.pipe()?)
 }
 
-/// `pipe2` with `O_CLOEXEC` makes descriptors that `exec` closes.
+/// `exec` closes the write end of a pipe created by `pipe2` with `O_CLOEXEC`: `dup` of its number fails with `EBADF` in the new
+/// program. After the parent closes its copy, `read` returns 0.
 #[cfg(has_pipe2)]
-#[conformance::test(man = "pipe(2)", posix = "exec")]
-fn ends_with_exec_where_pipe2_said_so() -> Outcome {
+#[conformance::test(posix = "pipe2", posix = "exec", man = "pipe(2)")]
+fn exec_closes_with_pipe2_o_cloexec() -> Outcome {
     closes_on_exec(pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?)
 }
 
 fn closes_on_exec(ends: (OwnedFd, OwnedFd)) -> Outcome {
     let (reader, writer) = ends;
-    let heir = Participant::exec_inheriting("heir", &writer.as_raw_fd(), |(), number, link| {
+    let program = Participant::exec_inheriting("program", &writer.as_raw_fd(), |(), number, link| {
         link.meet("running");
         dup_number(number).map(drop)
     })?;
-    heir.until_reached("running")?;
+    program.until_reached("running")?;
     expect_eq!(next(&reader), Err(EAGAIN));
     drop(writer);
     expect_eq!(next(&reader), Ok(vec![]));
-    heir.open("running")?;
-    expect_eq!(heir.join()?, Err(EBADF));
+    program.open("running")?;
+    expect_eq!(program.join()?, Err(EBADF));
     Ok(())
 }
 
-/// `exec` closes a descriptor and not its duplicates: one without close-on-exec keeps the pipe open.
+/// `exec` closes a write end with close-on-exec and keeps its duplicate without that flag. `write` through the duplicate in the
+/// new program returns its count.
 #[conformance::test(posix = "exec", posix = "fcntl")]
-fn goes_on_after_exec_in_a_duplicate() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn exec_keeps_a_duplicate_without_close_on_exec() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let copy = dup(&writer)?;
     set_close_on_exec(&writer, true)?;
-    let heir = Participant::exec_inheriting("heir", &(writer.as_raw_fd(), copy.as_raw_fd()), |(), (closed, kept), link| {
+    let program = Participant::exec_inheriting("program", &(writer.as_raw_fd(), copy.as_raw_fd()), |(), (closed, kept), link| {
         link.meet("running");
         (dup_number(closed).map(drop), dup_number(kept).and_then(|end| write(&end, b"kept")))
     })?;
-    heir.until_reached("running")?;
+    program.until_reached("running")?;
     drop((writer, copy));
     expect_eq!(next(&reader), Err(EAGAIN));
-    heir.open("running")?;
-    expect_eq!(heir.join()?, (Err(EBADF), Ok(4)));
+    program.open("running")?;
+    expect_eq!(program.join()?, (Err(EBADF), Ok(4)));
     expect_eq!((next(&reader), next(&reader)), (Ok(b"kept".to_vec()), Ok(vec![])));
     Ok(())
 }
 
-/// A pipe connects two processes that know of each other only by it, across `exec` on both sides.
+/// Bytes that one program writes after `exec` to an inherited write end are read in order by another program after `exec`,
+/// followed by end-of-file.
 #[conformance::test(posix = "exec", posix = "pipe")]
-fn connects_unrelated_processes() -> Outcome {
+fn connects_two_executed_programs() -> Outcome {
     let (reader_end, writer_end) = pipe()?;
     let size = 3 * page_size() + 1;
     let writer = Participant::exec("writer", writer_end, &size, |end, size, _| write_all(&end, &pattern(size)))?;

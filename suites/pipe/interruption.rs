@@ -1,23 +1,26 @@
-//! Signals that arrive while a call waits: what the call returns, and that no byte is lost or doubled by it.
+//! Signals that arrive while a call on a pipe is blocked: what the call returns, with and without `SA_RESTART`. No byte is lost
+//! or doubled. `SIGSTOP` is tested in `stopping.rs`.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 const SIGNAL: Signal = Signal::SIGUSR1;
 
-/// Catches the signal, makes the call, and says with its result how often the handler ran.
+/// Catches the signal and makes the call: the result of the call, and how often the handler ran.
 fn caught_in<T>(restart: Restart, call: impl FnOnce() -> T) -> Result<(T, u32), Errno> {
     signal::catch(SIGNAL, restart)?;
     let result = call();
     Ok((result, signal::caught(SIGNAL)))
 }
 
-/// A read that waits is ended by a handler with `EINTR`; what is written afterwards is there for the next.
-#[rstest]
+/// A `read` blocked on an empty pipe fails with `EINTR` when a signal handler without `SA_RESTART` has run. Bytes written later
+/// are returned by the next `read`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn ends_a_waiting_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_fails_with_eintr(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let kept = reader_end.try_clone()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| caught_in(Restart::No, || read(&end, &mut [0; 8])))?;
@@ -29,13 +32,14 @@ fn ends_a_waiting_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome 
     Ok(())
 }
 
-/// With `SA_RESTART` a read that waits goes on waiting after the handler, as often as it is interrupted, and gets its data.
-#[rstest]
+/// A `read` blocked on an empty pipe stays blocked after a signal handler with `SA_RESTART` has run. When bytes are written,
+/// `read` returns them.
+#[apply(pipe_and_fifo)]
 #[case::once(1)]
 #[case::twice(2)]
 #[case::five_times(5)]
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn with_restart_leaves_a_waiting_read_waiting(#[case] times: u32, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn sa_restart_keeps_read_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| caught_in(Restart::Yes, || read_some(&end, 8)))?;
     reader.until_blocked()?;
@@ -48,9 +52,9 @@ fn with_restart_leaves_a_waiting_read_waiting(#[case] times: u32, #[values(Kind:
     Ok(())
 }
 
-/// With `SA_RESTART` a read that waits still sees the end-of-file that comes after the handler.
+/// If the last writer closes after a signal handler with `SA_RESTART` has interrupted a blocked `read`, that `read` returns 0.
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn with_restart_does_not_hide_the_end() -> Outcome {
+fn sa_restart_read_returns_0_at_end_of_file() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| caught_in(Restart::Yes, || read(&end, &mut [0; 8])))?;
     reader.until_blocked()?;
@@ -61,13 +65,14 @@ fn with_restart_does_not_hide_the_end() -> Outcome {
     Ok(())
 }
 
-/// A write that waits and has moved nothing is ended by a handler with `EINTR`, and nothing of it is in the pipe.
-#[rstest]
+/// A `write` that is blocked on a full pipe and has added no byte fails with `EINTR` when a signal handler without `SA_RESTART`
+/// has run. No byte of that `write` is in the pipe.
+#[apply(pipe_and_fifo)]
 #[case::one_byte(1)]
-#[case::the_most_that_is_atomic(4096)]
-#[case::more_than_is_atomic(5000)]
+#[case::pipe_buf_bytes(4096)]
+#[case::more_than_pipe_buf_bytes(5000)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn ends_a_write_that_has_moved_nothing(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_fails_with_eintr(#[case] size: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, move |end, _| caught_in(Restart::No, || write(&end, &vec![1; size])))?;
@@ -78,12 +83,13 @@ fn ends_a_write_that_has_moved_nothing(#[case] size: usize, #[values(Kind::Pipe,
     Ok(())
 }
 
-/// With `SA_RESTART` a write that waits and has moved nothing goes on waiting, and writes each byte once.
-#[rstest]
+/// A `write` blocked on a full pipe stays blocked after a signal handler with `SA_RESTART` has run. When the pipe has been read,
+/// `write` adds each byte once and returns its whole count.
+#[apply(pipe_and_fifo)]
 #[case::once(1)]
 #[case::twice(2)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn with_restart_leaves_a_waiting_write_waiting(#[case] times: u32, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn sa_restart_keeps_write_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| caught_in(Restart::Yes, || write(&end, b"once")))?;
@@ -99,13 +105,11 @@ fn with_restart_leaves_a_waiting_write_waiting(#[case] times: u32, #[values(Kind
     Ok(())
 }
 
-/// A write that has moved a part is ended by a handler with the count of that part, restart or not; the rest can follow it.
-#[rstest]
+/// A blocked `write` that has added part of its bytes returns the count of that part when a signal handler has run, with or
+/// without `SA_RESTART`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn ends_a_half_done_write_with_its_count(
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-    #[values(Restart::No, Restart::Yes)] restart: Restart,
-) -> Outcome {
+fn partly_done_write_returns_its_count(kind: Kind, #[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -118,22 +122,23 @@ fn ends_a_half_done_write_with_its_count(
     })?;
     writer.until_blocked()?;
     writer.signal(SIGNAL)?;
-    // It waits again, now in the second call.
+    // The writer is blocked again, now in its second `write`.
     writer.until_blocked()?;
     let received = read_to_end(&reader)?;
     expect_eq!(writer.join()?, Ok((Ok(capacity), 1, Ok(total - capacity))));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// A signal that is not caught, being ignored or blocked or without effect by default, does not end a call that waits.
+/// A `read` blocked on an empty pipe stays blocked when a signal arrives that is ignored, blocked, or without effect by default.
+/// When a byte is written, `read` returns 1.
 #[rstest]
 #[case::ignored(Signal::SIGUSR1, "ignored")]
 #[case::blocked(Signal::SIGUSR1, "blocked")]
-#[case::without_effect(Signal::SIGURG, "default")]
-#[case::of_a_child(Signal::SIGCHLD, "default")]
+#[case::sigurg_by_default(Signal::SIGURG, "default")]
+#[case::sigchld_by_default(Signal::SIGCHLD, "default")]
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn needs_a_handler(#[case] signal: Signal, #[case] how: &'static str) -> Outcome {
+fn signal_without_handler_keeps_read_blocked(#[case] signal: Signal, #[case] how: &'static str) -> Outcome {
     let (reader_end, writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end, move |end, _| {
         match how {
@@ -152,10 +157,10 @@ fn needs_a_handler(#[case] signal: Signal, #[case] how: &'static str) -> Outcome
     Ok(())
 }
 
-/// A signal that ends the process ends a call that waits with it, and moves nothing.
-#[rstest]
+/// If `SIGTERM` kills a process that is blocked in `write` on a full pipe, no byte of that `write` is in the pipe.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", posix = "sigaction")]
-fn that_is_deadly_moves_nothing(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn fatal_signal_adds_no_byte(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"never"))?;
@@ -166,9 +171,10 @@ fn that_is_deadly_moves_nothing(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
     Ok(())
 }
 
-/// Only the thread that takes the signal is interrupted: another of the same process, which blocks it, reads on.
+/// If two threads are blocked in `read` on different pipes and one of them blocks the signal, the `read` of the other thread
+/// fails with `EINTR` when the handler has run. The `read` of the first thread stays blocked and later returns the bytes written.
 #[conformance::test(posix = "read", posix = "sigaction")]
-fn ends_the_call_of_the_thread_that_takes_the_signal() -> Outcome {
+fn only_the_handling_thread_gets_eintr() -> Outcome {
     let (one, _keep) = pipe()?;
     let (two, to_two) = pipe()?;
     let process = Participant::spawn("two threads", (one, two), |(one, two), link| {
@@ -191,9 +197,9 @@ fn ends_the_call_of_the_thread_that_takes_the_signal() -> Outcome {
     Ok(())
 }
 
-/// `poll` that waits is ended by a handler with `EINTR`.
+/// A blocked `poll` fails with `EINTR` when a signal handler without `SA_RESTART` has run.
 #[conformance::test(posix = "poll", posix = "sigaction")]
-fn ends_a_waiting_poll() -> Outcome {
+fn poll_fails_with_eintr() -> Outcome {
     let (reader_end, _writer) = pipe()?;
     let poller = Participant::spawn("poller", reader_end, |end, _| {
         caught_in(Restart::No, || poll(&[(end.as_fd(), PollFlags::POLLIN)], None).map(|seen| seen[0].bits()))
@@ -204,9 +210,10 @@ fn ends_a_waiting_poll() -> Outcome {
     Ok(())
 }
 
-/// With `SA_RESTART` a `poll` that waits goes on waiting: its page makes no exception from the rule.
+/// A blocked `poll` stays blocked after a signal handler with `SA_RESTART` has run. When a byte is written, `poll` reports
+/// `POLLIN`.
 #[conformance::test(posix = "sigaction", posix = "poll")]
-fn with_restart_leaves_a_waiting_poll_waiting() -> Outcome {
+fn sa_restart_keeps_poll_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let poller = Participant::spawn("poller", reader_end, |end, _| {
         signal::catch(SIGNAL, Restart::Yes)?;
@@ -220,18 +227,19 @@ fn with_restart_leaves_a_waiting_poll_waiting() -> Outcome {
     Ok(())
 }
 
-/// `select` that waits is ended by a handler with `EINTR`; whether it goes on with `SA_RESTART` is the system's choice.
+/// A blocked `select` fails with `EINTR` when a signal handler without `SA_RESTART` has run. With `SA_RESTART`, whether `select`
+/// fails with `EINTR` or stays blocked is recorded.
 #[conformance::test(posix = "select", posix = "sigaction")]
-fn ends_a_waiting_select() -> Outcome {
+fn select_fails_with_eintr() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let end = reader_end.try_clone()?;
     let selector = Participant::spawn("selector", end, |end, _| caught_in(Restart::No, || select_to_read(&end)))?;
     selector.until_blocked()?;
     selector.signal(SIGNAL)?;
     expect_eq!(selector.join()?, Ok((Err(EINTR), 1)));
-    let selector = Participant::spawn("with restart", reader_end, |end, _| {
+    let selector = Participant::spawn("selector with SA_RESTART", reader_end, |end, _| {
         let (first, caught) = caught_in(Restart::Yes, || select_to_read(&end))?;
-        // Either way it sleeps in a select when the byte comes.
+        // In both cases the process is blocked in `select` when the byte is written.
         let second = if first == Err(EINTR) { select_to_read(&end) } else { first };
         Ok::<_, Errno>((first, second, caught.max(signal::caught(SIGNAL))))
     })?;
@@ -240,15 +248,16 @@ fn ends_a_waiting_select() -> Outcome {
     selector.until_blocked()?;
     write(&writer, b"x")?;
     let (first, second, caught) = selector.join()??;
-    observe!("pipe.select-goes-on-after-a-restarting-handler", first.is_ok());
+    observe!("pipe.select-restarts-with-sa-restart", first.is_ok());
     expect_matches!(first, Ok(1) | Err(EINTR));
     expect_eq!((second, caught), (Ok(1), 1));
     Ok(())
 }
 
-/// `pselect` waits with the mask that it is given: a signal that the caller blocks ends it, and is blocked again afterwards.
+/// If the mask given to `pselect` unblocks a signal that the process has blocked, the blocked `pselect` fails with `EINTR` when
+/// the handler has run. After the call the signal is blocked again.
 #[conformance::test(posix = "pselect")]
-fn ends_a_waiting_pselect_that_unblocks_it() -> Outcome {
+fn pselect_mask_unblocks_the_signal() -> Outcome {
     let (reader_end, _writer) = pipe()?;
     let selector = Participant::spawn("selector", reader_end, |end, link| {
         signal::block(SIGNAL)?;
@@ -265,9 +274,9 @@ fn ends_a_waiting_pselect_that_unblocks_it() -> Outcome {
     Ok(())
 }
 
-/// `pselect` takes a signal that was pending before, blocked by the caller, and does not begin to wait.
+/// If a signal is pending that the mask given to `pselect` unblocks, its handler runs and `pselect` fails with `EINTR` at once.
 #[conformance::test(posix = "pselect")]
-fn pending_before_a_pselect_ends_it_at_once() -> Outcome {
+fn pselect_fails_at_once_for_a_pending_signal() -> Outcome {
     let (reader_end, _writer) = pipe()?;
     let selector = Participant::spawn("selector", reader_end, |end, _| {
         signal::block(SIGNAL)?;
@@ -278,21 +287,22 @@ fn pending_before_a_pselect_ends_it_at_once() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` that waits is ended by a handler with `EINTR`, restart or not.
+/// A blocked `epoll_wait` fails with `EINTR` when a signal handler has run, with or without `SA_RESTART`. The next event is
+/// reported by the next `epoll_wait`.
 #[cfg(has_epoll)]
 #[rstest]
 #[conformance::test(man = "signal(7)", man = "epoll_wait(2)")]
-fn ends_a_waiting_epoll_wait(#[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
+fn epoll_wait_fails_with_eintr(#[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
     let (reader, writer) = pipe()?;
     let list = epoll()?;
     epoll_add(&list, &reader, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 1)?;
     let kept = list.try_clone()?;
-    let waiting =
-        Participant::spawn("waiting", list, move |list, _| caught_in(restart, || epoll_wait(&list, None).map(|seen| seen.len())))?;
-    waiting.until_blocked()?;
-    waiting.signal(SIGNAL)?;
-    expect_eq!(waiting.join()?, Ok((Err(EINTR), 1)));
-    // No event went with it.
+    let waiter =
+        Participant::spawn("waiter", list, move |list, _| caught_in(restart, || epoll_wait(&list, None).map(|seen| seen.len())))?;
+    waiter.until_blocked()?;
+    waiter.signal(SIGNAL)?;
+    expect_eq!(waiter.join()?, Ok((Err(EINTR), 1)));
+    // No event was lost.
     write(&writer, b"x")?;
     expect_eq!(epoll_wait(&kept, Some(0)), Ok(vec![(1, EpollFlags::EPOLLIN)]));
     Ok(())

@@ -1,24 +1,25 @@
-//! `pipe-max-size` (Linux): how large a pipe may be made, and by whom.
+//! `/proc/sys/fs/pipe-max-size` (Linux): the largest size of one pipe that `fcntl(F_SETPIPE_SZ)` sets with and without privilege.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 
-/// The most that a user without privilege can ask for, by `/proc/sys/fs/pipe-max-size`.
+/// The value of `/proc/sys/fs/pipe-max-size`.
 fn most() -> Result<i32, Failure> {
     let text = std::fs::read_to_string("/proc/sys/fs/pipe-max-size")?;
     text.trim().parse().map_err(|_| Failure::from(ERANGE))
 }
 
-/// Up to the system's limit anybody may enlarge a pipe; one byte more is refused with `EPERM`, and the pipe stays as it was.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user succeeds for the size `pipe-max-size` and fails with `EPERM` for 1 byte more.
+/// After the failure the pipe keeps its size of 16 pages.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(second_user, file("/proc/sys/fs/pipe-max-size")))]
-fn binds_the_unprivileged() -> Outcome {
+fn limits_unprivileged_users() -> Outcome {
     let (reader, writer) = pipe()?;
     let most = most()?;
     let user = Participant::spawn("user", writer, move |end, _| {
         let (user, group) = second_user();
         become_user(user, group).expect("a second user");
-        write(&end, b"kept").expect("room");
+        write(&end, b"kept").expect("free space");
         let beyond = set_pipe_size(&end, most.saturating_add(1));
         (beyond, pipe_size(&end), set_pipe_size(&end, most), set_pipe_size(&end, 1))
     })?;
@@ -28,9 +29,10 @@ fn binds_the_unprivileged() -> Outcome {
     Ok(())
 }
 
-/// With `CAP_SYS_RESOURCE` a pipe may be larger than the limit, and holds that much.
+/// With `CAP_SYS_RESOURCE`, `fcntl(F_SETPIPE_SZ)` for 1 byte more than `pipe-max-size` returns twice that size, and the pipe
+/// takes that many bytes.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(CAP_SYS_RESOURCE, file("/proc/sys/fs/pipe-max-size")))]
-fn may_be_passed_with_privilege() -> Outcome {
+fn does_not_limit_cap_sys_resource() -> Outcome {
     let (reader, writer) = pipe()?;
     let most = most()?;
     let twice = usize::try_from(most).unwrap_or(0) * 2;
@@ -40,9 +42,10 @@ fn may_be_passed_with_privilege() -> Outcome {
     Ok(())
 }
 
-/// A pipe that privilege made larger than the limit can be shrunk and refused by anybody who holds it, but not enlarged again.
+/// An unprivileged user can shrink a pipe that is larger than `pipe-max-size` with `fcntl(F_SETPIPE_SZ)`. Enlarging the pipe
+/// again fails with `EPERM`.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(CAP_SYS_RESOURCE, second_user, file("/proc/sys/fs/pipe-max-size")))]
-fn does_not_keep_the_unprivileged_from_reducing() -> Outcome {
+fn lets_unprivileged_users_shrink_a_larger_pipe() -> Outcome {
     let (reader, writer) = pipe()?;
     let most = most()?;
     let limit = usize::try_from(most).unwrap_or(0);

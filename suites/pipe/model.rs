@@ -1,7 +1,7 @@
-//! A pipe beside its model: a queue of bytes with a bound that is not known, and ends that come and go.
+//! A pipe compared with a model: a bounded queue of bytes, and ends that are duplicated and closed.
 //!
-//! How much of a long write fits, and when a short one does, is the system's choice; so the model follows what was returned, and
-//! expects only what POSIX and the manual promise of it.
+//! How many bytes of a long `write` fit, and when a short one does, is the system's choice. So the model follows the returned
+//! counts and expects only what POSIX and the manual pages promise about them.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::OnceLock;
@@ -13,10 +13,10 @@ use proptest_state_machine::ReferenceStateMachine;
 
 use common::pipe::Kind;
 
-/// More than one call moves.
+/// The size of the longest `read` or `write`: more than the capacity.
 const LONGEST: usize = 80_000;
 
-/// What is written to each pipe: a stretch of an endless stream in which every byte says where it belongs.
+/// The bytes that are written: a part of an endless stream in which every byte depends on its position.
 fn stream(from: usize, size: usize) -> &'static [u8] {
     /// Length after which `pattern` repeats itself.
     const PERIOD: usize = 251 * 256;
@@ -24,14 +24,14 @@ fn stream(from: usize, size: usize) -> &'static [u8] {
     &STREAM.get_or_init(|| pattern(PERIOD).repeat(4))[from % PERIOD..][..size]
 }
 
-/// One thing that can be done with a pipe.
+/// One call on the pipe.
 #[derive(Clone, Debug)]
 enum Step {
     Read(usize),
     Write(usize),
     ReadScattered(usize, usize),
     WriteGathered(usize, usize, usize),
-    /// A call without `O_NONBLOCK` where it is promised that it does not wait.
+    /// A call without `O_NONBLOCK`, made only if it must not block.
     ReadBlocking(usize),
     WriteBlocking(usize),
     CopyReader,
@@ -42,14 +42,14 @@ enum Step {
     Resize(usize),
 }
 
-/// How many descriptors of each end there are.
+/// The number of descriptors of each end.
 #[derive(Clone, Debug)]
 struct Ends {
     readers: usize,
     writers: usize,
 }
 
-/// Which steps there are, and when; for a pipe or a FIFO.
+/// Generates the steps, for a pipe or a FIFO.
 struct Steps<const FIFO: bool>;
 
 impl<const FIFO: bool> ReferenceStateMachine for Steps<FIFO> {
@@ -86,7 +86,7 @@ impl<const FIFO: bool> ReferenceStateMachine for Steps<FIFO> {
             Step::Write(_) | Step::WriteGathered(..) | Step::WriteBlocking(_) => ends.writers > 0,
             Step::CopyReader => (1..4).contains(&ends.readers),
             Step::CopyWriter => (1..4).contains(&ends.writers),
-            // Somebody is left to look.
+            // At least one descriptor stays open for the checks.
             Step::CloseReader => ends.readers > 0 && ends.readers + ends.writers > 1,
             Step::CloseWriter => ends.writers > 0 && ends.readers + ends.writers > 1,
             #[cfg(has_pipe_size)]
@@ -106,7 +106,7 @@ impl<const FIFO: bool> ReferenceStateMachine for Steps<FIFO> {
     }
 }
 
-/// The real pipe, and what must be in it by what its calls have returned.
+/// The real pipe, and the bytes that must be in it according to the returned counts.
 struct Real<const FIFO: bool> {
     readers: Vec<OwnedFd>,
     writers: Vec<OwnedFd>,
@@ -116,16 +116,17 @@ struct Real<const FIFO: bool> {
 }
 
 impl<const FIFO: bool> Real<FIFO> {
-    /// How many bytes are in it.
+    /// The number of unread bytes.
     fn held(&self) -> usize {
         self.written - self.taken
     }
 
-    fn room_is_promised(&self) -> Result<bool, Errno> {
+    /// Whether `poll` reports `POLLOUT`.
+    fn write_is_promised(&self) -> Result<bool, Errno> {
         Ok(ready(&self.writers[0], PollFlags::POLLOUT)?.contains(PollFlags::POLLOUT))
     }
 
-    /// Expects a read of `asked` bytes to have returned all that is there of them, and takes it out of the model.
+    /// Expects a `read` of `asked` bytes to have returned as many of the unread bytes, and removes them from the model.
     fn read_returned(&mut self, asked: usize, got: &Result<Vec<u8>, Errno>) -> Outcome {
         let there = asked.min(self.held());
         let expected = if there > 0 || asked == 0 || self.writers.is_empty() { Ok(stream(self.taken, there)) } else { Err(EAGAIN) };
@@ -134,7 +135,7 @@ impl<const FIFO: bool> Real<FIFO> {
         Ok(())
     }
 
-    /// Expects a write of `bytes` to have returned what it may, and puts what it has taken into the model.
+    /// Expects a `write` of `bytes` to have returned an allowed result, and adds the counted bytes to the model.
     fn write_returned(&mut self, bytes: &[u8], promised: bool, returned: Result<usize, Errno>) -> Outcome {
         if self.readers.is_empty() {
             expect_eq!((returned, signal::pending(Signal::SIGPIPE)), (Err(EPIPE), Ok(true)));
@@ -152,7 +153,7 @@ impl<const FIFO: bool> Real<FIFO> {
             Ok(count) => {
                 expect!(
                     (least..=bytes.len()).contains(&count),
-                    "{count} bytes of {} went in, at least {least} should",
+                    "write returned {count} for {} bytes, expected at least {least}",
                     bytes.len()
                 );
                 self.written += count;
@@ -163,7 +164,7 @@ impl<const FIFO: bool> Real<FIFO> {
     }
 
     fn write_step(&mut self, size: usize, call: impl FnOnce(&OwnedFd, &[u8]) -> Result<usize, Errno>) -> Outcome {
-        let (bytes, promised) = (stream(self.written, size), self.room_is_promised()?);
+        let (bytes, promised) = (stream(self.written, size), self.write_is_promised()?);
         let returned = call(&self.writers[0], bytes);
         self.write_returned(bytes, promised, returned)
     }
@@ -205,7 +206,7 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
                 let (second, third) = rest.split_at(two);
                 writev(end, &[IoSlice::new(first), IoSlice::new(second), IoSlice::new(third)])
             })?,
-            Step::WriteBlocking(size) if size <= self.limit && self.room_is_promised()? => {
+            Step::WriteBlocking(size) if size <= self.limit && self.write_is_promised()? => {
                 self.write_step(size, |end, bytes| {
                     set_nonblocking(end, false)?;
                     let returned = write(end, bytes);
@@ -226,7 +227,7 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
                     Err(errno) => expect_eq!((errno, self.held() == 0, pipe_size(end)), (EBUSY, false, Ok(before))),
                     other => {
                         expect_eq!((other, pipe_size(end)), (Ok(size), Ok(size)));
-                        expect!(self.held() <= size);
+                        expect!(self.held() <= size, "{} bytes are unread in a pipe of {size}", self.held());
                     }
                 }
             }
@@ -256,14 +257,18 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
     }
 }
 
-/// A pipe under any sequence of calls by one process does what a bounded queue of bytes would.
+/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
+/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a pipe are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
+/// show the state of that queue.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
-fn of_a_pipe_is_a_bounded_queue_of_bytes() -> Outcome {
+fn pipe_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<false>>(1..20)
 }
 
-/// A FIFO under any sequence of calls by one process does what a bounded queue of bytes would.
+/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
+/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a FIFO are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
+/// show the state of that queue.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
-fn of_a_fifo_is_a_bounded_queue_of_bytes() -> Outcome {
+fn fifo_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<true>>(1..20)
 }

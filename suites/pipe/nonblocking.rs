@@ -1,16 +1,18 @@
-//! `O_NONBLOCK`: a call that would have to wait says so instead, and a small write is all or nothing.
+//! `O_NONBLOCK`: results of `read` and `write` that would otherwise block, and how the flag is set.
 
 use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// A read of an empty pipe fails with `EAGAIN` while a writer is there, and returns 0 once none is; data comes before either.
-#[rstest]
+/// A non-blocking `read` of an empty pipe fails with `EAGAIN` while a writer is open, and returns 0 after the last writer closes.
+/// While bytes are unread, `read` returns these.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn read_tells_empty_from_ended(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_of_an_empty_pipe(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     let mut buffer = [0; 8];
@@ -24,9 +26,9 @@ fn read_tells_empty_from_ended(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
     Ok(())
 }
 
-/// A scattered read of an empty pipe fails as a whole and leaves the buffers alone.
+/// A non-blocking `readv` of an empty pipe with a writer fails with `EAGAIN` and leaves all its buffers as they were.
 #[conformance::test(posix = "readv", posix = "read")]
-fn scattered_read_of_nothing_touches_no_buffer() -> Outcome {
+fn readv_of_an_empty_pipe_changes_no_buffer() -> Outcome {
     let (reader, _writer) = pipe()?;
     set_nonblocking(&reader, true)?;
     let (mut one, mut two) = ([7; 4], [8; 4]);
@@ -35,10 +37,11 @@ fn scattered_read_of_nothing_touches_no_buffer() -> Outcome {
     Ok(())
 }
 
-/// A read returns what is there, without waiting for the rest of what it asked for.
-#[rstest]
+/// A non-blocking `read` of 100000 bytes from a pipe with 5010 unread bytes returns these 5010 bytes. The next `read` fails with
+/// `EAGAIN`.
+#[apply(every_pipe)]
 #[conformance::test(posix = "read")]
-fn read_is_content_with_less(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn read_returns_fewer_bytes_than_requested(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     write(&writer, &pattern(10))?;
@@ -48,10 +51,10 @@ fn read_is_content_with_less(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrit
     Ok(())
 }
 
-/// A full pipe takes nothing: `EAGAIN` for a small write, a large one, and a gathered one, and its content stays.
-#[rstest]
+/// A non-blocking `write` of any size and a non-blocking `writev` to a full pipe fail with `EAGAIN` and add no byte.
+#[apply(every_pipe)]
 #[conformance::test(posix = "write", posix = "writev")]
-fn write_into_a_full_pipe_fails(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn write_to_a_full_pipe_fails(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let capacity = fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -64,11 +67,12 @@ fn write_into_a_full_pipe_fails(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadW
     Ok(())
 }
 
-/// At every fill level a write of at most `PIPE_BUF` bytes goes in whole or not at all, and what is counted is what went in.
+/// A non-blocking `write` of n ≤ `PIPE_BUF` bytes either returns n and adds n bytes, or fails with `EAGAIN` and adds none, for
+/// any number of free bytes. If `poll` has reported `POLLOUT`, `write` returns n.
 #[rstest]
 #[case::one_byte(1)]
-#[case::hundred(100)]
-#[case::half(2048)]
+#[case::hundred_bytes(100)]
+#[case::half_a_page(2048)]
 #[case::one_less_than_a_page(4095)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn small_write_is_all_or_nothing(#[case] size: usize) -> Outcome {
@@ -77,30 +81,30 @@ fn small_write_is_all_or_nothing(#[case] size: usize) -> Outcome {
     read_exactly(&reader, capacity)?;
     set_nonblocking(&writer, true)?;
     let size = size.min(pipe_buf(&writer)?);
-    // Room that is free to the end, from nothing to three such writes and a bit: by the byte near multiples of the size.
-    for room in (0..4).flat_map(|times| (times * size).saturating_sub(1)..=times * size + 1) {
+    // Free bytes at the end of the pipe: 1 byte more and less than 0 to 3 times the size.
+    for free in (0..4).flat_map(|times| (times * size).saturating_sub(1)..=times * size + 1) {
         set_nonblocking(&reader, true)?;
         while read(&reader, &mut vec![0; capacity]).is_ok() {}
-        write_all(&writer, &vec![1; capacity - room])?;
+        write_all(&writer, &vec![1; capacity - free])?;
         let (held, promised) = (unread(&reader)?, ready(&writer, PollFlags::POLLOUT)? == PollFlags::POLLOUT);
         match write(&writer, &vec![2; size]) {
             Ok(count) => {
                 expect_eq!((count, unread(&reader)), (size, Ok(held + size)));
-                expect!(size <= room, "{size} bytes went into room for {room}");
+                expect!(size <= free, "write returned {size} with {free} bytes free");
             }
             Err(errno) => {
                 expect_eq!((errno, unread(&reader)), (EAGAIN, Ok(held)));
-                expect!(!promised, "poll had reported room, which was {room} bytes");
+                expect!(!promised, "poll had reported POLLOUT, with {free} bytes free");
             }
         }
     }
     Ok(())
 }
 
-/// In a full pipe a small write is refused while a byte less than it needs is free, and accepted once there is room enough, for good
-/// measure of a page.
+/// A non-blocking `write` of `PIPE_BUF` bytes fails with `EAGAIN` and adds no byte while `PIPE_BUF` − 1 bytes are free. When at
+/// least a page is free, the same `write` returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
-fn small_write_fits_once_there_is_room() -> Outcome {
+fn small_write_succeeds_when_enough_is_free() -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -112,9 +116,9 @@ fn small_write_fits_once_there_is_room() -> Outcome {
     Ok(())
 }
 
-/// A small write for which there is room succeeds, however little room that is.
+/// After 10 bytes have been read from a full pipe, a non-blocking `write` of 10 bytes returns 10.
 #[conformance::test(posix = "write")]
-fn small_write_takes_the_last_bytes_of_room() -> Outcome {
+fn small_write_uses_the_last_free_bytes() -> Outcome {
     let (reader, writer) = pipe()?;
     fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -123,9 +127,9 @@ fn small_write_takes_the_last_bytes_of_room() -> Outcome {
     Ok(())
 }
 
-/// A large write transfers what there is room for, if that is only a byte, and returns how much it was.
+/// After 10 bytes have been read from a full pipe, a non-blocking `write` of 2 × `PIPE_BUF` bytes returns 10.
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn large_write_takes_the_last_bytes_of_room() -> Outcome {
+fn large_write_uses_the_last_free_bytes() -> Outcome {
     let (reader, writer) = pipe()?;
     fill(&writer)?;
     set_nonblocking(&writer, true)?;
@@ -135,13 +139,14 @@ fn large_write_takes_the_last_bytes_of_room() -> Outcome {
     Ok(())
 }
 
-/// A write larger than the whole pipe fills it, returns exactly the capacity, and what arrives is its beginning.
+/// A non-blocking `write` of more than the capacity to an empty pipe returns exactly the capacity, and the next `write` fails
+/// with `EAGAIN`. `read` returns the first bytes of the buffer, up to that count.
 #[rstest]
 #[case::one_byte_more(1)]
-#[case::half_a_page_more(2000)]
-#[case::thrice(2 * 65536)]
+#[case::two_thousand_bytes_more(2000)]
+#[case::two_capacities_more(2 * 65536)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn large_write_returns_what_fitted(#[case] more: usize) -> Outcome {
+fn large_write_returns_the_capacity(#[case] more: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = fill(&writer)?;
     read_exactly(&reader, capacity)?;
@@ -149,17 +154,16 @@ fn large_write_returns_what_fitted(#[case] more: usize) -> Outcome {
     let bytes = pattern(capacity + more);
     expect_eq!((write(&writer, &bytes), write(&writer, &bytes[capacity..])), (Ok(capacity), Err(EAGAIN)));
     expect_eq!(read_exactly(&reader, capacity), Ok(bytes[..capacity].to_vec()));
-    // The rest goes in where it was cut off, and nothing is there twice.
+    // The rest can follow from where the first `write` ended.
     expect_eq!((write(&writer, &bytes[capacity..][..1]), unread(&reader)), (Ok(1), Ok(1)));
     Ok(())
 }
 
-/// A large write on an empty pipe transfers at least `PIPE_BUF` bytes.
-#[rstest]
+/// A non-blocking `write` of 200 × `PIPE_BUF` bytes to an empty pipe returns at least `PIPE_BUF`. `ioctl(FIONREAD)` then gives
+/// the returned count.
+#[apply(every_pipe)]
 #[conformance::test(posix = "write")]
-fn large_write_into_an_empty_pipe_moves_an_atomic_writes_worth(
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn large_write_adds_at_least_pipe_buf(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&writer, true)?;
     let limit = pipe_buf(&writer)?;
@@ -169,18 +173,19 @@ fn large_write_into_an_empty_pipe_moves_an_atomic_writes_worth(
     Ok(())
 }
 
-/// A large write that is cut off leaves the room exactly full: the last page is not left half used.
+/// If one page of a pipe of 16 pages is in use and m more bytes fit into that page, a non-blocking `write` of 16 pages and m
+/// bytes returns the count of 15 pages and m bytes. `read` returns exactly these bytes.
 #[cfg(has_pipe_size)]
 #[rstest]
-#[case::after_a_byte(1, 1)]
-#[case::after_most_of_a_page(4000, 96)]
-#[case::after_a_page(4096, 0)]
-#[conformance::test(man = "pipe(7)", level = observed)]
-fn large_write_merges_its_head_into_the_last_page(#[case] held: usize, #[case] merged: usize) -> Outcome {
+#[case::one_byte_unread(1, 1)]
+#[case::most_of_a_page_unread(4000, 96)]
+#[case::one_page_unread(4096, 0)]
+#[conformance::test(man = "pipe(7)", level = customary)]
+fn large_write_fills_the_last_page_first(#[case] held: usize, #[case] merged: usize) -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
     let (page, capacity) = (page_size(), pipe_size(&reader)?);
     write_all(&writer, &vec![1; held])?;
-    // Its length is a number of pages and what fits into the last one.
+    // The length is a number of whole pages and the bytes that fit into the rest of the last used page.
     let bytes = pattern(capacity + merged);
     let pages = capacity - held.next_multiple_of(page);
     expect_eq!(write(&writer, &bytes), Ok(merged + pages));
@@ -190,20 +195,21 @@ fn large_write_merges_its_head_into_the_last_page(#[case] held: usize, #[case] m
     Ok(())
 }
 
-/// A gathered write of at most `PIPE_BUF` bytes in all goes in whole or not at all, however many its pieces.
+/// A non-blocking `writev` of `PIPE_BUF` bytes in several segments fails with `EAGAIN` and adds no byte while `PIPE_BUF` − 1
+/// bytes are free. On the empty pipe the same `writev` returns `PIPE_BUF`.
 #[rstest]
-#[case::two(2)]
-#[case::sixteen(16)]
-#[case::hundred(100)]
+#[case::two_segments(2)]
+#[case::sixteen_segments(16)]
+#[case::hundred_segments(100)]
 #[conformance::test(posix = "writev", posix = "write")]
-fn gathered_small_write_is_all_or_nothing(#[case] pieces: usize) -> Outcome {
+fn writev_is_all_or_nothing(#[case] pieces: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let capacity = fill(&writer)?;
     set_nonblocking(&writer, true)?;
     let size = pipe_buf(&writer)?;
     let bytes = pattern(size);
     let parts: Vec<IoSlice<'_>> = bytes.chunks(size.div_ceil(pieces)).map(IoSlice::new).collect();
-    // There is room for all pieces but the last.
+    // All segments but the last would fit.
     read_exactly(&reader, size - 1)?;
     expect_eq!((writev(&writer, &parts), unread(&reader)), (Err(EAGAIN), Ok(capacity - size + 1)));
     read_exactly(&reader, capacity - size + 1)?;
@@ -212,16 +218,17 @@ fn gathered_small_write_is_all_or_nothing(#[case] pieces: usize) -> Outcome {
     Ok(())
 }
 
-/// The flag counts from the moment it is set or cleared, for the description that it was set on.
-#[rstest]
+/// After `fcntl(F_SETFL)` sets `O_NONBLOCK` on the read end, `read` of the empty pipe fails with `EAGAIN`, and the flag stays
+/// clear on the write end. After the flag is cleared through a duplicate of the read end, `read` blocks.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "read", posix = "write")]
-fn flag_counts_at_once_and_for_its_own_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn o_nonblock_applies_to_one_end(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     set_nonblocking(&reader, true)?;
     expect_eq!(read(&reader, &mut [0; 1]), Err(EAGAIN));
-    expect!(!status_flags(&writer)?.contains(OFlag::O_NONBLOCK));
+    expect_eq!(status_flags(&writer)? & OFlag::O_NONBLOCK, OFlag::empty());
     let copy = dup(&reader)?;
-    expect!(status_flags(&copy)?.contains(OFlag::O_NONBLOCK));
+    expect_eq!(status_flags(&copy)? & OFlag::O_NONBLOCK, OFlag::O_NONBLOCK);
     set_nonblocking(&copy, false)?;
     let blocked = Participant::spawn("reader", reader, |end, _| read(&end, &mut [0; 1]))?;
     blocked.until_blocked()?;
@@ -230,44 +237,47 @@ fn flag_counts_at_once_and_for_its_own_end(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// Who is asleep in a read stays asleep when the flag is set on the same description, and is served by the next write.
-#[rstest]
-#[conformance::test(posix = "fcntl", posix = "read")]
-fn flag_does_not_wake_a_sleeping_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// A process blocked in `read` stays blocked when `O_NONBLOCK` is set on its open file description. After the next `write` that
+/// `read` returns the bytes, and the following `read` fails with `EAGAIN`.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "fcntl", posix = "read", level = customary)]
+fn o_nonblock_keeps_a_blocked_read_blocked(kind: Kind) -> Outcome {
     let (end, writer) = kind.open()?;
     let same = dup(&end)?;
     let reader = Participant::spawn("reader", end, |end, _| (read_some(&end, 8), read(&end, &mut [0; 8])))?;
     reader.until_blocked()?;
     set_nonblocking(&same, true)?;
     reader.expect_still_blocked()?;
-    write(&writer, b"served")?;
-    // The next call of the same process obeys it.
-    expect_eq!(reader.join()?, (Ok(b"served".to_vec()), Err(EAGAIN)));
+    write(&writer, b"bytes!")?;
+    // The flag applies to the next call.
+    expect_eq!(reader.join()?, (Ok(b"bytes!".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// Who is asleep in a write stays asleep when the flag is set on the same description, and goes on when there is room.
-#[rstest]
-#[conformance::test(posix = "fcntl", posix = "write")]
-fn flag_does_not_wake_a_sleeping_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// A process blocked in `write` stays blocked when `O_NONBLOCK` is set on its open file description. After the pipe has been
+/// read, that `write` returns its whole count.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "fcntl", posix = "write", level = customary)]
+fn o_nonblock_keeps_a_blocked_write_blocked(kind: Kind) -> Outcome {
     let (reader, end) = kind.open()?;
     let same = dup(&end)?;
     let capacity = fill(&end)?;
-    let writer = Participant::spawn("writer", end, |end, _| write(&end, b"served"))?;
+    let writer = Participant::spawn("writer", end, |end, _| write(&end, b"bytes!"))?;
     writer.until_blocked()?;
     set_nonblocking(&same, true)?;
     writer.expect_still_blocked()?;
     read_exactly(&reader, capacity)?;
     expect_eq!(writer.join()?, Ok(6));
-    expect_eq!(read_some(&reader, 7), Ok(b"served".to_vec()));
+    expect_eq!(read_some(&reader, 7), Ok(b"bytes!".to_vec()));
     Ok(())
 }
 
-/// `RWF_NOWAIT` makes a single call not wait, on a descriptor that does, and changes nothing else about it.
+/// On a blocking pipe, `preadv2` with `RWF_NOWAIT` of the empty pipe and `pwritev2` with `RWF_NOWAIT` to the full pipe fail with
+/// `EAGAIN`. `O_NONBLOCK` stays clear.
 #[cfg(linux)]
 #[conformance::test(man = "preadv2(2)")]
-fn flag_can_be_given_to_a_single_call() -> Outcome {
-    use conformance::sys::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
+fn rwf_nowait_applies_to_one_call() -> Outcome {
+    use conformance::sys::fd::flagged_io::{RWF_NOWAIT, read_flagged, write_flagged};
     let (reader, writer) = pipe()?;
     let mut buffer = [0; 8];
     match read_flagged(&reader, &mut buffer, RWF_NOWAIT) {

@@ -1,8 +1,9 @@
-//! Ownership: a pipe belongs to the effective user and group of the process that made it, whoever that is, and whoever holds it later.
+//! Ownership: `fstat` shows the effective user and group of the creating process as the owner of a pipe, also after other users
+//! hold the pipe.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{Gid, Uid, setegid, seteuid};
 
 /// User and group of both ends.
@@ -17,24 +18,25 @@ fn second() -> (u32, u32) {
     (user.as_raw(), group.as_raw())
 }
 
-/// An unprivileged user's pipe is the user's, and its group's, at both ends.
+/// `fstat` on both ends of a pipe created by an unprivileged user shows this user and its group as the owner.
 #[conformance::test(posix = "pipe", needs(second_user))]
-fn is_the_user_s_who_made_it() -> Outcome {
-    let maker = Participant::spawn("maker", (), |(), _| {
+fn is_the_unprivileged_creator() -> Outcome {
+    let creator = Participant::spawn("creator", (), |(), _| {
         let (user, group) = second_user();
         become_user(user, group)?;
         owners(&pipe()?)
     })?;
-    expect_eq!(maker.join()?, Ok([second(); 2]));
+    expect_eq!(creator.join()?, Ok([second(); 2]));
     Ok(())
 }
 
-/// Where real and effective ids differ the effective ones count: both of the second user, or one of each.
+/// If the effective user or group of a process differs from the real one, `fstat` on both ends of its new pipe shows the
+/// effective user and group as the owner.
 #[conformance::test(posix = "pipe", needs(second_user))]
-fn goes_by_the_effective_ids() -> Outcome {
+fn is_the_effective_user_and_group() -> Outcome {
     let (user, group) = second();
     let (own_user, own_group) = (Uid::effective().as_raw(), Gid::effective().as_raw());
-    let maker = Participant::spawn("maker", (), move |(), _| {
+    let creator = Participant::spawn("creator", (), move |(), _| {
         let (user, group) = second_user();
         let (own_user, own_group) = (Uid::effective(), Gid::effective());
         setegid(group)?;
@@ -49,46 +51,49 @@ fn goes_by_the_effective_ids() -> Outcome {
         Ok::<_, Errno>((by_group, by_both, by_user, owners(&pipe()?)?))
     })?;
     let expected = ([(own_user, group); 2], [(user, group); 2], [(user, own_group); 2], [(own_user, own_group); 2]);
-    expect_eq!(maker.join()?, Ok(expected));
+    expect_eq!(creator.join()?, Ok(expected));
     Ok(())
 }
 
-/// The real ids, and the saved ones, of another user make no difference.
+/// If the real and saved user and group of a process are another user's, `fstat` on both ends of its new pipe shows the effective
+/// user and group as the owner.
 #[cfg(linux)]
 #[conformance::test(posix = "pipe", man = "credentials(7)", needs(second_user))]
-fn does_not_go_by_the_real_ids() -> Outcome {
+fn is_not_the_real_or_saved_user() -> Outcome {
     let own = (Uid::effective().as_raw(), Gid::effective().as_raw());
-    let maker = Participant::spawn("maker", (), |(), _| {
+    let creator = Participant::spawn("creator", (), |(), _| {
         let (user, group) = second_user();
         let (own_user, own_group) = (Uid::effective(), Gid::effective());
         nix::unistd::setresgid(group, own_group, group)?;
         nix::unistd::setresuid(user, own_user, user)?;
         Ok::<_, Errno>((owners(&pipe()?)?, owners(&pipe2(OFlag::O_CLOEXEC)?)?))
     })?;
-    expect_eq!(maker.join()?, Ok(([own; 2], [own; 2])));
+    expect_eq!(creator.join()?, Ok(([own; 2], [own; 2])));
     Ok(())
 }
 
-/// Which user is the owner where the ids for the file system were changed apart from the effective ones is the system's choice.
+/// If `setfsuid` and `setfsgid` have set file-system IDs that differ from the effective ones, whether `fstat` on a new pipe shows
+/// these or the effective IDs as the owner is recorded.
 #[cfg(linux)]
 #[conformance::test(man = "credentials(7)", level = observed, needs(second_user))]
-fn with_other_ids_for_files_is_either_s() -> Outcome {
+fn may_be_the_file_system_user() -> Outcome {
     let own = (Uid::effective().as_raw(), Gid::effective().as_raw());
-    let maker = Participant::spawn("maker", (), |(), _| {
+    let creator = Participant::spawn("creator", (), |(), _| {
         let (user, group) = second_user();
         nix::unistd::setfsgid(group);
         nix::unistd::setfsuid(user);
         owners(&pipe()?)
     })?;
-    let seen = maker.join()?;
-    observe!("pipe.owned-by-the-user-for-files", seen == Ok([second(); 2]));
+    let seen = creator.join()?;
+    observe!("pipe.owner-is-the-file-system-user", seen == Ok([second(); 2]));
     expect!(seen == Ok([second(); 2]) || seen == Ok([own; 2]), "{seen:?}");
     Ok(())
 }
 
-/// A pipe stays whose it was when its maker becomes another user, and when another user inherits it.
+/// After a child that holds a pipe has become another user and has written to it, `fstat` on both ends still shows the creator's
+/// user and group as the owner.
 #[conformance::test(posix = "pipe", needs(second_user))]
-fn does_not_follow_its_holder() -> Outcome {
+fn stays_when_another_user_holds_the_pipe() -> Outcome {
     let own = (Uid::effective().as_raw(), Gid::effective().as_raw());
     let ends = pipe()?;
     let kept = (dup(&ends.0)?, dup(&ends.1)?);
@@ -103,17 +108,17 @@ fn does_not_follow_its_holder() -> Outcome {
     Ok(())
 }
 
-/// Another's pipe can be used by who holds its descriptors, and be given other permissions by its owner alone.
+/// `fchmod` and `fchown` by an unprivileged user on a pipe that another user created fail with `EPERM`. `fchmod` on a pipe that
+/// the caller created returns 0.
 #[cfg(linux)]
 #[conformance::test(posix = "fchmod", man = "chmod(2)", needs(second_user))]
-fn decides_who_may_change_the_permissions() -> Outcome {
-    use nix::sys::stat::Mode;
+fn only_the_owner_may_call_fchmod() -> Outcome {
     let ends = pipe()?;
     let holder = Participant::spawn("holder", ends, |ends, _| {
         let (user, group) = second_user();
         become_user(user, group)?;
         let theirs = pipe()?;
-        let mode = Mode::S_IRUSR;
+        let mode = 0o400;
         Ok::<_, Errno>((
             fchmod(&ends.0, mode),
             fchown(&ends.0, user, group),

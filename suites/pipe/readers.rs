@@ -1,45 +1,47 @@
-//! Several readers: each byte goes to one of them, end-of-file to all, and what happens to one is not felt by the others.
+//! Several readers of one pipe: each byte goes to one of them, end-of-file to all of them.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use common::ends::next;
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// Of two readers each gets what the other does not, in order: records whose size they both read are not torn apart or lost.
-#[rstest]
-#[conformance::test(posix = "read", man = "pipe(7)")]
-fn share_out_the_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// If two processes `read` records of 4 bytes from one pipe at the same time, each record is returned whole to exactly one of
+/// them, and each reader gets its records in the order in which they were written.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
+fn two_readers_share_the_records(kind: Kind) -> Outcome {
     const RECORDS: u32 = 3000;
     let (reader_end, writer) = kind.open()?;
     let collect = |end: OwnedFd, _: &Link| {
         let mut got = Vec::new();
         let mut record = [0; 4];
-        while read(&end, &mut record).expect("nothing stands in the way of a read") == record.len() {
+        while read(&end, &mut record).expect("a read on an open pipe succeeds") == record.len() {
             got.push(u32::from_ne_bytes(record));
         }
         got
     };
-    let one = Participant::spawn("one reader", dup(&reader_end)?, collect)?;
-    let other = Participant::spawn("other reader", reader_end, collect)?;
-    one.until_blocked()?;
-    other.until_blocked()?;
+    let first = Participant::spawn("first reader", dup(&reader_end)?, collect)?;
+    let second = Participant::spawn("second reader", reader_end, collect)?;
+    first.until_blocked()?;
+    second.until_blocked()?;
     for chunk in (0..RECORDS).collect::<Vec<_>>().chunks(10) {
         write_all(&writer, &chunk.iter().flat_map(|record| record.to_ne_bytes()).collect::<Vec<_>>())?;
     }
     drop(writer);
-    let (one, other) = (one.join()?, other.join()?);
-    expect!(one.is_sorted() && other.is_sorted(), "records have overtaken each other");
-    let mut all: Vec<u32> = [one, other].concat();
+    let (first, second) = (first.join()?, second.join()?);
+    expect!(first.is_sorted() && second.is_sorted(), "records arrived out of order");
+    let mut all: Vec<u32> = [first, second].concat();
     all.sort_unstable();
     expect_eq!(all, (0..RECORDS).collect::<Vec<_>>());
     Ok(())
 }
 
-/// Every one of several blocked readers wakes up.
-#[rstest]
+/// When the last writer closes, `read` returns 0 in each of four processes that are blocked in `read` on the empty pipe.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn all_wake_at_the_end_of_the_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_wakes_all_blocked_readers(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let names = ["first reader", "second reader", "third reader", "fourth reader"];
     let readers = names.map(|name| Participant::spawn(name, dup(&reader_end)?, |end, _| read(&end, &mut [0; 1])));
@@ -57,10 +59,11 @@ fn all_wake_at_the_end_of_the_file(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind)
     Ok(())
 }
 
-/// Of several blocked readers those that get no bytes see end-of-file: the write and the close together wake all.
-#[rstest]
-#[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wake_where_nothing_is_left_for_them(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// If three processes are blocked in `read` of 2 bytes, and 3 bytes are written before the last writer closes, the three calls
+/// return 2, 1 and 0 bytes.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
+fn write_and_close_wake_all_blocked_readers(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let names = ["first reader", "second reader", "third reader"];
     let mut readers = Vec::new();
@@ -76,15 +79,16 @@ fn wake_where_nothing_is_left_for_them(#[values(Kind::Pipe, Kind::Fifo)] kind: K
     Ok(())
 }
 
-/// Blocked threads of one process wake up like processes, each of them.
-#[rstest]
+/// When the last writer closes, `read` returns 0 in each of three threads of one process that are blocked in `read` on the empty
+/// pipe.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn wake_in_every_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_wakes_all_blocked_threads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let (ids, id_of) = pipe()?;
     let reader = Participant::spawn("reader", (reader_end, id_of), |(end, id_of), _| {
         let one = || {
-            write_all(&id_of, &conformance::sys::thread_id().to_ne_bytes()).expect("the case takes the id");
+            write_all(&id_of, &conformance::sys::thread_id().to_ne_bytes()).expect("the case reads the id");
             read(&end, &mut [0; 1])
         };
         std::thread::scope(|scope| {
@@ -102,11 +106,11 @@ fn wake_in_every_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome
     Ok(())
 }
 
-/// Closing one of two descriptors of the reading end is not felt: not by a process that is blocked in a read through the other,
-/// and not by the writer.
-#[rstest]
+/// A process blocked in `read` stays blocked when a duplicate of its read end is closed. A later `write` of 1 byte returns 1, and
+/// the blocked `read` returns that byte.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", posix = "read")]
-fn do_not_feel_another_close(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn closing_a_duplicate_keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", dup(&reader_end)?, |end, _| next(&end))?;
     reader.until_blocked()?;
@@ -117,10 +121,11 @@ fn do_not_feel_another_close(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// A blocked reader that is killed takes nothing with it: the next one gets the bytes, and then end-of-file.
-#[rstest]
+/// If one of two processes blocked in `read` is killed, the `read` of the other returns the byte of the next `write`, and its
+/// following `read` returns 0 after the last writer closes.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn go_on_without_one_that_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_reader_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let victim = Participant::spawn("victim", dup(&reader_end)?, |end, _| next(&end))?;
     victim.until_blocked()?;
@@ -132,19 +137,21 @@ fn go_on_without_one_that_is_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
     Ok(())
 }
 
-/// A reader that was woken first and cannot store what came does not keep it from another that waits.
-#[rstest]
+/// If two processes are blocked in `read`, the first with an invalid pointer, the bytes of a `write` are returned by the `read`
+/// of the second. The `read` of the first fails with `EFAULT` or returns 0 at end-of-file.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "pipe(7)")]
-fn pass_on_a_wake_up_that_they_cannot_use(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn failed_read_leaves_the_bytes_to_another_reader(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
-    let unlucky = Participant::spawn("unlucky reader", dup(&reader_end)?, |end, _| Guarded::new()?.read_across(&end, 0, 16))?;
-    unlucky.until_blocked()?;
-    let lucky = Participant::spawn("lucky reader", dup(&reader_end)?, |end, _| next(&end))?;
-    lucky.until_blocked()?;
-    expect_eq!((write(&writer, b"abc"), lucky.join()?), (Ok(3), Ok(b"abc".to_vec())));
+    let failing =
+        Participant::spawn("reader with an invalid pointer", dup(&reader_end)?, |end, _| Guarded::new()?.read_across(&end, 0, 16))?;
+    failing.until_blocked()?;
+    let second = Participant::spawn("second reader", dup(&reader_end)?, |end, _| next(&end))?;
+    second.until_blocked()?;
+    expect_eq!((write(&writer, b"abc"), second.join()?), (Ok(3), Ok(b"abc".to_vec())));
     drop(writer);
-    // It either met the bytes first, or only now the end of the file.
-    expect_matches!(unlucky.join()?, Err(EFAULT) | Ok(0));
+    // That `read` ran either before the second reader took the bytes, or only now at end-of-file.
+    expect_matches!(failing.join()?, Err(EFAULT) | Ok(0));
     expect_eq!(next(&reader_end), Ok(vec![]));
     Ok(())
 }

@@ -1,9 +1,11 @@
-//! Readiness by `poll` and `select`: the exact bits in each state of each end, and who is woken by a change of state.
+//! Readiness: the events that `poll` and `select` report for each end in each state, without blocking. What wakes a blocked
+//! process is tested in `poll_wakeup.rs`.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
 const IN: PollFlags = PollFlags::POLLIN;
 
@@ -15,15 +17,16 @@ const ERR: PollFlags = PollFlags::POLLERR;
 
 const NOTHING: PollFlags = PollFlags::empty();
 
-/// All that can be asked for that a pipe may have.
+/// All events that a pipe can have.
 fn all() -> PollFlags {
     IN | OUT | PollFlags::POLLRDNORM | PollFlags::POLLWRNORM
 }
 
-/// The reading end is ready to read when there is data, and only then, under both of the names for it; it is never ready to write.
-#[rstest]
+/// `poll` on the read end reports `POLLIN` and `POLLRDNORM`, as far as requested, exactly while bytes are unread. `POLLOUT` and
+/// `POLLPRI` are never reported there.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn of_the_reading_end_is_data(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_end_reports_pollin_for_unread_bytes(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let readable = IN | PollFlags::POLLRDNORM;
     expect_eq!((ready(&reader, all()), ready(&reader, NOTHING)), (Ok(NOTHING), Ok(NOTHING)));
@@ -31,7 +34,7 @@ fn of_the_reading_end_is_data(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     expect_eq!((ready(&reader, all()), ready(&reader, NOTHING)), (Ok(readable), Ok(NOTHING)));
     expect_eq!((ready(&reader, IN), ready(&reader, PollFlags::POLLRDNORM)), (Ok(IN), Ok(PollFlags::POLLRDNORM)));
     expect_eq!((ready(&reader, OUT), ready(&reader, PollFlags::POLLPRI)), (Ok(NOTHING), Ok(NOTHING)));
-    // Looking takes nothing away, reading a part does not either, reading the rest does.
+    // The events stay until the last byte has been read.
     read_exactly(&reader, 1)?;
     expect_eq!(ready(&reader, all()), Ok(readable));
     read_exactly(&reader, 1)?;
@@ -39,10 +42,11 @@ fn of_the_reading_end_is_data(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// The writing end is ready to write while there is room, and only then, under both of the names for it; it is never ready to read.
-#[rstest]
+/// `poll` on the write end reports `POLLOUT` and `POLLWRNORM`, as far as requested, exactly while there is free space. `POLLIN`
+/// is never reported there.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn of_the_writing_end_is_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_end_reports_pollout_for_free_space(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let writable = OUT | PollFlags::POLLWRNORM;
     expect_eq!((ready(&writer, all()), ready(&writer, NOTHING)), (Ok(writable), Ok(NOTHING)));
@@ -56,9 +60,9 @@ fn of_the_writing_end_is_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// An end that both reads and writes has the readiness of both, by the state of the one buffer.
+/// `poll` on a FIFO opened with `O_RDWR` reports `POLLIN` while bytes are unread and `POLLOUT` while there is free space.
 #[conformance::test(man = "poll(2)", man = "fifo(7)")]
-fn of_a_description_for_both_is_both() -> Outcome {
+fn fifo_opened_read_write_reports_both() -> Outcome {
     let (reader, writer) = Kind::FifoReadWrite.open()?;
     expect_eq!(ready(&writer, IN | OUT), Ok(OUT));
     write(&writer, b"x")?;
@@ -68,10 +72,11 @@ fn of_a_description_for_both_is_both() -> Outcome {
     Ok(())
 }
 
-/// Once no writer is left the reading end reports a hang-up, asked for or not; data that is left is reported with it.
-#[rstest]
+/// After the last writer closes, `poll` on the read end reports `POLLHUP`, requested or not, and `POLLIN` too while bytes are
+/// unread. Whether `POLLIN` is reported at end-of-file is recorded.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
-fn of_the_reading_end_is_a_hang_up_without_writers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_end_reports_pollhup_without_writers(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let other = dup(&writer)?;
     write(&writer, b"x")?;
@@ -83,16 +88,16 @@ fn of_the_reading_end_is_a_hang_up_without_writers(#[values(Kind::Pipe, Kind::Fi
     expect_eq!(ready(&reader, NOTHING), Ok(HUP));
     let at_end = ready(&reader, IN | OUT)?;
     expect_eq!(at_end - IN, HUP);
-    observe!("pipe.poll-in-at-end-of-file", at_end.contains(IN));
-    // It is a state, not an event: reading the end does not use it up.
+    observe!("pipe.pollin-at-end-of-file", at_end.contains(IN));
+    // `POLLHUP` stays after `read` has returned 0.
     expect_eq!((read(&reader, &mut [0]), ready(&reader, NOTHING)), (Ok(0), Ok(HUP)));
     Ok(())
 }
 
-/// Once no reader is left the writing end reports an error, asked for or not, whether there is room or not.
-#[rstest]
+/// After the last reader closes, `poll` on the write end reports `POLLERR`, requested or not, whether there is free space or not.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
-fn of_the_writing_end_is_an_error_without_readers(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_end_reports_pollerr_without_readers(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let other = dup(&reader)?;
     drop(reader);
@@ -106,10 +111,11 @@ fn of_the_writing_end_is_an_error_without_readers(#[values(Kind::Pipe, Kind::Fif
     Ok(())
 }
 
-/// `select` has end-of-file as readable and a broken pipe as writable, for the call would not wait; nothing is exceptional.
-#[rstest]
+/// `select` reports the read end as readable if bytes are unread or no writer is left, and the write end as writable if there is
+/// free space or no reader is left. No end has an exceptional condition.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "select")]
-fn by_select_is_that_a_call_would_not_wait(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn select_reports_calls_that_do_not_block(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     expect_eq!((selected(&reader), selected(&writer)), (Ok((false, false, false)), Ok((false, true, false))));
     fill(&writer)?;
@@ -117,7 +123,7 @@ fn by_select_is_that_a_call_would_not_wait(#[values(Kind::Pipe, Kind::Fifo)] kin
     drop(reader);
     let (readable, writable, exceptional) = selected(&writer)?;
     expect_eq!((writable, exceptional), (true, false));
-    observe!("pipe.select-reads-on-broken-writing-end", readable);
+    observe!("pipe.select-readable-at-write-end-without-readers", readable);
     let (reader, writer) = kind.open()?;
     drop(writer);
     expect_eq!(selected(&reader), Ok((true, false, false)));
@@ -125,9 +131,10 @@ fn by_select_is_that_a_call_would_not_wait(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// When `poll` looks at several pipes at once, each entry has its own pipe's state, and the count is of those that have any.
+/// One `poll` of five pipes in different states reports for each entry the events of its own pipe. An end given in several
+/// entries is reported in each of them.
 #[conformance::test(posix = "poll")]
-fn of_several_is_told_apart() -> Outcome {
+fn poll_reports_each_of_five_pipes() -> Outcome {
     let (with_data, one) = pipe()?;
     let (empty, _two) = pipe()?;
     let (ended, three) = pipe()?;
@@ -140,25 +147,26 @@ fn of_several_is_told_apart() -> Outcome {
     let entries =
         [(with_data.as_fd(), IN), (empty.as_fd(), IN), (ended.as_fd(), NOTHING), (full.as_fd(), OUT), (broken.as_fd(), OUT)];
     expect_eq!(poll(&entries, Some(0)), Ok(vec![IN, NOTHING, HUP, NOTHING, OUT | ERR]));
-    // One pipe named twice is looked at twice.
+    // The same end in several entries.
     let twice = [(with_data.as_fd(), IN), (with_data.as_fd(), NOTHING), (with_data.as_fd(), IN)];
     expect_eq!(poll(&twice, Some(0)), Ok(vec![IN, NOTHING, IN]));
     Ok(())
 }
 
-/// How near to full a pipe may be and still report room is the system's choice; a pipe that reports it takes what it promised.
+/// Whether `poll` reports `POLLOUT` for a pipe with 1, 100 or 4095 free bytes is recorded. If `POLLOUT` is reported, a `write` of
+/// that many bytes, at most `PIPE_BUF`, returns its whole count.
 #[rstest]
-#[case::a_byte(1)]
-#[case::hundred_bytes(100)]
-#[case::all_but_a_byte_of_a_page(4095)]
+#[case::one_byte_free(1)]
+#[case::hundred_bytes_free(100)]
+#[case::a_page_less_1_byte_free(4095)]
 #[conformance::test(posix = "poll", level = observed)]
-fn of_a_nearly_full_pipe_is_the_systems_choice(#[case] free: usize) -> Outcome {
+fn pollout_of_a_nearly_full_pipe(#[case] free: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     fill(&writer)?;
     read_exactly(&reader, free)?;
-    let room = ready(&writer, OUT)?.contains(OUT);
-    observe!(format!("pipe.reports-room-with-{free}-bytes-free").as_str(), room);
-    if room {
+    let writable = ready(&writer, OUT)?.contains(OUT);
+    observe!(format!("pipe.pollout-with-{free}-bytes-free").as_str(), writable);
+    if writable {
         let size = free.min(pipe_buf(&writer)?);
         expect_eq!(write(&writer, &vec![1; size]), Ok(size));
     }

@@ -1,10 +1,10 @@
-//! Opening a pipe again through `/proc/self/fd`: a new open description of the same pipe, in either direction and with flags of
-//! its own, which counts as a reader or a writer like the ends that `pipe` made. Nobody ever waits in such an `open`.
+//! Opening a pipe again through `/proc/self/fd` (Linux): a new open file description of the same pipe, in either direction and
+//! with its own flags, which counts as a reader or writer.
 
 use conformance::prelude::*;
 use rstest::rstest;
 
-use common::ends::{next, not_waiting};
+use common::ends::{next, open_nonblocking};
 use common::pipe::Kind;
 
 const NONBLOCKING: OFlag = OFlag::O_NONBLOCK;
@@ -13,14 +13,14 @@ fn path(end: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()))
 }
 
-/// Opens the pipe again that this end belongs to.
+/// Opens the pipe of this end again.
 fn again(end: &OwnedFd, flags: OFlag) -> Result<OwnedFd, Errno> {
     open(&path(end), flags)
 }
 
-/// The link of each end shows the pipe's inode number.
+/// `readlink` of `/proc/self/fd/N` for either end of a pipe returns `pipe:[I]`, where I is the inode number from `fstat`.
 #[conformance::test(man = "proc(5)", needs(procfs))]
-fn goes_by_a_name_with_the_inode_number() -> Outcome {
+fn link_shows_the_inode_number() -> Outcome {
     let (reader, writer) = pipe()?;
     let name = format!("pipe:[{}]", fstat(&reader)?.st_ino);
     for end in [&reader, &writer] {
@@ -29,13 +29,14 @@ fn goes_by_a_name_with_the_inode_number() -> Outcome {
     Ok(())
 }
 
-/// What is opened again is the same file.
+/// `open` of `/proc/self/fd/N` for either end gives a descriptor with the requested access mode. `fstat` shows the device and
+/// inode numbers of the pipe for it.
 #[rstest]
-#[case::to_read(OFlag::O_RDONLY)]
-#[case::to_write(OFlag::O_WRONLY)]
-#[case::for_both(OFlag::O_RDWR)]
+#[case::o_rdonly(OFlag::O_RDONLY)]
+#[case::o_wronly(OFlag::O_WRONLY)]
+#[case::o_rdwr(OFlag::O_RDWR)]
 #[conformance::test(man = "proc(5)", needs(procfs))]
-fn gives_the_same_file(#[case] mode: OFlag) -> Outcome {
+fn opens_the_same_file(#[case] mode: OFlag) -> Outcome {
     let (reader, writer) = pipe()?;
     let this = fstat(&reader).map(|stat| (stat.st_dev, stat.st_ino));
     for end in [&reader, &writer] {
@@ -46,27 +47,29 @@ fn gives_the_same_file(#[case] mode: OFlag) -> Outcome {
     Ok(())
 }
 
-/// The new open description has status flags of its own: `O_NONBLOCK` does not pass over, in neither direction.
+/// `O_NONBLOCK` set or clear on a descriptor from `open` of `/proc/self/fd/N` leaves the flag of the original end as it was. With
+/// the flag set on the original end only, `read` through the new descriptor of the empty pipe blocks.
 #[conformance::test(man = "proc(5)", posix = "fcntl", needs(procfs))]
-fn gives_flags_of_its_own() -> Outcome {
+fn has_its_own_status_flags() -> Outcome {
     let (reader, writer) = pipe()?;
     let opened = again(&reader, OFlag::O_RDONLY | NONBLOCKING)?;
-    expect!(!status_flags(&reader)?.contains(NONBLOCKING));
+    expect_eq!(status_flags(&reader)? & NONBLOCKING, OFlag::empty());
     expect_eq!(next(&opened), Err(EAGAIN));
     set_nonblocking(&reader, true)?;
     set_nonblocking(&opened, false)?;
     expect_eq!(next(&reader), Err(EAGAIN));
-    let waiting = Participant::spawn("reader", opened, |end, _| next(&end))?;
-    waiting.until_blocked()?;
+    let blocked = Participant::spawn("reader", opened, |end, _| next(&end))?;
+    blocked.until_blocked()?;
     expect_eq!(write(&writer, b"x"), Ok(1));
-    expect_eq!(waiting.join()?, Ok(b"x".to_vec()));
+    expect_eq!(blocked.join()?, Ok(b"x".to_vec()));
     Ok(())
 }
 
-/// Bytes that were written before can be read through the new description, and are gone for the old one.
+/// `read` calls on the original read end and on a descriptor from `open` of `/proc/self/fd/N` return the unread bytes in order,
+/// each byte once.
 #[conformance::test(man = "proc(5)", needs(procfs))]
-fn shares_the_bytes() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn reads_the_same_bytes() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     write_all(&writer, b"abcdef")?;
     let opened = again(&reader, OFlag::O_RDONLY | NONBLOCKING)?;
     expect_eq!((read_some(&opened, 2), read_some(&reader, 2)), (Ok(b"ab".to_vec()), Ok(b"cd".to_vec())));
@@ -74,10 +77,11 @@ fn shares_the_bytes() -> Outcome {
     Ok(())
 }
 
-/// The reading end can be opened again for writing, and the writing end for reading.
-#[conformance::test(man = "proc(5)", needs(procfs))]
-fn turns_an_end_around() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+/// `open` of `/proc/self/fd/N` opens the read end with `O_WRONLY` and the write end with `O_RDONLY`: `write` and `read` on the
+/// new descriptors succeed.
+#[conformance::test(man = "proc(5)", level = customary, needs(procfs))]
+fn opens_an_end_for_the_other_direction() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let other_writer = again(&reader, OFlag::O_WRONLY | NONBLOCKING)?;
     let other_reader = again(&writer, OFlag::O_RDONLY | NONBLOCKING)?;
     expect_eq!((write(&writer, b"one"), write(&other_writer, b"two")), (Ok(3), Ok(3)));
@@ -86,9 +90,10 @@ fn turns_an_end_around() -> Outcome {
     Ok(())
 }
 
-/// A description for both directions is a reader and a writer: with it alone there is neither end-of-file nor a broken pipe.
-#[conformance::test(man = "proc(5)", needs(procfs))]
-fn can_give_both_directions_at_once() -> Outcome {
+/// If the only descriptor of a pipe is one from `open` of `/proc/self/fd/N` with `O_RDWR`, a non-blocking `read` of the empty
+/// pipe fails with `EAGAIN` and `write` of 1 byte returns 1.
+#[conformance::test(man = "proc(5)", level = customary, needs(procfs))]
+fn with_o_rdwr_is_reader_and_writer() -> Outcome {
     let (reader, writer) = pipe()?;
     let both = again(&reader, OFlag::O_RDWR | NONBLOCKING)?;
     drop((reader, writer));
@@ -97,9 +102,10 @@ fn can_give_both_directions_at_once() -> Outcome {
     Ok(())
 }
 
-/// Nobody waits for a peer, as with a FIFO: a pipe without writers opens for reading, and one without readers for writing.
-#[conformance::test(man = "proc(5)", man = "pipe(7)", needs(procfs))]
-fn waits_for_no_peer() -> Outcome {
+/// `open` of `/proc/self/fd/N` succeeds at once with `O_RDONLY` on a pipe without writers, and with `O_WRONLY` on a pipe without
+/// readers.
+#[conformance::test(man = "proc(5)", man = "pipe(7)", level = customary, needs(procfs))]
+fn does_not_block_without_a_peer() -> Outcome {
     let (reader, writer) = pipe()?;
     drop(writer);
     expect_eq!(again(&reader, OFlag::O_RDONLY).map(drop), Ok(()));
@@ -110,24 +116,26 @@ fn waits_for_no_peer() -> Outcome {
     Ok(())
 }
 
-/// A writer that was opened again keeps end-of-file away until it is closed too.
+/// While a descriptor from `open` of `/proc/self/fd/N` with `O_WRONLY` is open, a non-blocking `read` of the empty pipe fails
+/// with `EAGAIN`. After it is closed, `read` returns 0.
 #[conformance::test(man = "proc(5)", posix = "read", needs(procfs))]
-fn keeps_end_of_file_away() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn counts_as_a_writer() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let opened = again(&reader, OFlag::O_WRONLY)?;
     drop(writer);
     expect_eq!(next(&reader), Err(EAGAIN));
-    let waiting = Participant::spawn("reader", again(&reader, OFlag::O_RDONLY)?, |end, _| next(&end))?;
-    waiting.until_blocked()?;
+    let blocked = Participant::spawn("reader", again(&reader, OFlag::O_RDONLY)?, |end, _| next(&end))?;
+    blocked.until_blocked()?;
     drop(opened);
-    expect_eq!((waiting.join()?, next(&reader)), (Ok(vec![]), Ok(vec![])));
+    expect_eq!((blocked.join()?, next(&reader)), (Ok(vec![]), Ok(vec![])));
     Ok(())
 }
 
-/// End-of-file is a state and not an event: a writer opened after it ends it, and its bytes are read, before it comes again.
+/// After `read` has returned 0, `open` of `/proc/self/fd/N` with `O_WRONLY` makes a non-blocking `read` fail with `EAGAIN`. Bytes
+/// written through the new descriptor are then read.
 #[conformance::test(man = "proc(5)", posix = "read", needs(procfs))]
-fn ends_the_end_of_file() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn new_writer_ends_end_of_file() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     drop(writer);
     expect_eq!((next(&reader), ready(&reader, PollFlags::POLLIN)), (Ok(vec![]), Ok(PollFlags::POLLHUP)));
     let opened = again(&reader, OFlag::O_WRONLY)?;
@@ -136,11 +144,12 @@ fn ends_the_end_of_file() -> Outcome {
     Ok(())
 }
 
-/// A reader opened again after the last one was closed mends a broken pipe, until it is closed as well.
+/// After `write` has failed with `EPIPE`, `open` of `/proc/self/fd/N` with `O_RDONLY` gives the pipe a reader, and `write`
+/// returns its whole count again. After the new reader closes, `write` fails with `EPIPE`.
 #[conformance::test(man = "proc(5)", posix = "write", needs(procfs))]
-fn mends_a_broken_pipe() -> Outcome {
+fn new_reader_ends_epipe() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     drop(reader);
     expect_eq!((write(&writer, b"x"), ready(&writer, PollFlags::POLLOUT)?.contains(PollFlags::POLLERR)), (Err(EPIPE), true));
     let opened = again(&writer, OFlag::O_RDONLY | NONBLOCKING)?;
@@ -151,34 +160,36 @@ fn mends_a_broken_pipe() -> Outcome {
     Ok(())
 }
 
-/// What becomes of unread bytes when the last reader closes is the system's choice; a refused write adds nothing to them.
+/// Whether bytes that were unread when the last reader closed can be read after `open` of `/proc/self/fd/N` with `O_RDONLY` is
+/// recorded. A `write` that failed with `EPIPE` meanwhile has added no byte.
 #[conformance::test(man = "proc(5)", level = observed, needs(procfs))]
-fn finds_or_does_not_find_what_the_last_reader_left() -> Outcome {
+fn new_reader_and_earlier_unread_bytes() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     write_all(&writer, b"left")?;
     drop(reader);
     expect_eq!(write(&writer, b"more"), Err(EPIPE));
     let found = next(again(&writer, OFlag::O_RDONLY | NONBLOCKING)?);
-    expect!(found == Ok(b"left".to_vec()) || found == Err(EAGAIN), "{found:?} was found");
-    observe!("pipe.bytes-without-reader", if found.is_ok() { "stay" } else { "are discarded" });
+    expect!(found == Ok(b"left".to_vec()) || found == Err(EAGAIN), "read returned {found:?}");
+    observe!("pipe.unread-bytes-after-the-last-reader-closes", if found.is_ok() { "kept" } else { "discarded" });
     Ok(())
 }
 
-/// Truncating has no effect on a pipe.
+/// `open` of `/proc/self/fd/N` with `O_WRONLY | O_TRUNC` succeeds and removes no unread byte of the pipe.
 #[conformance::test(man = "proc(5)", posix = "open", needs(procfs))]
-fn does_not_truncate() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn ignores_o_trunc() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     write_all(&writer, b"whole")?;
     expect_eq!(again(&writer, OFlag::O_WRONLY | OFlag::O_TRUNC).map(drop), Ok(()));
     expect_eq!((next(&reader), next(&reader)), (Ok(b"whole".to_vec()), Err(EAGAIN)));
     Ok(())
 }
 
-/// A descriptor that is good for its path only counts as no writer: it neither writes nor keeps end-of-file away.
+/// With a descriptor from `open` of `/proc/self/fd/N` with `O_PATH`, `read` and `write` fail with `EBADF`. After the last real
+/// writer closes, `read` on the read end returns 0 although that descriptor is open.
 #[conformance::test(man = "open(2)", needs(procfs))]
-fn counts_for_nothing_as_a_path_only() -> Outcome {
-    let (reader, writer) = not_waiting(Kind::Pipe)?;
+fn with_o_path_counts_as_no_writer() -> Outcome {
+    let (reader, writer) = open_nonblocking(Kind::Pipe)?;
     let place = again(&writer, OFlag::O_PATH)?;
     expect_eq!((write(&place, b"x"), next(&place)), (Err(EBADF), Err(EBADF)));
     drop(writer);
@@ -188,11 +199,12 @@ fn counts_for_nothing_as_a_path_only() -> Outcome {
     Ok(())
 }
 
-/// Another process's pipe can be opened through that process's directory, and stays when the process is gone.
+/// `open` of `/proc/PID/fd/N` opens a pipe of another process, and `read` returns its unread bytes, also after that process was
+/// killed.
 #[conformance::test(man = "proc(5)", needs(procfs))]
-fn reaches_another_process_s_pipe() -> Outcome {
+fn opens_a_pipe_of_another_process() -> Outcome {
     let (reader, writer) = pipe()?;
-    // Numbers stay what they are in the process that the descriptors are handed to.
+    // The descriptors keep their numbers in the process that they are passed to.
     let number = reader.as_raw_fd();
     let holder = Participant::spawn("holder", (reader, writer), |(_reader, writer), link| -> Result<(), Errno> {
         write_all(&writer, b"secret")?;

@@ -1,27 +1,29 @@
-//! `F_SETPIPE_SZ` and `F_GETPIPE_SZ` (Linux): a pipe's room is changed while it is in use, and nothing in it is.
+//! `fcntl(F_SETPIPE_SZ)` and `fcntl(F_GETPIPE_SZ)` (Linux): changing the size of a pipe that is in use.
 //!
-//! Room is counted in slots: one for each page or packet that is held, however few bytes are in it.
+//! The size is counted in buffers of a page. Each page or packet with unread bytes takes one buffer, however few bytes it has.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::process::identity::become_user;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// A size is rounded up to a page times a power of two; the call returns it, and so do both ends afterwards.
+/// `fcntl(F_SETPIPE_SZ)` rounds the size up to a power of two pages and returns that size. `F_GETPIPE_SZ` returns the same at
+/// both ends, and exactly that many bytes can be written.
 #[rstest]
-#[case::nothing(0, 1)]
+#[case::zero(0, 1)]
 #[case::one_byte(1, 1)]
-#[case::one_page_less_one(4095, 1)]
+#[case::one_page_less_a_byte(4095, 1)]
 #[case::one_page(4096, 1)]
 #[case::one_page_and_a_byte(4097, 2)]
 #[case::two_pages(8192, 2)]
 #[case::three_pages(3 * 4096, 4)]
 #[case::five_pages(5 * 4096, 8)]
 #[case::sixteen_pages_and_a_byte(16 * 4096 + 1, 32)]
-#[conformance::test(man = "fcntl(2)")]
-fn rounds_up(#[case] asked: usize, #[case] pages: usize) -> Outcome {
+#[conformance::test(man = "fcntl(2)", level = customary)]
+fn rounds_up_to_a_power_of_two_pages(#[case] asked: usize, #[case] pages: usize) -> Outcome {
     let (reader, writer) = pipe()?;
     let page = page_size();
     // The table is written for pages of 4096 bytes.
@@ -33,12 +35,13 @@ fn rounds_up(#[case] asked: usize, #[case] pages: usize) -> Outcome {
     Ok(())
 }
 
-/// A negative size, or taken as unsigned one that cannot be rounded up, is refused, and leaves size, content and usability as they were.
+/// `fcntl(F_SETPIPE_SZ)` with a size above 2 GiB as an unsigned number, such as -1, fails with `EINVAL`. The size of the pipe and
+/// the unread bytes stay as they were.
 #[rstest]
 #[case::minus_one(-1)]
-#[case::beyond_the_largest_power_of_two(i32::MIN + 4096)]
+#[case::above_2_gib(i32::MIN + 4096)]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 2.6.35 (cc967be54710)")]
-fn is_refused_for_an_impossible_size(#[case] asked: i32) -> Outcome {
+fn rejects_impossible_sizes(#[case] asked: i32) -> Outcome {
     let (reader, writer) = pipe()?;
     let before = pipe_size(&writer)?;
     write(&writer, b"kept")?;
@@ -49,16 +52,16 @@ fn is_refused_for_an_impossible_size(#[case] asked: i32) -> Outcome {
     Ok(())
 }
 
-/// As an unsigned number the size may be up to the largest power of two. An unprivileged user may not have that much, and is told so;
-/// what is larger still is no size for anybody.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for sizes up to 2 GiB and with `EINVAL` for larger ones. The
+/// size and the unread bytes stay as they were.
 #[rstest]
-#[case::the_largest_power_of_two(i32::MIN, EPERM)]
-#[case::half_of_it(1 << 30, EPERM)]
-#[case::one_byte_more_than_half(1 + (1 << 30), EPERM)]
-#[case::one_byte_more(i32::MIN + 1, EINVAL)]
-#[case::the_largest_number(-1, EINVAL)]
+#[case::two_gib(i32::MIN, EPERM)]
+#[case::one_gib(1 << 30, EPERM)]
+#[case::one_gib_and_a_byte(1 + (1 << 30), EPERM)]
+#[case::two_gib_and_a_byte(i32::MIN + 1, EINVAL)]
+#[case::minus_1(-1, EINVAL)]
 #[conformance::test(man = "fcntl(2)", needs(second_user), fixed_in = "Linux 4.9 (d3f14c485867)")]
-fn to_the_extreme_is_refused_to_the_unprivileged(#[case] asked: i32, #[case] refusal: Errno) -> Outcome {
+fn rejects_huge_sizes_for_unprivileged_users(#[case] asked: i32, #[case] expected: Errno) -> Outcome {
     let (reader, writer) = pipe()?;
     let before = pipe_size(&writer)?;
     let user = Participant::spawn("user", dup(&writer)?, move |end, _| {
@@ -66,16 +69,17 @@ fn to_the_extreme_is_refused_to_the_unprivileged(#[case] asked: i32, #[case] ref
         become_user(user, group).expect("a second user");
         (write(&end, b"kept"), set_pipe_size(&end, asked), pipe_size(&end), write(&end, b"more"))
     })?;
-    expect_eq!(user.join()?, (Ok(4), Err(refusal), Ok(before), Ok(4)));
+    expect_eq!(user.join()?, (Ok(4), Err(expected), Ok(before), Ok(4)));
     expect_eq!((unread(&reader), read_some(&reader, 9)), (Ok(8), Ok(b"keptmore".to_vec())));
     expect_eq!(fill(&writer), Ok(before));
     Ok(())
 }
 
-/// Either end changes the size of both, under whatever name the pipe was opened.
-#[rstest]
+/// `fcntl(F_SETPIPE_SZ)` on either end of a pipe or FIFO changes the size that `F_GETPIPE_SZ` returns on the other end. Exactly
+/// that many bytes can be written.
+#[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)")]
-fn counts_for_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn applies_to_both_ends(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let page = page_size();
     expect_eq!(set_pipe_size(&reader, i32::try_from(2 * page).unwrap_or(1)), Ok(2 * page));
@@ -85,9 +89,10 @@ fn counts_for_both_ends(#[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] k
     Ok(())
 }
 
-/// The size belongs to the pipe and not to a process: another process that holds an end sees a change at once.
+/// A size set by `fcntl(F_SETPIPE_SZ)` through the write end in one process is returned by `F_GETPIPE_SZ` through the read end in
+/// another process. A size set by that process is returned in the first one.
 #[conformance::test(man = "fcntl(2)")]
-fn is_seen_by_another_process() -> Outcome {
+fn shows_in_another_process() -> Outcome {
     let (reader, writer) = pipe()?;
     let other = Participant::spawn("other", reader, |end, link| {
         link.meet("changed");
@@ -101,9 +106,10 @@ fn is_seen_by_another_process() -> Outcome {
     Ok(())
 }
 
-/// The size of a FIFO lasts as long as somebody has it open, and no longer: the next to open it finds the default.
-#[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = observed)]
-fn ends_with_the_last_descriptor_of_a_fifo() -> Outcome {
+/// A size set by `fcntl(F_SETPIPE_SZ)` on a FIFO stays while any descriptor of the FIFO is open. After the last close,
+/// `F_GETPIPE_SZ` returns the default size at the next `open`.
+#[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = customary)]
+fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
     mkfifo(&path, 0o600)?;
@@ -119,15 +125,15 @@ fn ends_with_the_last_descriptor_of_a_fifo() -> Outcome {
     Ok(())
 }
 
-/// Where the content stands in the buffer makes no difference: after any change of size all of it is there, in order, the count of
-/// unread bytes is right, and exactly the new room is left. A size below the content is refused and changes nothing.
+/// `fcntl(F_SETPIPE_SZ)` keeps all unread bytes in order, wherever they are in the buffers of the pipe, and leaves exactly the
+/// free space of the new size. If the unread bytes do not fit into the new size, the call fails with `EBUSY`.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 2.6.36 (1d862f412275)")]
-fn keeps_content_and_order_at_every_position(#[values(1, 2, 4, 8, 16, 32)] pages: usize) -> Outcome {
+fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usize) -> Outcome {
     let asked = i32::try_from(pages * page_size()).unwrap_or(1);
     for position in 0..16 {
         for held in [0, 1, 2, 3, 4, 5, 8, 9, 15, 16] {
-            // Packets, so that each byte takes a slot of its own.
+            // In packet mode each byte takes a buffer of its own.
             let (reader, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_DIRECT)?;
             for _ in 0..position {
                 write(&writer, b"-")?;
@@ -138,28 +144,28 @@ fn keeps_content_and_order_at_every_position(#[values(1, 2, 4, 8, 16, 32)] pages
                 write(&writer, &[*byte])?;
             }
             let held = usize::from(held);
-            let (expected, slots) = if held > pages { (Err(EBUSY), 16) } else { (Ok(pages * page_size()), pages) };
+            let (expected, buffers) = if held > pages { (Err(EBUSY), 16) } else { (Ok(pages * page_size()), pages) };
             let before = (set_pipe_size(&writer, asked), pipe_size(&reader), unread(&reader));
-            expect_eq!(before, (expected, Ok(slots * page_size()), Ok(held)), "{held} slots held from position {position}");
+            expect_eq!(before, (expected, Ok(buffers * page_size()), Ok(held)), "{held} buffers held from position {position}");
             let writable = ready(&writer, PollFlags::POLLOUT)? == PollFlags::POLLOUT;
-            expect_eq!(writable, held < slots, "{held} slots held from position {position}");
+            expect_eq!(writable, held < buffers, "{held} buffers held from position {position}");
             let more = (0..40).take_while(|_| write(&writer, b"+") == Ok(1)).count();
-            expect_eq!(more, slots - held, "{held} slots held from position {position}");
+            expect_eq!(more, buffers - held, "{held} buffers held from position {position}");
             let mut seen = vec![0; held];
             for place in seen.chunks_mut(1) {
                 expect_eq!(read(&reader, place), Ok(1));
             }
-            expect_eq!(seen, content, "{held} slots held from position {position}");
+            expect_eq!(seen, content, "{held} buffers held from position {position}");
             expect_eq!(unread(&reader), Ok(more));
         }
     }
     Ok(())
 }
 
-/// A size is refused while more pages are in use than it has, even if the bytes in them would fit; and given as soon as enough of
-/// them are read.
+/// `fcntl(F_SETPIPE_SZ)` to one page fails with `EBUSY` while unread bytes are in two pages, even if only 2 bytes are unread.
+/// After `read` has emptied one of the two pages, the call returns the size of one page.
 #[conformance::test(man = "fcntl(2)")]
-fn is_refused_while_too_many_pages_are_in_use() -> Outcome {
+fn fails_with_ebusy_while_more_pages_are_in_use() -> Outcome {
     let (reader, writer) = pipe()?;
     let page = page_size();
     let one = i32::try_from(page).unwrap_or(1);
@@ -168,7 +174,7 @@ fn is_refused_while_too_many_pages_are_in_use() -> Outcome {
     expect_eq!((set_pipe_size(&writer, one), pipe_size(&reader)), (Err(EBUSY), Ok(before)));
     expect_eq!(set_pipe_size(&writer, 2 * one), Ok(2 * page));
     expect_eq!(read_some(&reader, page - 1), Ok(first[..page - 1].to_vec()));
-    // Two bytes are left, in two pages.
+    // Two bytes are unread, in two pages.
     expect_eq!((set_pipe_size(&writer, one), pipe_size(&reader), unread(&reader)), (Err(EBUSY), Ok(2 * page), Ok(2)));
     expect_eq!(read_some(&reader, 1), Ok(first[page - 1..].to_vec()));
     expect_eq!((set_pipe_size(&writer, one), unread(&reader)), (Ok(page), Ok(1)));
@@ -176,31 +182,33 @@ fn is_refused_while_too_many_pages_are_in_use() -> Outcome {
     Ok(())
 }
 
-/// A pipe that is full to the last byte can have the size that it has, or more, and not less; it stays full or gets room, exactly.
+/// `fcntl(F_SETPIPE_SZ)` on a full pipe fails with `EBUSY` for half the size, and returns the size set for the present and the
+/// double size. After the size has doubled, `write` can add exactly as many bytes again.
 #[conformance::test(man = "fcntl(2)")]
-fn of_a_full_pipe_can_only_grow() -> Outcome {
+fn full_pipe_can_only_grow() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
     let (page, size) = (page_size(), pipe_size(&reader)?);
     let content = pattern(size);
     write_all(&writer, &content)?;
-    let sized = |size: usize| set_pipe_size(&reader, i32::try_from(size).unwrap_or(1));
-    expect_eq!(sized(size / 2), Err(EBUSY));
-    // One byte below rounds up to the size.
-    expect_eq!(sized(size - 1), Ok(size));
+    let resize = |size: usize| set_pipe_size(&reader, i32::try_from(size).unwrap_or(1));
+    expect_eq!(resize(size / 2), Err(EBUSY));
+    // A size of 1 byte less is rounded up to the present size.
+    expect_eq!(resize(size - 1), Ok(size));
     expect_eq!(write(&writer, b"x"), Err(EAGAIN));
-    expect_eq!(sized(2 * size), Ok(2 * size));
+    expect_eq!(resize(2 * size), Ok(2 * size));
     expect_eq!(write(&writer, &pattern(2 * size)), Ok(size));
-    expect_eq!(sized(size), Err(EBUSY));
+    expect_eq!(resize(size), Err(EBUSY));
     expect_eq!(read_some(&reader, size), Ok(content));
-    expect_eq!((sized(size), write(&writer, &[0; 1])), (Ok(size), Err(EAGAIN)));
+    expect_eq!((resize(size), write(&writer, &[0; 1])), (Ok(size), Err(EAGAIN)));
     expect_eq!(read_some(&reader, page), Ok(pattern(page)));
     expect_eq!(write(&writer, &vec![7; page]), Ok(page));
     Ok(())
 }
 
-/// A pipe that is half read and then shrunk and grown again gives out the rest of each page, not the whole.
+/// If part of a page has been read before `fcntl(F_SETPIPE_SZ)` shrinks and enlarges the pipe, `ioctl(FIONREAD)` gives the number
+/// of the remaining bytes, and `read` returns exactly these.
 #[conformance::test(man = "fcntl(2)")]
-fn keeps_the_offset_into_a_partly_read_page() -> Outcome {
+fn keeps_the_rest_of_a_partly_read_page() -> Outcome {
     let (reader, writer) = pipe()?;
     let page = page_size();
     let content = pattern(2 * page);
@@ -214,10 +222,11 @@ fn keeps_the_offset_into_a_partly_read_page() -> Outcome {
     Ok(())
 }
 
-/// A writer that waits for room goes on when the pipe is made larger, without anybody reading.
-#[rstest]
+/// A process blocked in `write` on a full pipe is woken when `fcntl(F_SETPIPE_SZ)` doubles the size, and `write` returns its
+/// whole count without any `read`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
-fn lets_a_blocked_writer_go_on(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn growing_wakes_a_blocked_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let size = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"0123456789"))?;
@@ -230,9 +239,10 @@ fn lets_a_blocked_writer_go_on(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
     Ok(())
 }
 
-/// Room for several makes all blocked writers go on that fit, not just the first.
+/// Three processes blocked in `write` of a page on a full pipe are all woken when `fcntl(F_SETPIPE_SZ)` doubles the size, and
+/// each `write` returns its whole count.
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
-fn lets_all_blocked_writers_go_on() -> Outcome {
+fn growing_wakes_all_blocked_writers() -> Outcome {
     let (reader, writer_end) = pipe()?;
     let size = fill(&writer_end)?;
     let mut writers = Vec::new();
@@ -250,9 +260,10 @@ fn lets_all_blocked_writers_go_on() -> Outcome {
     Ok(())
 }
 
-/// A reader that sleeps on an empty pipe sleeps on through changes of its size, and gets what is written then.
+/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETPIPE_SZ)` changes the size. That `read` returns
+/// the bytes of the next `write`.
 #[conformance::test(man = "fcntl(2)")]
-fn leaves_a_blocked_reader_asleep() -> Outcome {
+fn keeps_a_blocked_reader_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 100))?;
     reader.until_blocked()?;
@@ -265,11 +276,12 @@ fn leaves_a_blocked_reader_asleep() -> Outcome {
     Ok(())
 }
 
-/// A long write that is half done keeps its place while the pipe is grown and shrunk under it.
+/// If `fcntl(F_SETPIPE_SZ)` enlarges and shrinks a pipe while a process is blocked in a long `write`, `read` returns all bytes in
+/// order and `write` returns its whole count.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)")]
-fn under_a_blocked_writer_mixes_nothing_up() -> Outcome {
+fn during_a_blocked_write_keeps_order() -> Outcome {
     let (reader, writer_end) = pipe()?;
-    // More than the pipe ever holds and the reader takes: the writer blocks each time.
+    // More than the pipe can hold and the reader takes in between, so that the writer blocks each time.
     let total = 100 * page_size();
     let writer = Participant::spawn("writer", writer_end, move |end, _| write(&end, &pattern(total)))?;
     let mut received = Vec::new();
@@ -282,13 +294,13 @@ fn under_a_blocked_writer_mixes_nothing_up() -> Outcome {
     }
     received.extend(read_to_end(&reader)?);
     expect_eq!(writer.join()?, Ok(total));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// What is no pipe has no such size: the calls fail with `EBADF`.
+/// `fcntl(F_SETPIPE_SZ)` and `fcntl(F_GETPIPE_SZ)` on a regular file and on `/dev/null` fail with `EBADF`.
 #[conformance::test(man = "fcntl(2)")]
-fn is_unknown_to_what_is_no_pipe() -> Outcome {
+fn fails_with_ebadf_on_other_files() -> Outcome {
     let null = open(Path::new("/dev/null"), OFlag::O_RDWR)?;
     expect_eq!((pipe_size(&null), set_pipe_size(&null, 4096)), (Err(EBADF), Err(EBADF)));
     let scratch = Scratch::new()?;

@@ -1,69 +1,70 @@
-//! `SIGPIPE`: the thread whose write found no reader gets one, whatever it is set to do, beside the error `EPIPE`.
+//! `SIGPIPE`: how the signal is delivered when `write` fails with `EPIPE`. When `write` fails is tested in `broken_pipe.rs`.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
 use conformance::sys::thread_id;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::broken;
-use common::pipe::Kind;
+use common::ends::writer_without_reader;
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// `SIGPIPE` ends a process that does nothing about it.
-#[rstest]
+/// If `SIGPIPE` has its default action, a process that calls `write` on a pipe without readers is killed by `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "signal.h")]
-fn kills_the_writer_by_default(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let writer = Participant::spawn("writer", broken(kind)?, |end, _| write(&end, b"x"))?;
+fn kills_the_writer_by_default(kind: Kind) -> Outcome {
+    let writer = Participant::spawn("writer", writer_without_reader(kind)?, |end, _| write(&end, b"x"))?;
     expect_eq!(writer.end()?, End::Killed(Signal::SIGPIPE));
     Ok(())
 }
 
-/// Where the signal is ignored the error alone tells, every time, and nothing is left pending.
-#[rstest]
+/// If `SIGPIPE` is ignored, each `write` to a pipe without readers fails with `EPIPE`, and no `SIGPIPE` is pending afterwards.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn leaves_the_error_where_it_is_ignored(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn ignored_signal_leaves_epipe(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
-    let writer = broken(kind)?;
+    let writer = writer_without_reader(kind)?;
     expect_eq!((write(&writer, b"x"), write(&writer, b"x")), (Err(EPIPE), Err(EPIPE)));
     signal::block(Signal::SIGPIPE)?;
     expect_eq!(signal::pending(Signal::SIGPIPE), Ok(false));
     Ok(())
 }
 
-/// A handler runs once for each write that fails, and `SA_RESTART` does not make the write start again.
-#[rstest]
+/// A handler for `SIGPIPE`, with or without `SA_RESTART`, runs exactly once for each `write` to a pipe without readers, and
+/// `write` fails with `EPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigaction")]
-fn comes_once_for_each_write(
-    #[values(Restart::No, Restart::Yes)] restart: Restart,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+fn handler_runs_once_for_each_write(#[values(Restart::No, Restart::Yes)] restart: Restart, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, restart)?;
-    let writer = broken(kind)?;
+    let writer = writer_without_reader(kind)?;
     for times in 1..=3 {
         expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), times));
     }
     Ok(())
 }
 
-/// A vector fails like a single buffer, of any number of segments, with one signal.
-#[rstest]
+/// `writev` of any number of segments to a pipe without readers fails with `EPIPE`, and the handler for `SIGPIPE` runs exactly
+/// once.
+#[apply(pipe_and_fifo)]
 #[case::one_segment(1)]
 #[case::many_segments(100)]
 #[conformance::test(posix = "writev")]
-fn comes_once_for_a_vector(#[case] segments: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn handler_runs_once_for_writev(#[case] segments: usize, kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    let writer = broken(kind)?;
+    let writer = writer_without_reader(kind)?;
     let result = writev(&writer, &vec![IoSlice::new(b"abc"); segments]);
     expect_eq!((result, signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));
     Ok(())
 }
 
-/// Blocked, the signal stays pending after the error, once however many writes fail, until it is taken off.
-#[rstest]
+/// If `SIGPIPE` is blocked, two calls of `write` to a pipe without readers fail with `EPIPE` and leave one `SIGPIPE` pending.
+/// After `sigwait` has taken that signal, none is pending.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigpending")]
-fn stays_pending_once_where_it_is_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocked_signal_is_pending_once(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
-    let writer = broken(kind)?;
+    let writer = writer_without_reader(kind)?;
     for _ in 0..2 {
         expect_eq!(signal::pending(Signal::SIGPIPE), Ok(false));
         expect_eq!((write(&writer, b"x"), write(&writer, b"x")), (Err(EPIPE), Err(EPIPE)));
@@ -73,23 +74,24 @@ fn stays_pending_once_where_it_is_blocked(#[values(Kind::Pipe, Kind::Fifo)] kind
     Ok(())
 }
 
-/// A signal that was blocked comes when it is unblocked.
+/// If `SIGPIPE` is blocked while `write` fails with `EPIPE`, its handler runs once when the signal is unblocked.
 #[conformance::test(posix = "write", posix = "pthread_sigmask")]
-fn comes_when_it_is_unblocked() -> Outcome {
+fn unblocked_signal_is_delivered() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     signal::block(Signal::SIGPIPE)?;
-    let writer = broken(Kind::Pipe)?;
+    let writer = writer_without_reader(Kind::Pipe)?;
     expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 0));
     signal::unblock(Signal::SIGPIPE)?;
     expect_eq!(signal::caught(Signal::SIGPIPE), 1);
     Ok(())
 }
 
-/// The signal is for the thread that wrote: blocked there, it waits there, although another thread would take it.
-#[rstest]
+/// If the thread that calls `write` on a pipe without readers blocks `SIGPIPE`, the signal stays pending for that thread,
+/// although another thread of the process has not blocked it.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn is_for_the_writing_thread_alone(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let writer = Participant::spawn("writer", broken(kind)?, |end, _| {
+fn signal_is_for_the_writing_thread(kind: Kind) -> Outcome {
+    let writer = Participant::spawn("writer", writer_without_reader(kind)?, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
@@ -97,26 +99,26 @@ fn is_for_the_writing_thread_alone(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind)
                 let result = write(&end, b"x");
                 Ok::<_, Errno>((result, signal::pending(Signal::SIGPIPE)?, signal::caught(Signal::SIGPIPE)))
             });
-            thread.join().expect("nothing there panics")
+            thread.join().expect("the thread does not panic")
         })
     })?;
     expect_eq!(writer.join()?, Ok((Err(EPIPE), true, 0)));
     Ok(())
 }
 
-/// The handler runs in the thread that wrote, while the process's first thread does something else.
+/// If a thread other than the main thread calls `write` on a pipe without readers, the handler for `SIGPIPE` runs in that thread.
 #[cfg(linux)]
 #[conformance::test(posix = "write", man = "signal(7)")]
-fn is_handled_in_the_writing_thread() -> Outcome {
-    let writer = Participant::spawn("writer", broken(Kind::Pipe)?, |end, _| {
+fn handler_runs_in_the_writing_thread() -> Outcome {
+    let writer = Participant::spawn("writer", writer_without_reader(Kind::Pipe)?, |end, _| {
         signal::catch(Signal::SIGPIPE, Restart::No)?;
         let results = std::thread::scope(|scope| {
             let writes = || {
                 let result = write(&end, b"x");
                 (result, signal::last_caught().2 == thread_id())
             };
-            // One after the other: what the handler saw last is kept once for all.
-            [(); 2].map(|()| scope.spawn(writes).join().expect("nothing there panics"))
+            // One thread after the other, because only the last call of the handler is kept.
+            [(); 2].map(|()| scope.spawn(writes).join().expect("the thread does not panic"))
         });
         Ok::<_, Errno>((results, signal::caught(Signal::SIGPIPE)))
     })?;
@@ -124,27 +126,29 @@ fn is_handled_in_the_writing_thread() -> Outcome {
     Ok(())
 }
 
-/// What the handler is told about the sender is the system's choice: the writer itself, or nobody.
+/// A `SIGPIPE` caused by `write` has the process ID of the writer or 0 in `si_pid`. `si_code` is recorded, and any value is
+/// allowed.
 #[conformance::test(posix = "write", level = observed)]
-fn comes_in_nobody_else_s_name() -> Outcome {
+fn si_code_and_sender() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
-    expect_eq!(write(broken(Kind::Pipe)?, b"x"), Err(EPIPE));
+    expect_eq!(write(writer_without_reader(Kind::Pipe)?, b"x"), Err(EPIPE));
     let (code, sender, _) = signal::last_caught();
-    observe!("pipe.sigpipe-code", if code == signal::SI_USER { "SI_USER".to_owned() } else { code.to_string() });
+    observe!("pipe.sigpipe-si-code", if code == signal::SI_USER { "SI_USER".to_owned() } else { code.to_string() });
     let own = i32::try_from(std::process::id()).unwrap_or(0);
     expect!(sender == own || sender == 0, "the sender is {sender}, and the writer {own}");
     Ok(())
 }
 
-/// Two threads blocked in writes both fail, and each gets its own signal.
-#[rstest]
+/// If two threads of a process are blocked in `write` on a full pipe when the last reader closes, both calls fail with `EPIPE`
+/// and each thread gets its own `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn comes_to_each_blocked_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn each_blocked_thread_gets_a_signal(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     fill(&writer_end)?;
     let (ids, id_of) = pipe()?;
     let writer = Participant::spawn("writer", (writer_end, id_of), |(end, id_of), _| {
-        // Blocked in both threads, each signal stays with the thread that it was for.
+        // `SIGPIPE` is blocked in both threads, so each signal stays pending for its thread.
         signal::block(Signal::SIGPIPE)?;
         let one = || {
             write_all(&id_of, &thread_id().to_ne_bytes())?;
@@ -152,7 +156,7 @@ fn comes_to_each_blocked_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
         };
         std::thread::scope(|scope| {
             let other = scope.spawn(one);
-            Ok::<_, Errno>([one()?, other.join().expect("nothing there panics")?])
+            Ok::<_, Errno>([one()?, other.join().expect("the thread does not panic")?])
         })
     })?;
     for _ in 0..2 {
@@ -164,18 +168,19 @@ fn comes_to_each_blocked_thread(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
     Ok(())
 }
 
-/// The signals of parent and child are their own: a write fails in both, and each is told once.
-#[rstest]
+/// If parent and child each call `write` on a pipe without readers, both calls fail with `EPIPE` and each process gets one
+/// `SIGPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "fork")]
-fn comes_to_every_process_that_writes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn each_writing_process_gets_a_signal(kind: Kind) -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
     let (reader, writer) = kind.open()?;
     let child = Participant::spawn_inheriting("child", |link| {
-        link.wait("reader gone");
+        link.wait("reader closed");
         (write(&writer, b"x"), signal::caught(Signal::SIGPIPE))
     })?;
     drop(reader);
-    // The child's copy of the reading end keeps the pipe whole.
+    // The child still holds a read end.
     expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Ok(1), 0));
     child.kill()?;
     expect_eq!((write(&writer, b"x"), signal::caught(Signal::SIGPIPE)), (Err(EPIPE), 1));

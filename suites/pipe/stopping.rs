@@ -1,14 +1,16 @@
-//! Stopping and continuing a process: job control is no fault, and no call may show that it happened.
+//! `SIGSTOP` and `SIGCONT`: a call that is blocked while its process is stopped continues as if nothing had happened.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// A reader that was stopped in its sleep sleeps on when continued, and gets what is written then.
-#[rstest]
+/// A process blocked in `read` on an empty pipe stays blocked after `SIGSTOP` and `SIGCONT`. When bytes are written, `read`
+/// returns them.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn leaves_a_waiting_read_waiting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 8))?;
     reader.until_blocked()?;
@@ -22,10 +24,11 @@ fn leaves_a_waiting_read_waiting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -
     Ok(())
 }
 
-/// A writer that was stopped in its sleep sleeps on when continued, and writes each byte once.
-#[rstest]
+/// A process blocked in `write` on a full pipe stays blocked after `SIGSTOP` and `SIGCONT`. When the pipe has been read, `write`
+/// adds each byte once and returns its whole count.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn leaves_a_waiting_write_waiting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_write_blocked(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"once"))?;
@@ -40,10 +43,10 @@ fn leaves_a_waiting_write_waiting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
     Ok(())
 }
 
-/// A long write that is half done goes on where it was, and returns the whole count: nothing interrupted it that a handler took.
-#[rstest]
+/// A blocked `write` that has added part of its bytes continues after `SIGSTOP` and `SIGCONT` and returns its whole count.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn leaves_a_half_done_write_whole(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn partly_done_write_returns_the_whole_count(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -56,13 +59,14 @@ fn leaves_a_half_done_write_whole(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) 
     writer.resume()?;
     let received = read_to_end(&reader)?;
     expect_eq!(writer.join()?, Ok("the whole".to_owned()));
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// Where a stop does shorten a write, its count is that of the bytes that are in the pipe, and the rest can follow.
+/// If `SIGSTOP` and `SIGCONT` end a blocked `write` early, `write` returns the count of the bytes added, and after `write` of the
+/// rest the reader gets all bytes in order. Any number of `write` calls is allowed and recorded.
 #[conformance::test(posix = "write", level = observed)]
-fn of_a_half_done_write_loses_no_byte() -> Outcome {
+fn partly_done_write_loses_no_byte() -> Outcome {
     let (reader, writer_end) = pipe()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
@@ -85,16 +89,17 @@ fn of_a_half_done_write_loses_no_byte() -> Outcome {
     writer.until_blocked()?;
     received.extend(read_to_end(&reader)?);
     let counts = writer.join()??;
-    observe!("pipe.writes-that-two-stops-make-of-one", counts.len());
+    observe!("pipe.write-calls-needed-with-two-stops", counts.len());
     expect_eq!(counts.iter().sum::<usize>(), total);
-    expect!(received == pattern(total), "{} bytes of {total} came", received.len());
+    expect!(received == pattern(total), "{} of {total} bytes were read, or not in order", received.len());
     Ok(())
 }
 
-/// A stopped reader takes nothing out; what was written meanwhile is there when it is continued, all at once.
-#[rstest]
+/// A process that was stopped by `SIGSTOP` while blocked in `read` removes none of the bytes written meanwhile. After `SIGCONT`,
+/// `read` returns all of them.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn keeps_a_reader_from_taking(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stopped_reader_removes_no_byte(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| read_some(&end, 100))?;
     reader.until_blocked()?;
@@ -107,10 +112,11 @@ fn keeps_a_reader_from_taking(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> O
     Ok(())
 }
 
-/// A stopped writer puts nothing in, even when there is room by now; continued, it does.
-#[rstest]
+/// A process that was stopped by `SIGSTOP` while blocked in `write` adds no byte when the pipe is read meanwhile. After
+/// `SIGCONT`, `write` returns its whole count.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn keeps_a_writer_from_putting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn stopped_writer_adds_no_byte(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"late"))?;
@@ -124,10 +130,12 @@ fn keeps_a_writer_from_putting(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> 
     Ok(())
 }
 
-/// A stopped process still holds its ends: its pipe neither ends nor breaks until it is killed.
-#[rstest]
+/// While a process with the only write end of one pipe and the only read end of another is stopped by `SIGSTOP`, non-blocking
+/// `read` of the first fails with `EAGAIN` and `write` to the second returns 1. After that process is killed, `read` returns 0
+/// and `write` fails with `EPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write")]
-fn closes_no_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_the_ends_open(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (broken_reader, broken_writer) = kind.open()?;
     let holder = Participant::spawn("holder", (writer_end, broken_reader), |_held, link| -> () { link.park() })?;
@@ -141,13 +149,14 @@ fn closes_no_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A sleeper that is stopped takes no wake-up with it: data that comes serves another reader.
-#[conformance::test(posix = "read")]
-fn of_one_reader_does_not_starve_another() -> Outcome {
+/// If one of two processes blocked in `read` is stopped by `SIGSTOP`, the `read` of the other returns the next byte written.
+/// After `SIGCONT`, the `read` of the stopped process returns the byte written after that.
+#[conformance::test(posix = "read", level = customary)]
+fn write_wakes_another_reader_than_the_stopped_one() -> Outcome {
     let (reader_end, writer) = pipe()?;
-    let stopped = Participant::spawn("stopped", reader_end.try_clone()?, |end, _| read_some(&end, 1))?;
+    let stopped = Participant::spawn("stopped reader", reader_end.try_clone()?, |end, _| read_some(&end, 1))?;
     stopped.until_blocked()?;
-    let other = Participant::spawn("other", reader_end, |end, _| read_some(&end, 1))?;
+    let other = Participant::spawn("second reader", reader_end, |end, _| read_some(&end, 1))?;
     other.until_blocked()?;
     stopped.stop()?;
     write(&writer, b"a")?;
@@ -159,9 +168,10 @@ fn of_one_reader_does_not_starve_another() -> Outcome {
     Ok(())
 }
 
-/// `poll` and `select` that wait go on waiting, and see what happens then.
+/// Processes blocked in `poll` and `select` stay blocked after `SIGSTOP` and `SIGCONT`. When a byte is written, `poll` reports
+/// `POLLIN` and `select` returns 1.
 #[conformance::test(posix = "poll", posix = "select")]
-fn leaves_waiting_poll_and_select_waiting() -> Outcome {
+fn keeps_poll_and_select_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
     let end = reader_end.try_clone()?;
     let poller =
@@ -180,25 +190,26 @@ fn leaves_waiting_poll_and_select_waiting() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` may fail with `EINTR` when its process is continued, without any handler; no event is lost with it.
+/// After `SIGSTOP` and `SIGCONT`, a blocked `epoll_wait` fails with `EINTR` or stays blocked; which of the two is recorded. After
+/// a `write`, the blocked or the next `epoll_wait` returns 1 event.
 #[cfg(has_epoll)]
 #[conformance::test(man = "signal(7)", level = observed)]
-fn may_end_a_waiting_epoll_wait() -> Outcome {
+fn epoll_wait_may_fail_with_eintr() -> Outcome {
     let (reader, writer) = pipe()?;
     let list = epoll()?;
     epoll_add(&list, &reader, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 1)?;
-    let waiting = Participant::spawn("waiting", list, |list, _| {
+    let waiter = Participant::spawn("waiter", list, |list, _| {
         let first = epoll_wait(&list, None).map(|seen| seen.len());
         let second = if first == Err(EINTR) { epoll_wait(&list, None).map(|seen| seen.len()) } else { first };
         (first, second)
     })?;
-    waiting.until_blocked()?;
-    waiting.stop()?;
-    waiting.resume()?;
-    waiting.until_blocked()?;
+    waiter.until_blocked()?;
+    waiter.stop()?;
+    waiter.resume()?;
+    waiter.until_blocked()?;
     write(&writer, b"x")?;
-    let (first, second) = waiting.join()?;
-    observe!("pipe.epoll-wait-goes-on-after-a-stop", first.is_ok());
+    let (first, second) = waiter.join()?;
+    observe!("pipe.epoll-wait-restarts-after-a-stop", first.is_ok());
     expect_matches!(first, Ok(1) | Err(EINTR));
     expect_eq!(second, Ok(1));
     Ok(())

@@ -1,14 +1,15 @@
-//! Storms: writers and readers of one pipe are killed at random instants, and those that are left see whole records, the end, and
-//! broken pipes as if nobody had.
+//! Storms: writers and readers of one pipe are killed at random instants. The others see whole records, end-of-file and `EPIPE`
+//! as if no process had been killed in the middle of a call.
 
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::records::{Record, Seen};
-use common::pipe::Kind;
+use super::record_fixture::{Record, Seen};
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// Writes records of all sizes up to the limit for as long as it can: how many, and what ended it.
+/// Writes records of all sizes up to the limit until `write` fails: how many, and the error.
 fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Result<(u32, Errno), Errno> {
     signal::ignore(Signal::SIGPIPE)?;
     let mut sizes = Nemesis::seeded(u64::from(writer) << 8 | u64::from(generation));
@@ -23,13 +24,13 @@ fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Re
     Err(EOVERFLOW)
 }
 
-/// However writers are killed, what they have written is whole records, each writer's in order and without a gap, and after the last
-/// of them the end.
-#[rstest]
-#[case::of_small_records(40)]
-#[case::of_records_up_to_the_limit(4096)]
+/// If writers of records of at most `PIPE_BUF` bytes are killed at random instants, `read` returns only whole records, those of
+/// each writer in order and without a gap. After the last writer is killed, `read` returns 0.
+#[apply(pipe_and_fifo)]
+#[case::small_records(40)]
+#[case::records_up_to_pipe_buf(4096)]
 #[conformance::test(posix = "write", posix = "read")]
-fn among_writers_tears_no_record(#[case] limit: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writers_leave_whole_records(#[case] limit: usize, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = limit.min(pipe_buf(&writer_end)?);
     let mut nemesis = Nemesis::of_this_case();
@@ -51,10 +52,11 @@ fn among_writers_tears_no_record(#[case] limit: usize, #[values(Kind::Pipe, Kind
     Ok(())
 }
 
-/// When the reader goes, every writer that is left is told by `EPIPE`, after having written no less than was read of it.
-#[rstest]
+/// If the last reader closes after five writers were killed at random instants and replaced, `write` fails with `EPIPE` in each
+/// of the four living writers. The number of records read from a writer is at most the number it has written.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
-fn ends_with_a_broken_pipe_for_every_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn every_writer_gets_epipe(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let limit = pipe_buf(&writer_end)?;
     let mut nemesis = Nemesis::of_this_case();
@@ -71,17 +73,17 @@ fn ends_with_a_broken_pipe_for_every_writer(#[values(Kind::Pipe, Kind::Fifo)] ki
         let (written, errno) = writer.join()??;
         let read = seen.count(u8::try_from(number).unwrap_or(0), generation);
         expect_eq!(errno, EPIPE);
-        expect!(read <= written, "{read} records came of {written}");
+        expect!(read <= written, "{read} records were read, {written} were written");
     }
     Ok(())
 }
 
-/// Readers that take over from one another when killed lose only what the dead one had read: at most one read's worth, and in
-/// front of what the next gets.
-#[rstest]
+/// If a reader that calls `read` for 64 bytes is killed at a random instant, at most the 64 bytes of its last `read` are missing.
+/// The next reader gets the following bytes in order.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn among_readers_loses_at_most_what_the_dead_had_read(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    /// Bytes that are read at once; their places are told modulo a larger number.
+fn killed_reader_loses_at_most_one_read(kind: Kind) -> Outcome {
+    /// Bytes of one `read`; each byte is its position modulo `MODULUS`, which is larger.
     const MOST: usize = 64;
     const MODULUS: usize = 251;
     let (reader_end, writer_end) = kind.open()?;
@@ -98,17 +100,17 @@ fn among_readers_loses_at_most_what_the_dead_had_read(#[values(Kind::Pipe, Kind:
     let mut nemesis = Nemesis::of_this_case();
     let mut expected = 0;
     for _ in 0..12 {
-        let (told, tell) = pipe()?;
-        let ends = (reader_end.try_clone()?, tell);
-        let reader = Participant::spawn("reader", ends, |(end, tell), _| -> Result<(), Errno> {
+        let (reports, report) = pipe()?;
+        let ends = (reader_end.try_clone()?, report);
+        let reader = Participant::spawn("reader", ends, |(end, report), _| -> Result<(), Errno> {
             loop {
                 let got = read_some(&end, MOST)?;
-                write_all(&tell, &got)?;
+                write_all(&report, &got)?;
             }
         })?;
-        let mut received = read_exactly(&told, 1 + nemesis.below(2000))?;
+        let mut received = read_exactly(&reports, 1 + nemesis.below(2000))?;
         reader.kill()?;
-        received.extend(read_to_end(&told)?);
+        received.extend(read_to_end(&reports)?);
         let lost = (usize::from(received[0]) + MODULUS - expected) % MODULUS;
         expect!(lost <= MOST, "{lost} bytes are missing between one reader and the next");
         for (index, &byte) in received.iter().enumerate() {
@@ -119,7 +121,8 @@ fn among_readers_loses_at_most_what_the_dead_had_read(#[values(Kind::Pipe, Kind:
     writer.kill()?;
     let rest = read_to_end(&reader_end)?;
     if let Some(&first) = rest.first() {
-        expect!((usize::from(first) + MODULUS - expected) % MODULUS <= MOST);
+        let lost = (usize::from(first) + MODULUS - expected) % MODULUS;
+        expect!(lost <= MOST, "{lost} bytes are missing after the last reader");
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The stream: bytes come out in the order in which they went in, each once, wherever reads and writes draw their borders.
+//! The byte stream: bytes are read in the order in which they were written, each once, whatever the sizes of the `read` and
+//! `write` calls are.
 
 use std::io::IoSliceMut;
 
@@ -6,21 +7,22 @@ use conformance::prelude::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{capacity, next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{capacity, next, open_nonblocking};
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// One step of somebody who uses both ends.
+/// One call of a process that uses both ends.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Write(usize),
     Read(usize),
 }
 
-/// Steps of one run, at most.
+/// The largest number of steps in one run.
 const STEPS: usize = 25;
 
-/// Sizes around nothing, a page, and two pages.
+/// A few bytes, about a page, and up to two pages.
 fn sizes() -> impl Strategy<Value = usize> {
     let page = page_size();
     prop_oneof![1..=9_usize, page - 2..=page + 2, 1..=page, page..=2 * page]
@@ -30,15 +32,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(prop_oneof![sizes().prop_map(Step::Write), sizes().prop_map(Step::Read)], 1..=STEPS)
 }
 
-/// Whatever the sizes, a read gives the oldest unread bytes, as many as it asks for or as there are, and a write adds to the end
-/// what it says it added.
-#[rstest]
+/// In any sequence of non-blocking `write` and `read` calls of any sizes, `read` returns the oldest unread bytes, as many as
+/// requested or as there are. `write` adds as many bytes as it returns.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn is_a_queue(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn is_first_in_first_out(kind: Kind) -> Outcome {
     let source = pattern(STEPS * 2 * page_size());
     property(&steps(), |steps| {
-        let (reader, writer) = not_waiting(kind)?;
-        // The queue is what lies between the two in the source.
+        let (reader, writer) = open_nonblocking(kind)?;
+        // The unread bytes are those of `source` between the two positions.
         let (mut got, mut put) = (0, 0);
         for step in steps {
             match step {
@@ -47,7 +49,7 @@ fn is_a_queue(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
                         expect!((1..=size).contains(&count), "{count} of {size} bytes were written");
                         put += count;
                     }
-                    refused => expect_eq!(refused, Err(EAGAIN)),
+                    failed => expect_eq!(failed, Err(EAGAIN)),
                 },
                 Step::Read(size) => {
                     let due = &source[got..put.min(got + size)];
@@ -62,11 +64,12 @@ fn is_a_queue(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     })
 }
 
-/// Sizes at which an implementation changes its ways: page, `PIPE_BUF`, capacity.
+/// A size, given those of a page and of the capacity.
 type Size = fn(usize, usize) -> usize;
 
-/// A write that fits is read back whole, in one read, in one that leaves a byte, and in halves.
-#[rstest]
+/// A `write` that fits into an empty pipe returns its whole count. `read` of all, of all but one, or of half of the bytes returns
+/// that many, and the next `read` returns the rest.
+#[apply(every_pipe)]
 #[case::one_byte(|_, _| 1)]
 #[case::half_a_page(|page, _| page / 2)]
 #[case::page_less_one(|page, _| page - 1)]
@@ -76,9 +79,9 @@ type Size = fn(usize, usize) -> usize;
 #[case::capacity_less_one(|_, capacity| capacity - 1)]
 #[case::capacity(|_, capacity| capacity)]
 #[conformance::test(posix = "read", posix = "write")]
-fn carries_a_write_of_this_size(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind) -> Outcome {
+fn write_is_read_back_in_parts(#[case] size: Size, kind: Kind) -> Outcome {
     let bytes = pattern(size(page_size(), capacity(kind)?));
-    let (reader, writer) = not_waiting(kind)?;
+    let (reader, writer) = open_nonblocking(kind)?;
     for first in [bytes.len(), bytes.len() - 1, bytes.len() / 2] {
         expect_eq!((write(&writer, &bytes), unread(&reader)), (Ok(bytes.len()), Ok(bytes.len())));
         if first > 0 {
@@ -91,24 +94,24 @@ fn carries_a_write_of_this_size(#[case] size: Size, #[values(Kind::Pipe, Kind::F
     Ok(())
 }
 
-/// A second write joins the first one's bytes without a seam, also where it fits into the page that the first began, fits just
-/// not, or goes over several.
+/// After two `write` calls, one `read` returns the bytes of both in order, whether the second fits into the last page of the
+/// first or not.
 #[rstest]
-#[case::into_the_page(|_| 10, |page| page - 10)]
-#[case::one_over_the_page(|_| 10, |page| page - 9)]
-#[case::one_byte_left(|page| page - 1, |_| 1)]
-#[case::one_byte_short(|page| page - 1, |_| 2)]
-#[case::over_two_pages(|_| 1, |page| page + 10)]
-#[case::a_page_onto_a_part(|page| page / 2, |page| page)]
-#[case::onto_a_whole_page(|page| page, |_| 1)]
-#[case::three_pages_onto_a_part(|_| 3, |page| 3 * page - 1)]
+#[case::second_fills_the_page(|_| 10, |page| page - 10)]
+#[case::second_is_one_byte_over_the_page(|_| 10, |page| page - 9)]
+#[case::one_byte_left_and_one_written(|page| page - 1, |_| 1)]
+#[case::one_byte_left_and_two_written(|page| page - 1, |_| 2)]
+#[case::second_fills_two_pages(|_| 1, |page| page + 10)]
+#[case::half_a_page_and_a_page(|page| page / 2, |page| page)]
+#[case::a_page_and_one_byte(|page| page, |_| 1)]
+#[case::three_bytes_and_three_pages(|_| 3, |page| 3 * page - 1)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn has_no_seams(#[case] first: fn(usize) -> usize, #[case] second: fn(usize) -> usize) -> Outcome {
+fn two_writes_are_read_at_once(#[case] first: fn(usize) -> usize, #[case] second: fn(usize) -> usize) -> Outcome {
     let page = page_size();
     let (first, second) = (first(page), second(page));
     let bytes = pattern(first + second);
     for taken in [0, 1, first / 2, first] {
-        let (reader, writer) = not_waiting(Kind::Pipe)?;
+        let (reader, writer) = open_nonblocking(Kind::Pipe)?;
         expect_eq!(write(&writer, &bytes[..first]), Ok(first));
         expect_eq!(read_exactly(&reader, taken), Ok(bytes[..taken].to_vec()));
         expect_eq!((write(&writer, &bytes[first..]), unread(&reader)), (Ok(second), Ok(bytes.len() - taken)));
@@ -118,14 +121,15 @@ fn has_no_seams(#[case] first: fn(usize) -> usize, #[case] second: fn(usize) -> 
     Ok(())
 }
 
-/// Many small writes are one stretch of bytes: a single read gets them all.
-#[rstest]
-#[case::single_bytes(1)]
-#[case::odd(7)]
-#[case::nearly_half_a_page(2047)]
+/// After `write` calls of 1, 7 or 2047 bytes each that add almost 5000 bytes together, one `read` returns the bytes of all of
+/// them in order.
+#[apply(pipe_and_fifo)]
+#[case::writes_of_1_byte(1)]
+#[case::writes_of_7_bytes(7)]
+#[case::writes_of_2047_bytes(2047)]
 #[conformance::test(posix = "read", posix = "write")]
-fn gathers_small_writes(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn small_writes_are_read_at_once(#[case] size: usize, kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let bytes = pattern(5000 / size * size);
     for chunk in bytes.chunks(size) {
         expect_eq!(write(&writer, chunk), Ok(size));
@@ -135,15 +139,16 @@ fn gathers_small_writes(#[case] size: usize, #[values(Kind::Pipe, Kind::Fifo)] k
     Ok(())
 }
 
-/// Bytes keep their order while the buffer is gone through several times with a backlog, in steps that divide nothing evenly.
-#[rstest]
+/// If `write` and `read` of the same size alternate while a constant number of bytes stays unread, `read` returns all bytes in
+/// order, each once.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn goes_round_and_round(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn keeps_order_with_bytes_left_unread(kind: Kind) -> Outcome {
     let capacity = capacity(kind)?;
     let page = page_size();
     let bytes = pattern(2 * capacity);
     property(&(page / 2..2 * page, 0..capacity / 3), |(step, backlog)| {
-        let (reader, writer) = not_waiting(kind)?;
+        let (reader, writer) = open_nonblocking(kind)?;
         expect_eq!(write(&writer, &bytes[..backlog]), if backlog == 0 { Ok(0) } else { Ok(backlog) });
         let (mut put, mut got) = (backlog, 0);
         while put + step <= bytes.len() {
@@ -163,11 +168,12 @@ fn goes_round_and_round(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome
     })
 }
 
-/// Every slot of the buffer in turn carries a page and gives it back while the others are full.
-#[rstest]
+/// On a full pipe `write` of 1 byte fails with `EAGAIN`, and after a `read` of a page a `write` of a page returns its whole
+/// count, forty times in turn. `read` returns all bytes in order.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn passes_through_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn keeps_order_in_a_full_pipe(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let page = page_size();
     let full = capacity(kind)?;
     let bytes = pattern(full + 40 * page);
@@ -182,11 +188,12 @@ fn passes_through_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) ->
     Ok(())
 }
 
-/// A read changes no byte of its buffer behind those that it returns.
-#[rstest]
+/// `read` that returns n leaves the bytes of its buffer after the first n as they were. A `read` that fails with `EAGAIN` leaves
+/// the whole buffer as it was.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
-fn ends_where_the_count_ends(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+fn read_changes_no_byte_beyond_its_count(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     let mut buffer = vec![0xEE; 2 * page_size()];
     expect_eq!((write(&writer, b"abc"), read(&reader, &mut buffer)), (Ok(3), Ok(3)));
     expect_eq!(&buffer[..3], b"abc");
@@ -196,15 +203,15 @@ fn ends_where_the_count_ends(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Ou
     Ok(())
 }
 
-/// A blocked read returns with the first bytes that come, and does not wait for its buffer to be filled.
-#[rstest]
+/// A `read` of 1000 bytes or a `readv` of 12 bytes that is blocked on an empty pipe returns 5 as soon as a `write` adds 5 bytes.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "readv")]
-fn does_not_wait_for_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocked_read_returns_with_the_first_bytes(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let whole = Participant::spawn("reader", dup(&reader_end)?, |end, _| read_some(&end, 1000))?;
     whole.until_blocked()?;
     expect_eq!((write(&writer, b"12345"), whole.join()?), (Ok(5), Ok(b"12345".to_vec())));
-    let vector = Participant::spawn("reader of a vector", reader_end, |end, _| {
+    let vector = Participant::spawn("readv reader", reader_end, |end, _| {
         let mut buffers = [[b'_'; 4]; 3];
         let [one, two, three] = &mut buffers;
         let count = readv(&end, &mut [IoSliceMut::new(one), IoSliceMut::new(two), IoSliceMut::new(three)]);
@@ -215,13 +222,14 @@ fn does_not_wait_for_a_full_buffer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind)
     Ok(())
 }
 
-/// A blocking write of more than fits waits until all of it is taken, returns the whole count, and loses nothing.
-#[rstest]
+/// A blocking `write` of more than the capacity returns its whole count after a reader has read the pipe, and the reader gets all
+/// bytes in order.
+#[apply(pipe_and_fifo)]
 #[case::one_byte_more(|_, capacity| capacity + 1)]
 #[case::a_page_more(|page, capacity| capacity + page)]
 #[case::three_times_as_much(|page, capacity| 3 * capacity + page / 2)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn carries_more_than_fits(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn blocking_write_of_more_than_the_capacity(#[case] size: Size, kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let size = size(page_size(), capacity(kind)?);
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, &pattern(size)))?;
@@ -232,19 +240,16 @@ fn carries_more_than_fits(#[case] size: Size, #[values(Kind::Pipe, Kind::Fifo)] 
     Ok(())
 }
 
-/// A large transfer between two processes arrives whole, however their chunks differ.
-#[rstest]
+/// 300000 bytes that one process sends with `write` calls of one size are received in order by another process with `read` calls
+/// of another size. Each `write` returns its whole count.
+#[apply(every_pipe)]
 #[case::small_into_large(1000, 30_011)]
 #[case::large_into_small(100_003, 997)]
 #[case::equal(4096, 4096)]
 #[case::off_by_one(4097, 4095)]
 #[case::over_capacity(131_073, 131_071)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
-fn carries_a_transfer_in_unequal_chunks(
-    #[case] put: usize,
-    #[case] got: usize,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn two_processes_with_different_chunk_sizes(#[case] put: usize, #[case] got: usize, kind: Kind) -> Outcome {
     let bytes = pattern(300_000);
     let (reader, writer_end) = kind.open()?;
     let writer = Participant::spawn("writer", writer_end, |end, _| {

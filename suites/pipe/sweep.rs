@@ -1,17 +1,19 @@
-//! Kill sweeps: a participant is killed at the entry and the exit of each of its system calls, and the pipe is as if it had stopped
-//! there: what a call has returned is done, what it had not begun is not.
+//! Kill sweeps: a process is killed at the entry and at the exit of each of its system calls. A call that has returned is done
+//! completely, and one that has not begun has no effect.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::pipe::Kind;
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// A writer killed anywhere leaves exactly the records whose writes have returned, whole and in order, and then the end.
-#[rstest]
+/// If a writer is killed at any of its system calls, `read` returns exactly the bytes of the `write` calls that have returned, in
+/// order, and then 0. `poll` then reports `POLLHUP`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read", needs(ptrace))]
-fn over_a_writer_leaves_the_records_that_it_wrote(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader, writer_end) = kind.open()?;
         let sizes = [3, pipe_buf(&writer_end)?, 1, 500];
@@ -30,9 +32,10 @@ fn over_a_writer_leaves_the_records_that_it_wrote(#[values(Kind::Pipe, Kind::Fif
     })
 }
 
-/// A gathered write of a killed writer is in the pipe whole or not at all.
+/// If a writer is killed at any of its system calls, the pipe holds all bytes of its `writev` of at most `PIPE_BUF` bytes if that
+/// call has returned, and none of them otherwise.
 #[conformance::test(posix = "writev", needs(ptrace))]
-fn over_a_gathered_write_splits_nothing() -> Outcome {
+fn killed_writev_is_all_or_nothing() -> Outcome {
     sweep(|run| {
         let (reader, writer_end) = pipe()?;
         let victim = run.victim("writer", writer_end, |end, _| {
@@ -49,10 +52,11 @@ fn over_a_gathered_write_splits_nothing() -> Outcome {
     })
 }
 
-/// A reader killed anywhere has taken exactly what its reads have returned; all else is still there, in order.
-#[rstest]
+/// If a reader is killed at any of its system calls, exactly the bytes that its `read` calls have returned are removed.
+/// `ioctl(FIONREAD)` and `read` of another process return the rest in order.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
-fn over_a_reader_takes_what_its_reads_returned(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader_end, writer) = kind.open()?;
         let bytes = pattern(10_000);
@@ -73,11 +77,11 @@ fn over_a_reader_takes_what_its_reads_returned(#[values(Kind::Pipe, Kind::Fifo)]
     })
 }
 
-/// A writer that copies, closes and goes on with its end leaves no reference behind, wherever it is killed: the end comes, and
-/// nothing can be written to a pipe whose reader was such.
-#[rstest]
+/// If a process that calls `dup` and `close` on the last write end of one pipe and the last read end of another is killed at any
+/// system call, `read` of the first ends with 0 and `write` to the second fails with `EPIPE`.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", needs(ptrace))]
-fn over_copying_and_closing_leaves_no_end_open(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
     sweep(|run| {
         let (reader, writer_end) = kind.open()?;
@@ -97,35 +101,37 @@ fn over_copying_and_closing_leaves_no_end_open(#[values(Kind::Pipe, Kind::Fifo)]
     })
 }
 
-/// Flags that a killed process set on a shared description are set if the call had returned, and not if it had not begun.
+/// If a process is killed at any of its system calls, `O_NONBLOCK` on the shared open file description is set if its
+/// `fcntl(F_SETFL)` has returned, and clear otherwise.
 #[conformance::test(posix = "fcntl", needs(ptrace))]
-fn over_setting_a_flag_sets_it_or_not() -> Outcome {
+fn killed_f_setfl_is_done_or_not() -> Outcome {
     sweep(|run| {
         let (end, _writer) = pipe()?;
         let same = dup(&end)?;
-        let victim = run.victim("setter", end, |end, _| set_status_flags(&end, OFlag::O_NONBLOCK))?;
+        let victim = run.victim("victim", end, |end, _| set_status_flags(&end, OFlag::O_NONBLOCK))?;
         let set = victim.value.is_some() || !victim.returned("fcntl").is_empty();
         expect_eq!(status_flags(&same).map(|flags| flags.contains(OFlag::O_NONBLOCK)), Ok(set));
         Ok(())
     })
 }
 
-/// A process killed while it changes the size of a pipe leaves the size that its last returned call gave, and all of the content.
+/// If a process is killed at any of its system calls, `F_GETPIPE_SZ` returns the size of its last `fcntl(F_SETPIPE_SZ)` that has
+/// returned, and `read` returns all unread bytes.
 #[cfg(has_pipe_size)]
 #[conformance::test(man = "fcntl(2)", needs(ptrace))]
-fn over_resizing_leaves_one_size_or_the_other() -> Outcome {
+fn killed_resize_keeps_size_and_bytes() -> Outcome {
     sweep(|run| {
         let (reader, writer_end) = pipe()?;
         let bytes = pattern(2 * page_size() + 10);
         write_all(&writer_end, &bytes)?;
         let sizes = [32, 4, 64, 8].map(|pages| pages * page_size());
-        let victim = run.victim("resizer", writer_end, move |end, _| -> Result<(), Errno> {
+        let victim = run.victim("victim", writer_end, move |end, _| -> Result<(), Errno> {
             for size in sizes {
                 set_pipe_size(&end, i32::try_from(size).unwrap_or(1))?;
             }
             Ok(())
         })?;
-        // An owner that checks its descriptor as it drops it calls fcntl too, for a result of 0.
+        // Debug builds check a descriptor with `fcntl` when it is dropped, which returns 0.
         let given: Vec<i64> = victim.returned("fcntl").into_iter().filter(|&size| size > 0).collect();
         let last = given.last().map_or(16 * page_size(), |&size| usize::try_from(size).unwrap_or(0));
         expect_eq!(pipe_size(&reader), Ok(last));
@@ -134,10 +140,11 @@ fn over_resizing_leaves_one_size_or_the_other() -> Outcome {
     })
 }
 
-/// A reader that asleep waits for a swept writer sees each record that it wrote, and the end, wherever it is killed.
-#[rstest]
+/// If a writer is killed at any of its system calls, a process blocked in `read` gets the bytes of every `write` that has
+/// returned and then end-of-file.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
-fn over_a_writer_never_leaves_a_reader_asleep(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
     sweep(|run| {
         let (reader_end, writer_end) = kind.open()?;
         let reader = Participant::spawn("reader", reader_end, |end, _| read_to_end(&end))?;
@@ -149,25 +156,26 @@ fn over_a_writer_never_leaves_a_reader_asleep(#[values(Kind::Pipe, Kind::Fifo)] 
     })
 }
 
-/// A writer that asleep waits for a swept reader goes on when that has made room, and is told when it is gone, wherever it is killed.
+/// If the last reader is killed at any of its system calls, a process blocked in `write` on the full pipe is woken: `write` fails
+/// with `EPIPE`, or returns its whole count if a `read` of a page has returned before.
 #[conformance::test(posix = "write", needs(ptrace))]
-fn over_a_reader_never_leaves_a_writer_asleep() -> Outcome {
+fn killed_reader_wakes_a_blocked_writer() -> Outcome {
     sweep(|run| {
         let (reader_end, writer_end) = pipe()?;
         fill(&writer_end)?;
         let size = pipe_buf(&writer_end)?;
         let writer = Participant::spawn("writer", writer_end, move |end, _| {
             signal::ignore(Signal::SIGPIPE)?;
-            // The first fits once a page is read; the second does not, nor does any part of it, and is told.
+            // The first `write` fits after a page has been read; the second never fits and fails.
             Ok::<_, Errno>((write(&end, &vec![1; size]), write(&end, &vec![1; 2 * page_size().max(size)])))
         })?;
         writer.until_blocked()?;
         let enough = page_size().max(size);
         let victim = run.victim("reader", reader_end, move |end, _| read(&end, &mut vec![0; enough]))?;
-        let made_room = !victim.returned("read").is_empty();
+        let page_was_read = !victim.returned("read").is_empty();
         let (first, second) = writer.join()??;
-        // Killed at once after its read, the reader may be gone before the writer has woken up.
-        if made_room {
+        // The reader may be killed before the woken writer runs.
+        if page_was_read {
             expect!(first == Ok(size) || first == Err(EPIPE), "{first:?}");
         } else {
             expect_eq!(first, Err(EPIPE));

@@ -1,24 +1,31 @@
-//! Several that wait on one pipe: all wake whom an event serves, nobody else is served, and nobody takes a wake-up to the grave.
+//! Several processes blocked on one pipe: an event wakes every process that it allows to continue, and a killed process does not
+//! use up the wake-up of another.
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{reading, writing};
-use common::pipe::Kind;
+use common::ends::{spawn_reader, spawn_writer};
+use common::pipe::{Kind, pipe_and_fifo};
 
-/// Of several readers asleep on a pipe, a single byte serves one; the others sleep on and are served by the next ones.
-#[rstest]
-#[conformance::test(posix = "read", man = "pipe(7)")]
-fn wake_one_by_one_for_single_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// If three processes are blocked in `read` of 1 byte, each `write` of 1 byte ends the `read` of exactly one of them with that
+/// byte, and the others stay blocked.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
+fn one_byte_ends_one_of_three_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
-    let (told, tell) = pipe()?;
+    let (reports, report) = pipe()?;
     let mut readers = Vec::new();
     for id in 0..3_u8 {
-        let ends = (reader_end.try_clone()?, tell.try_clone()?);
-        let reader = Participant::spawn(["first", "second", "third"][usize::from(id)], ends, move |(end, tell), _| {
-            let got = read_some(&end, 1)?;
-            write(&tell, &[id]).map(|_| got)
-        })?;
+        let ends = (reader_end.try_clone()?, report.try_clone()?);
+        let reader = Participant::spawn(
+            ["first reader", "second reader", "third reader"][usize::from(id)],
+            ends,
+            move |(end, report), _| {
+                let got = read_some(&end, 1)?;
+                write(&report, &[id]).map(|_| got)
+            },
+        )?;
         readers.push((id, reader));
     }
     for byte in *b"abc" {
@@ -26,25 +33,26 @@ fn wake_one_by_one_for_single_bytes(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
             reader.until_blocked()?;
         }
         write(&writer, &[byte])?;
-        let served = read_exactly(&told, 1)?[0];
+        let served = read_exactly(&reports, 1)?[0];
         let place = readers.iter().position(|(id, _)| *id == served).unwrap_or(0);
         expect_eq!(readers.remove(place).1.join()?, Ok(vec![byte]));
         for (_, reader) in &readers {
             reader.expect_still_blocked()?;
         }
-        expect_eq!((unread(&told), unread(&reader_end)), (Ok(0), Ok(0)));
+        expect_eq!((unread(&reports), unread(&reader_end)), (Ok(0), Ok(0)));
     }
     Ok(())
 }
 
-/// Readers asleep for a byte each are all served by one write of as many bytes: who wakes first passes it on.
-#[rstest]
-#[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wake_together_when_one_write_serves_all(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns a
+/// different one of the 4 bytes.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
+fn one_write_ends_four_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut readers = Vec::new();
-    for name in ["first", "second", "third", "fourth"] {
-        readers.push(reading(name, reader_end.try_clone()?, 1)?);
+    for name in ["first reader", "second reader", "third reader", "fourth reader"] {
+        readers.push(spawn_reader(name, reader_end.try_clone()?, 1)?);
     }
     for reader in &readers {
         reader.until_blocked()?;
@@ -59,14 +67,15 @@ fn wake_together_when_one_write_serves_all(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// End-of-file wakes every sleeping reader.
-#[rstest]
+/// If four processes are blocked in `read` of 1 byte on an empty pipe, all of them are woken when the last writer closes, and
+/// each `read` returns 0.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wake_together_at_the_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn last_close_ends_four_reads(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let mut readers = Vec::new();
-    for name in ["first", "second", "third", "fourth"] {
-        readers.push(reading(name, reader_end.try_clone()?, 1)?);
+    for name in ["first reader", "second reader", "third reader", "fourth reader"] {
+        readers.push(spawn_reader(name, reader_end.try_clone()?, 1)?);
     }
     for reader in &readers {
         reader.until_blocked()?;
@@ -78,14 +87,15 @@ fn wake_together_at_the_end(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Out
     Ok(())
 }
 
-/// A reader that is killed in its sleep takes no wake-up with it: the write that follows serves another.
-#[rstest]
+/// If the first of two processes blocked in `read` is killed, the second stays blocked until the next `write`, and its `read`
+/// returns the byte written.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
-fn to_read_pass_their_turn_on_when_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_after_a_kill_wakes_the_second_reader(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
-    let victim = reading("victim", reader_end.try_clone()?, 1)?;
+    let victim = spawn_reader("victim", reader_end.try_clone()?, 1)?;
     victim.until_blocked()?;
-    let survivor = reading("survivor", reader_end, 1)?;
+    let survivor = spawn_reader("survivor", reader_end, 1)?;
     survivor.until_blocked()?;
     victim.kill()?;
     survivor.expect_still_blocked()?;
@@ -94,15 +104,16 @@ fn to_read_pass_their_turn_on_when_killed(#[values(Kind::Pipe, Kind::Fifo)] kind
     Ok(())
 }
 
-/// Writers asleep on a full pipe all go on that fit into the room which one read makes.
-#[rstest]
+/// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, one `read` of at least three pages wakes all of
+/// them. Each `write` returns `PIPE_BUF`, and its bytes are in one piece.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
-fn wake_together_when_one_read_makes_room_for_all(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn one_read_ends_three_writes(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let (capacity, size) = (fill(&writer_end)?, pipe_buf(&writer_end)?);
     let mut writers = Vec::new();
     for byte in 1..=3 {
-        writers.push(writing("writer", writer_end.try_clone()?, byte, size)?);
+        writers.push(spawn_writer("writer", writer_end.try_clone()?, byte, size)?);
     }
     for writer in &writers {
         writer.until_blocked()?;
@@ -121,43 +132,45 @@ fn wake_together_when_one_read_makes_room_for_all(#[values(Kind::Pipe, Kind::Fif
     Ok(())
 }
 
-/// Where there is room for one of two sleeping writers, one goes on and the other sleeps until there is more.
+/// If two processes are blocked in `write` of a page on a full pipe, a `read` of a page ends one of them, and the other stays
+/// blocked until another page is read.
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn wake_one_by_one_for_room_for_one() -> Outcome {
+fn space_for_one_ends_one_of_two_writes() -> Outcome {
     let (reader, writer_end) = pipe()?;
-    let (told, tell) = pipe()?;
+    let (reports, report) = pipe()?;
     let (capacity, size) = (fill(&writer_end)?, page_size().max(pipe_buf(&writer_end)?));
     let mut writers = Vec::new();
     for id in 0..2_u8 {
-        let ends = (writer_end.try_clone()?, tell.try_clone()?);
-        writers.push(Participant::spawn(["first", "second"][usize::from(id)], ends, move |(end, tell), _| {
+        let ends = (writer_end.try_clone()?, report.try_clone()?);
+        writers.push(Participant::spawn(["first writer", "second writer"][usize::from(id)], ends, move |(end, report), _| {
             let count = write(&end, &vec![id; size])?;
-            write(&tell, &[id]).map(|_| count)
+            write(&report, &[id]).map(|_| count)
         })?);
     }
     for writer in &writers {
         writer.until_blocked()?;
     }
     read_exactly(&reader, size)?;
-    let done = usize::from(read_exactly(&told, 1)?[0]);
+    let done = usize::from(read_exactly(&reports, 1)?[0]);
     expect_eq!(writers.remove(done).join()?, Ok(size));
     writers[0].expect_still_blocked()?;
-    expect_eq!((unread(&told), unread(&reader)), (Ok(0), Ok(capacity)));
+    expect_eq!((unread(&reports), unread(&reader)), (Ok(0), Ok(capacity)));
     read_exactly(&reader, size)?;
     expect_eq!(writers.remove(0).join()?, Ok(size));
     expect_eq!(unread(&reader), Ok(capacity));
     Ok(())
 }
 
-/// A writer that is killed in its sleep takes no wake-up with it, and none of its bytes are in the pipe.
-#[rstest]
+/// If the first of two processes blocked in `write` on a full pipe is killed, the second stays blocked until the pipe is read,
+/// and its `write` returns its whole count. No byte of the killed writer is in the pipe.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
-fn to_write_pass_their_turn_on_when_killed(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_after_a_kill_wakes_the_second_writer(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let capacity = fill(&writer_end)?;
-    let victim = writing("victim", writer_end.try_clone()?, 1, 100)?;
+    let victim = spawn_writer("victim", writer_end.try_clone()?, 1, 100)?;
     victim.until_blocked()?;
-    let survivor = writing("survivor", writer_end, 2, 100)?;
+    let survivor = spawn_writer("survivor", writer_end, 2, 100)?;
     survivor.until_blocked()?;
     victim.kill()?;
     survivor.expect_still_blocked()?;
@@ -167,23 +180,24 @@ fn to_write_pass_their_turn_on_when_killed(#[values(Kind::Pipe, Kind::Fifo)] kin
     Ok(())
 }
 
-/// A small writer is not held up for good by a large write that is half done: both get in, and the small one in one piece.
+/// If one process is blocked in a partly done large `write` and another in a `write` of 50 bytes, both return their whole counts
+/// when the pipe is read. The 50 bytes are in one piece.
 #[conformance::test(posix = "write")]
-fn with_a_record_get_past_a_large_write() -> Outcome {
+fn small_write_completes_beside_a_large_one() -> Outcome {
     let (reader, writer_end) = pipe()?;
     let capacity = fill(&writer_end)?;
     read_exactly(&reader, capacity)?;
-    let large = writing("large", writer_end.try_clone()?, b'L', 2 * capacity)?;
+    let large = spawn_writer("large writer", writer_end.try_clone()?, b'L', 2 * capacity)?;
     large.until_blocked()?;
-    let small = writing("small", writer_end, b's', 50)?;
+    let small = spawn_writer("small writer", writer_end, b's', 50)?;
     small.until_blocked()?;
     let all = read_to_end(&reader)?;
     expect_eq!((large.join()?, small.join()?), (Ok(2 * capacity), Ok(50)));
     expect_eq!(all.len(), 2 * capacity + 50);
-    // All of the small one stands in one place, and all around it is of the large one.
+    // The bytes of the small `write` are in one piece, and all others are of the large one.
     let first = all.iter().position(|&byte| byte == b's').unwrap_or(0);
     let (before, rest) = all.split_at(first);
     expect_eq!(rest[..50].to_vec(), vec![b's'; 50]);
-    expect!([before, &rest[50..]].concat() == vec![b'L'; 2 * capacity]);
+    expect_eq!([before, &rest[50..]].concat(), vec![b'L'; 2 * capacity]);
     Ok(())
 }

@@ -1,45 +1,44 @@
-//! Nothing at all: reads and writes of zero bytes, and vectors of no bytes, return at once and leave no trace, whatever the state
-//! of the pipe: no byte, no room taken, no end-of-file, no wake-up.
+//! `read`, `write`, `readv` and `writev` of 0 bytes: they return without blocking and change nothing, whatever the state of the
+//! pipe is. POSIX leaves the results of a `write` of 0 bytes to a pipe unspecified.
 
 use std::io::{IoSlice, IoSliceMut};
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::ends::{capacity, next, not_waiting};
-use common::pipe::Kind;
+use common::ends::{capacity, next, open_nonblocking};
+use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A state of a pipe that still has both ends.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// Nothing to read.
+    /// No unread byte.
     Empty,
-    /// Something to read, and room.
-    Some,
-    /// No room.
+    /// Unread bytes, and free space.
+    SomeBytes,
+    /// No free space.
     Full,
 }
 
 impl State {
-    /// Ends that wait, and how much there is to read.
+    /// Blocking ends of a pipe in this state, and the number of unread bytes.
     fn open(self, kind: Kind) -> Result<(OwnedFd, OwnedFd, usize), Errno> {
         let (reader, writer) = kind.open()?;
         let held = match self {
             State::Empty => 0,
-            State::Some => write(&writer, b"some")?,
+            State::SomeBytes => write(&writer, b"some")?,
             State::Full => fill(&writer)?,
         };
         Ok((reader, writer, held))
     }
 }
 
-/// A read of nothing returns 0 without waiting and takes nothing.
-#[rstest]
+/// `read` of 0 bytes, blocking or non-blocking, returns 0 at once and removes no byte, whether the pipe is empty, partly filled
+/// or full.
+#[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
-fn is_read_at_once(
-    #[values(State::Empty, State::Some, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+fn read_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, _writer, held) = state.open(kind)?;
     expect_eq!((read(&reader, &mut []), unread(&reader)), (Ok(0), Ok(held)));
     set_nonblocking(&reader, true)?;
@@ -47,13 +46,11 @@ fn is_read_at_once(
     Ok(())
 }
 
-/// A write of nothing, where there is a reader, returns 0 without waiting and adds nothing.
-#[rstest]
-#[conformance::test(posix = "write", level = observed)]
-fn is_written_at_once(
-    #[values(State::Empty, State::Some, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo, Kind::FifoReadWrite)] kind: Kind,
-) -> Outcome {
+/// `write` of 0 bytes to a pipe with a reader, blocking or non-blocking, returns 0 at once and adds no byte, whether the pipe is
+/// empty, partly filled or full.
+#[apply(every_pipe)]
+#[conformance::test(posix = "write", level = customary)]
+fn write_returns_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     expect_eq!((write(&writer, b""), unread(&reader)), (Ok(0), Ok(held)));
     set_nonblocking(&writer, true)?;
@@ -61,13 +58,11 @@ fn is_written_at_once(
     Ok(())
 }
 
-/// Vectors whose segments are all empty are as good as nothing.
-#[rstest]
-#[conformance::test(man = "readv(2)")]
-fn can_come_in_segments(
-    #[values(State::Empty, State::Some, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+/// `readv` and `writev` with three segments of 0 bytes return 0 at once and transfer no byte, whether the pipe is empty, partly
+/// filled or full.
+#[apply(pipe_and_fifo)]
+#[conformance::test(man = "readv(2)", level = customary)]
+fn empty_segments_return_0(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     let into = &mut [IoSliceMut::new(&mut []), IoSliceMut::new(&mut []), IoSliceMut::new(&mut [])];
     expect_eq!((readv(&reader, into), unread(&reader)), (Ok(0), Ok(held)));
@@ -75,22 +70,24 @@ fn can_come_in_segments(
     Ok(())
 }
 
-/// A vector without segments is either nothing or invalid; it moves nothing in either case.
+/// `readv` and `writev` without any segment both return 0 or both fail with `EINVAL`; which of the two is recorded. No byte is
+/// transferred.
 #[conformance::test(posix = "readv", posix = "writev", level = observed)]
-fn can_come_without_segments() -> Outcome {
-    let (reader, writer, held) = State::Some.open(Kind::Pipe)?;
+fn no_segments_return_0_or_einval() -> Outcome {
+    let (reader, writer, held) = State::SomeBytes.open(Kind::Pipe)?;
     let (got, put) = (readv(&reader, &mut []), writev(&writer, &[]));
-    observe!("pipe.vector-without-segments", got.map_or_else(|errno| format!("{errno:?}"), |count| count.to_string()));
+    observe!("pipe.readv-and-writev-without-segments", got.map_or_else(|errno| format!("{errno:?}"), |count| count.to_string()));
     expect!((got, put) == (Ok(0), Ok(0)) || (got, put) == (Err(EINVAL), Err(EINVAL)), "{got:?} and {put:?}");
     expect_eq!((unread(&reader), next(&reader)), (Ok(held), Ok(b"some".to_vec())));
     Ok(())
 }
 
-/// After writes of nothing there is nothing: nothing is ready, nothing can be read, and no end-of-file is seen.
-#[rstest]
-#[conformance::test(posix = "write", level = observed)]
-fn looks_like_nothing_to_the_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+/// After `write` and `writev` of 0 bytes to an empty pipe, `poll` reports no event at the read end and a non-blocking `read`
+/// fails with `EAGAIN`.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "write", level = customary)]
+fn write_of_0_bytes_is_not_readable(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     expect_eq!((write(&writer, b""), writev(&writer, &[IoSlice::new(b"")])), (Ok(0), Ok(0)));
     expect_eq!((ready(&reader, PollFlags::POLLIN), next(&reader)), (Ok(PollFlags::empty()), Err(EAGAIN)));
     expect_eq!((write(&writer, b"x"), write(&writer, b""), next(&reader)), (Ok(1), Ok(0), Ok(b"x".to_vec())));
@@ -98,24 +95,25 @@ fn looks_like_nothing_to_the_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind
     Ok(())
 }
 
-/// Any number of writes of nothing takes no room.
-#[rstest]
-#[conformance::test(posix = "write", level = observed)]
-fn takes_no_room(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
-    let (reader, writer) = not_waiting(kind)?;
+/// After 64 calls each of `write` and `writev` of 0 bytes, `poll` reports `POLLOUT` and the pipe takes its whole capacity.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "write", level = customary)]
+fn writes_of_0_bytes_use_no_capacity(kind: Kind) -> Outcome {
+    let (reader, writer) = open_nonblocking(kind)?;
     for _ in 0..64 {
         expect_eq!((write(&writer, b""), writev(&writer, &[IoSlice::new(b""), IoSlice::new(b"")])), (Ok(0), Ok(0)));
     }
     expect_eq!(ready(&writer, PollFlags::POLLOUT), Ok(PollFlags::POLLOUT));
-    let room = capacity(kind)?;
-    expect_eq!((fill(&writer), unread(&reader)), (Ok(room), Ok(room)));
+    let capacity = capacity(kind)?;
+    expect_eq!((fill(&writer), unread(&reader)), (Ok(capacity), Ok(capacity)));
     Ok(())
 }
 
-/// A blocked reader sleeps on while nothing is written, and wakes for the first byte.
-#[rstest]
-#[conformance::test(posix = "read", posix = "write", level = observed)]
-fn wakes_no_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// A process blocked in `read` on an empty pipe stays blocked after `write` and `writev` of 0 bytes. That `read` returns the byte
+/// of a later `write` of 1 byte.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", posix = "write", level = customary)]
+fn write_of_0_bytes_keeps_read_blocked(kind: Kind) -> Outcome {
     let (reader_end, writer) = kind.open()?;
     let reader = Participant::spawn("reader", reader_end, |end, _| next(&end))?;
     reader.until_blocked()?;
@@ -125,10 +123,11 @@ fn wakes_no_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocked writer sleeps on while nothing is read, and its bytes come when there is room.
-#[rstest]
-#[conformance::test(posix = "read", posix = "write", level = observed)]
-fn wakes_no_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+/// A process blocked in `write` on a full pipe stays blocked after `read` and `readv` of 0 bytes. After the pipe has been read,
+/// that `write` returns its whole count.
+#[apply(pipe_and_fifo)]
+#[conformance::test(posix = "read", posix = "write", level = required)]
+fn read_of_0_bytes_keeps_write_blocked(kind: Kind) -> Outcome {
     let (reader, writer_end) = kind.open()?;
     let full = fill(&writer_end)?;
     let writer = Participant::spawn("writer", writer_end, |end, _| write(&end, b"last"))?;
@@ -140,10 +139,10 @@ fn wakes_no_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// At the end of the file a read of nothing returns 0, before and after the bytes that were left.
-#[rstest]
+/// After the last writer closes, `read` of 0 bytes returns 0 and removes no byte, before and after the remaining bytes are read.
+#[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)")]
-fn is_read_without_a_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn read_without_writers_returns_0(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     write_all(writer, b"left")?;
     expect_eq!((read(&reader, &mut []), unread(&reader)), (Ok(0), Ok(4)));
@@ -151,27 +150,25 @@ fn is_read_without_a_writer(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Out
     Ok(())
 }
 
-/// Without a reader a write of nothing either succeeds without a signal or fails like one of something, with its signal.
-#[rstest]
+/// `write` of 0 bytes to a pipe without readers returns 0 without a signal, or fails with `EPIPE` and raises `SIGPIPE`; which of
+/// the two is recorded.
+#[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
-fn is_written_without_a_reader(#[values(Kind::Pipe, Kind::Fifo)] kind: Kind) -> Outcome {
+fn write_without_readers(kind: Kind) -> Outcome {
     signal::block(Signal::SIGPIPE)?;
     let (reader, writer) = kind.open()?;
     drop(reader);
     let written = write(&writer, b"");
     let pending = signal::pending(Signal::SIGPIPE)?;
-    observe!("pipe.nothing-without-reader", written.map_or_else(|errno| format!("{errno:?}"), |count| count.to_string()));
+    observe!("pipe.write-of-0-bytes-without-reader", written.map_or_else(|errno| format!("{errno:?}"), |count| count.to_string()));
     expect!((written, pending) == (Ok(0), false) || (written, pending) == (Err(EPIPE), true), "{written:?}, pending: {pending}");
     Ok(())
 }
 
-/// The wrong end refuses even nothing, in every state.
-#[rstest]
-#[conformance::test(man = "read(2)", man = "write(2)")]
-fn is_refused_by_the_wrong_end(
-    #[values(State::Empty, State::Some, State::Full)] state: State,
-    #[values(Kind::Pipe, Kind::Fifo)] kind: Kind,
-) -> Outcome {
+/// `read` and `readv` of 0 bytes on the write end, and `write` and `writev` of 0 bytes on the read end, fail with `EBADF`.
+#[apply(pipe_and_fifo)]
+#[conformance::test(man = "read(2)", man = "write(2)", level = customary)]
+fn ebadf_at_the_wrong_end(#[values(State::Empty, State::SomeBytes, State::Full)] state: State, kind: Kind) -> Outcome {
     let (reader, writer, held) = state.open(kind)?;
     expect_eq!((read(&writer, &mut []), write(&reader, b"")), (Err(EBADF), Err(EBADF)));
     let into = &mut [IoSliceMut::new(&mut [])];

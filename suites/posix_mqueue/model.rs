@@ -1,4 +1,4 @@
-//! The sequential model: a queue is a bounded list, ordered by priority and, among equals, by age.
+//! The sequential model: a queue is a bounded list, ordered by priority and, among equal priorities, by age.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,28 +9,28 @@ use proptest_state_machine::ReferenceStateMachine;
 
 use super::fixture::{MESSAGE_SIZE, attributes, drain, queue};
 
-/// What can be done to a queue that does not block.
+/// A step on a non-blocking queue.
 #[derive(Clone, Debug)]
 enum Step {
     /// A receive with a buffer of that length.
     Receive { buffer: usize },
-    /// A send. The message is its number, repeated to that length, so that none is like another.
+    /// A send. The message is the step's number, repeated to that length, so that messages differ.
     Send { length: usize, priority: u32 },
     /// A participant blocks on the full queue with a message of that priority, and is killed.
     KillBlockedSender { priority: u32 },
 }
 
-/// What a step comes to: the message for a receive, nothing otherwise.
-type Answer = Result<Option<(Vec<u8>, u32)>, Errno>;
+/// The result of a step: the message for a receive, nothing for the others.
+type StepResult = Result<Option<(Vec<u8>, u32)>, Errno>;
 
 /// The model: messages in the order in which they will be received.
 #[derive(Clone, Debug)]
 struct Model {
     capacity: usize,
     messages: Vec<(Vec<u8>, u32)>,
-    /// Number of the next step; it makes messages distinct.
+    /// Number of the next step.
     number: u8,
-    answer: Answer,
+    result: StepResult,
 }
 
 impl Model {
@@ -39,7 +39,7 @@ impl Model {
         vec![self.number; length]
     }
 
-    fn answer(&mut self, step: &Step) -> Answer {
+    fn result_of(&mut self, step: &Step) -> StepResult {
         match *step {
             Step::Receive { buffer } if buffer < MESSAGE_SIZE => Err(EMSGSIZE),
             Step::Receive { .. } if self.messages.is_empty() => Err(EAGAIN),
@@ -61,11 +61,11 @@ impl ReferenceStateMachine for Model {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Self> {
-        (1_usize..=6).prop_map(|capacity| Model { capacity, messages: Vec::new(), number: 0, answer: Ok(None) }).boxed()
+        (1_usize..=6).prop_map(|capacity| Model { capacity, messages: Vec::new(), number: 0, result: Ok(None) }).boxed()
     }
 
     fn transitions(model: &Self) -> BoxedStrategy<Step> {
-        // Few priorities, so that many messages are equals; the highest that every system has to have among them.
+        // Few priorities, so that many messages have equal ones. 31 is the highest that every system supports.
         let priority = prop_oneof![4 => 0_u32..4, 1 => Just(31)];
         let buffer = prop_oneof![6 => Just(MESSAGE_SIZE), 1 => Just(MESSAGE_SIZE + 1), 1 => 0..MESSAGE_SIZE];
         let length = prop_oneof![6 => 1..=MESSAGE_SIZE, 1 => Just(0), 1 => Just(MESSAGE_SIZE + 1)];
@@ -83,14 +83,14 @@ impl ReferenceStateMachine for Model {
     }
 
     fn apply(mut model: Self, step: &Step) -> Self {
-        model.answer = model.answer(step);
+        model.result = model.result_of(step);
         model.number = model.number.wrapping_add(1);
         model
     }
 }
 
-/// Does to the queue what the step says; `message` is what it sends if it sends anything.
-fn apply(queue: &MessageQueue, step: &Step, message: &[u8]) -> Result<Answer, Failure> {
+/// Performs the step on the queue; `message` is what a send sends.
+fn apply(queue: &MessageQueue, step: &Step, message: &[u8]) -> Result<StepResult, Failure> {
     Ok(match *step {
         Step::Receive { buffer } => queue.receive(buffer).map(Some),
         Step::Send { priority, .. } => queue.send(message, priority).map(|()| None),
@@ -104,11 +104,10 @@ fn apply(queue: &MessageQueue, step: &Step, message: &[u8]) -> Result<Answer, Fa
     })
 }
 
-/// A queue answers every sequence of sends and receives as a bounded list ordered by priority and age does: what is too long, too
-/// short, too much or not there is refused and changes nothing, a sender that is killed while blocked has sent nothing, and
-/// `mq_getattr` always tells how many messages there are.
+/// Every sequence of `mq_send` and `mq_receive` on a non-blocking queue gives the messages and the errors (`EAGAIN`, `EMSGSIZE`)
+/// of a bounded list ordered by priority and age. After each call `mq_getattr` reports the number of messages in that list.
 #[conformance::test(posix = "mq_receive", man = "mq_overview(7)")]
-fn is_followed_by_every_sequence_of_calls() -> Outcome {
+fn queue_matches_a_bounded_priority_list() -> Outcome {
     property(&Model::sequential_strategy(1..60), |(mut model, steps, executed)| {
         let queue = queue(Blocking::No, model.capacity)?;
         for step in &steps {
@@ -122,7 +121,7 @@ fn is_followed_by_every_sequence_of_calls() -> Outcome {
             };
             model = Model::apply(model, step);
             let attributes = attributes(Blocking::No, model.capacity, model.messages.len());
-            expect_eq!((apply(&queue, step, &message)?, queue.attributes()), (model.answer.clone(), Ok(attributes)), "{step:?}");
+            expect_eq!((apply(&queue, step, &message)?, queue.attributes()), (model.result.clone(), Ok(attributes)), "{step:?}");
         }
         expect_eq!(drain(&queue), Ok(model.messages));
         Ok(())

@@ -1,25 +1,27 @@
-//! Histories: whatever several processes did at the same time, and whoever of them was killed, there is an order of their calls, one
-//! after the other, that a counter allows. A call of a killed process may be in that order or not.
+//! Histories of concurrent posts and waits, with and without kills: some order of the calls, one after the other, explains all results
+//! with one counter. A call of a killed process may be in that order or not.
 
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
+
 use serde::{Deserialize, Serialize};
 
-use super::fixture::Kind;
+use super::fixture::{Kind, named_and_unnamed, together};
 
-/// What is done to the semaphore.
+/// A call on the semaphore.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Call {
     Post,
     Wait,
     Try,
-    /// Takes until nothing is left; the last call of a history, when nobody else is there.
+    /// `sem_trywait` until it fails; the last call of a history, when no other process runs.
     Drain,
 }
 
-/// What a call returns: how many it took, of those that say.
+/// What a call returns: by how much it decremented the value.
 type Answer = Result<u32, Errno>;
 
 impl Call {
@@ -33,7 +35,7 @@ impl Call {
     }
 }
 
-/// The specification: a number that never goes below 0, and that a wait at 0 waits for.
+/// The specification: a counter that never goes below 0; a wait at 0 blocks.
 struct Counter(u32);
 
 impl Specification for Counter {
@@ -57,76 +59,68 @@ impl Specification for Counter {
     }
 }
 
-/// The number of the case itself among those who write.
+/// The number of the case itself among the recording processes.
 const CASE: u32 = 1000;
 
-/// Processes that post and try as they like are explained by a counter.
-#[rstest]
+/// If four processes call `sem_post` and `sem_trywait` at the same time, some order of all calls, one after the other, explains
+/// every result with one counter (linearisability). The final value is that of the counter.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
-fn of_many_at_once_is_that_of_a_counter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {
         let first = u32::try_from(nemesis.below(3)).unwrap_or(0);
         let semaphore = kind.create(first)?;
         let recorder = Recorder::new()?;
-        let mut participants = Vec::new();
-        for who in 0..4 {
+        together("participant", 4, |who| {
             let mut choices = Nemesis::seeded(seed() ^ u64::from(who + 1));
-            let recorder = &recorder;
-            let semaphore = &semaphore;
-            participants.push(Participant::spawn_inheriting(&format!("participant {who}"), move |link| {
-                link.meet("start");
-                for _ in 0..8 {
-                    let call = if choices.below(2) == 0 { Call::Post } else { Call::Try };
-                    let _ = call.make(semaphore, recorder.pen(who));
-                }
-            })?);
-        }
-        participants.iter().try_for_each(|one| one.until_reached("start"))?;
-        participants.iter().try_for_each(|one| one.open("start"))?;
-        for participant in participants {
-            participant.join()?;
-        }
+            for _ in 0..8 {
+                let call = if choices.below(2) == 0 { Call::Post } else { Call::Try };
+                let _ = call.make(&semaphore, recorder.pen(who));
+            }
+            Ok(())
+        })?;
         Call::Drain.make(&semaphore, recorder.pen(CASE))?;
         expect_linearisable(&Counter(first), &recorder.history()?)?;
     }
     Ok(())
 }
 
-/// Processes that post, wait and try, and are killed and started again at any time, leave what a counter would be left with if each
-/// call that was cut short had happened or had not.
-#[rstest]
+/// If processes that call `sem_post`, `sem_wait` and `sem_trywait` are killed at random instants and started again, some order of
+/// the calls explains every result and the final value with one counter (linearisability). A call cut short by a kill counts as
+/// done or as not done.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
-fn under_kills_is_that_of_a_counter(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {
     const MEMBERS: u8 = 4;
     let mut nemesis = Nemesis::of_this_case();
     for _ in 0..3 {
         let semaphore = kind.create(1)?;
         let recorder = Recorder::new()?;
-        // One dot is leave for one call: so many are made, and strikes come while some of them are under way.
-        let (leave, give) = pipe()?;
+        // Each dot lets a participant make one call. Kills come while some of these are under way.
+        let (permits, permit) = pipe()?;
         let mut crowd = Crowd::gather(MEMBERS, |number, generation| {
             let who = u32::from(number) * 32 + u32::from(generation);
             let mut choices = Nemesis::seeded(seed() ^ u64::from(who + 1));
-            let (recorder, semaphore, leave) = (&recorder, &semaphore, &leave);
+            let (recorder, semaphore, permits) = (&recorder, &semaphore, &permits);
             Participant::spawn_inheriting(&format!("participant {number}, start {generation}"), move |_| {
-                while read_some(leave, 1) == Ok(b".".to_vec()) {
+                while read_some(permits, 1) == Ok(b".".to_vec()) {
                     let call = [Call::Post, Call::Post, Call::Wait, Call::Try][choices.below(4)];
                     let _ = call.make(semaphore, recorder.pen(who));
                 }
             })
         })?;
         for _ in 0..10 {
-            write_all(&give, &b"..."[nemesis.below(3)..])?;
-            // Time passes by what everybody is about, so that a seed means the same on every machine.
+            write_all(&permit, &b"..."[nemesis.below(3)..])?;
+            // Calls of the case itself, in place of a delay, so that a seed means the same on every machine.
             for _ in 0..nemesis.below(3) {
                 let call = if nemesis.below(2) == 0 { Call::Post } else { Call::Try };
                 let _ = call.make(&semaphore, recorder.pen(CASE));
             }
             crowd.strike(&mut nemesis)?;
         }
-        write_all(&give, &[b'!'; MEMBERS as usize])?;
-        // Whoever waits in vain at the end is killed in its wait.
+        write_all(&permit, &[b'!'; MEMBERS as usize])?;
+        // A participant that is still blocked at the end is killed.
         for (member, _) in crowd.disperse() {
             if member.until_settled()? == Settled::Blocked {
                 member.kill()?;

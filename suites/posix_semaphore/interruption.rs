@@ -1,16 +1,17 @@
-//! Interruption: a handler ends a wait with `EINTR`, or lets it go on under `SA_RESTART`; either way nothing has been taken.
+//! Interruption of `sem_wait` by signals: handlers with and without `SA_RESTART`, ignored and blocked signals, and a post at the same
+//! time. Timed waits are in `timed`, posts by the handler itself in `signal_handler`.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
-use super::waiters::Waiters;
+use super::fixture::{Kind, Waiters, named_and_unnamed};
 
 /// What a wait returned, and how often the handler has run.
 type Waited = (Result<(), Errno>, u32);
 
-/// A process that catches `SIGUSR1` and waits.
+/// A process that catches `SIGUSR1` and is blocked in `sem_wait`.
 #[track_caller]
 fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Waited>, Failure> {
     let waiter = Participant::spawn_inheriting("waiter", |_| {
@@ -21,10 +22,11 @@ fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Waited
     Ok(waiter)
 }
 
-/// A handler without `SA_RESTART` ends the wait with `EINTR`, having run once; a later post is counted, and not taken by it.
-#[rstest]
-#[conformance::test(posix = "sem_wait", man = "signal(7)")]
-fn ends_a_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+/// If a process blocked in `sem_wait` runs a signal handler installed without `SA_RESTART`, `sem_wait` fails with `EINTR`. The
+/// value stays 0, and a later `sem_post` makes it 1.
+#[apply(named_and_unnamed)]
+#[conformance::test(posix = "sem_wait", man = "signal(7)", level = documented)]
+fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.signal(Signal::SIGUSR1)?;
@@ -33,10 +35,11 @@ fn ends_a_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After a handler with `SA_RESTART` the wait goes on, as often as it is interrupted, until there is a post.
-#[rstest]
+/// After a process blocked in `sem_wait` has run signal handlers installed with `SA_RESTART`, the process is blocked again.
+/// `sem_wait` returns 0 after a `sem_post`.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction", man = "signal(7)")]
-fn with_restart_leaves_a_wait_waiting(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::Yes)?;
     for _ in 0..2 {
@@ -47,33 +50,31 @@ fn with_restart_leaves_a_wait_waiting(#[values(Kind::Named, Kind::Unnamed)] kind
     expect_eq!(semaphore.post(), Ok(()));
     let (waited, handled) = waiter.join()?;
     expect_eq!((waited, semaphore.drain()), (Ok(()), Ok(0)));
-    // Two that are pending at once are one.
+    // Two signals that are pending at the same time are delivered as one.
     expect_matches!(handled, 1 | 2);
     Ok(())
 }
 
-/// A waiter that a handler has ended is owed nothing: the next post goes to the one that waits still.
-#[rstest]
-#[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn passes_the_post_on(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+/// If `sem_wait` has failed with `EINTR` in one of two blocked processes, the next `sem_post` wakes the other process, and the
+/// value stays 0.
+#[apply(named_and_unnamed)]
+#[conformance::test(posix = "sem_wait", posix = "sem_post", man = "signal(7)", level = documented)]
+fn next_post_wakes_the_remaining_waiter(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let interrupted = blocked(&semaphore, Restart::No)?;
     let waiters = Waiters::blocked(&semaphore, 1)?;
     interrupted.signal(Signal::SIGUSR1)?;
     expect_eq!(interrupted.join()?, (Err(EINTR), 1));
-    expect_eq!((waiters.asleep(), semaphore.post()), (Ok(1), Ok(())));
-    expect_eq!((waiters.next(1), semaphore.drain()), (Ok(vec![0]), Ok(0)));
+    expect_eq!((waiters.still_blocked(), semaphore.post()), (Ok(1), Ok(())));
+    expect_eq!((waiters.next_woken(1), semaphore.drain()), (Ok(vec![0]), Ok(0)));
     Ok(())
 }
 
-/// A post and a signal that come together to a waiter that is stopped come to one of two ends: it has taken one, or it has been
-/// interrupted and one is left; never both, never neither.
-#[rstest]
+/// If a stopped process that waits in `sem_wait` gets a `sem_post` and a caught signal before it is continued, `sem_wait` returns
+/// 0 and the value is 0, or it fails with `EINTR` and the value is 1.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn together_with_a_post_loses_nothing(
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-    #[values(false, true)] signal_first: bool,
-) -> Outcome {
+fn post_together_with_a_signal_is_not_lost(kind: Kind, #[values(false, true)] signal_first: bool) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = blocked(&semaphore, Restart::No)?;
     waiter.stop()?;
@@ -92,10 +93,11 @@ fn together_with_a_post_loses_nothing(
     Ok(())
 }
 
-/// A signal that is ignored, or that is blocked, does not end a wait; the blocked one is pending afterwards.
-#[rstest]
+/// An ignored signal and a blocked signal leave a process blocked in `sem_wait`. After a `sem_post` the call returns 0, and the
+/// blocked signal is pending.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction")]
-fn needs_a_handler_that_can_run(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn ignored_or_blocked_signal_leaves_the_wait_blocked(kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let waiter = Participant::spawn_inheriting("waiter", |_| {
         signal::ignore(Signal::SIGUSR1)?;
@@ -112,10 +114,10 @@ fn needs_a_handler_that_can_run(#[values(Kind::Named, Kind::Unnamed)] kind: Kind
     Ok(())
 }
 
-/// A wait that finds one is not ended by a signal that came before it: there was nothing to interrupt.
-#[rstest]
+/// If a signal handler has run before `sem_wait` is called with the value 1, `sem_wait` returns 0 and the value is 0.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait")]
-fn before_a_wait_is_none(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn signal_handled_before_the_wait_has_no_effect(kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     signal::catch(Signal::SIGUSR1, Restart::No)?;
     nix::sys::signal::raise(Signal::SIGUSR1)?;

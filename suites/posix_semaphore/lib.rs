@@ -1,24 +1,24 @@
 //! POSIX semaphores, named (`sem_open`) and unnamed (`sem_init`).
 //!
-//! A semaphore is mostly the C library's: a word that is counted up and down in user space. The kernel's part is sleeping and waking
-//! (a futex on Linux), which object a word in memory belongs to, and the names in a file system. A failure where somebody sleeps or is
-//! woken, or where memory is mapped apart, points at the kernel; one in values and error numbers at the library.
+//! A semaphore is mostly the work of the C library, which counts a word up and down in user space. The kernel blocks and wakes processes
+//! (a futex on Linux), decides which object a word in memory belongs to, and keeps the names in a file system. A failure about blocked
+//! processes or about memory mapped twice points at the kernel, one about values and `errno` at the library.
 
 #[cfg(has_sem_clockwait)]
-mod clock;
+mod clockwait;
 mod creation;
 mod fixture;
-mod handler;
 mod history;
 mod interruption;
+mod lifetime;
 mod model;
-mod name;
-mod named;
+mod names;
 mod opening;
 mod permission;
 mod post;
 #[cfg(linux)]
 mod priority;
+mod signal_handler;
 mod stopping;
 mod storm;
 mod sweep;
@@ -30,5 +30,4 @@ mod timed;
 mod unnamed;
 mod uses;
 mod value;
-mod waiters;
 mod waiting;

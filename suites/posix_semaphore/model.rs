@@ -1,4 +1,4 @@
-//! The sequential model: names lead to semaphores, handles lead to semaphores too, and a semaphore lasts while either leads to it.
+//! The sequential model of named semaphores: names and handles refer to semaphores, which exist while a name or a handle refers to them.
 
 use conformance::fault::model::{Subject, follows_its_model};
 use conformance::prelude::*;
@@ -6,11 +6,11 @@ use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::name::{Name, new_only};
+use super::fixture::{CREATE_NEW, Name};
 
 const NAMES: usize = 2;
 
-/// What can be done. Handles are counted in the order in which they were opened, those that are closed left out.
+/// A call. Handles are numbered in the order in which they were opened, without those that were closed.
 #[derive(Clone, Debug)]
 enum Step {
     Post { handle: usize },
@@ -21,7 +21,7 @@ enum Step {
     Unlink { name: usize },
 }
 
-/// Which names and handles lead to which semaphore, and each one's value.
+/// The semaphore that each name and handle refers to, and the value of each semaphore.
 #[derive(Clone, Debug, Default)]
 struct World {
     values: Vec<u32>,
@@ -124,7 +124,7 @@ impl Subject for Real {
             Step::Open { name } => self.keep(Semaphore::open(&self.names[name])),
             Step::Close { handle } => self.handles.remove(handle).close(),
             Step::Make { name, value, exclusive } => {
-                let flags = if exclusive { new_only() } else { OFlag::O_CREAT };
+                let flags = if exclusive { CREATE_NEW } else { OFlag::O_CREAT };
                 self.keep(Semaphore::open_with(&self.names[name], flags, 0o600, value))
             }
             Step::Unlink { name } => sem_unlink(&self.names[name]),
@@ -136,7 +136,7 @@ impl Subject for Real {
     fn check(&self, world: &World) -> Outcome {
         let named = self.names.each_ref().map(|name| Semaphore::open(name).is_ok());
         expect_eq!(named, world.names.map(|semaphore| semaphore.is_some()));
-        // Handles are alike exactly where they lead to the same semaphore.
+        // Two handles have the same address exactly where they refer to the same semaphore.
         for (index, handle) in self.handles.iter().enumerate() {
             for (other, second) in self.handles.iter().enumerate().skip(index + 1) {
                 expect_eq!(handle.address() == second.address(), world.handles[index] == world.handles[other]);
@@ -146,9 +146,10 @@ impl Subject for Real {
     }
 }
 
-/// Every sequence of calls on two names and whatever they led to answers as the model does: a name that was unlinked and made again
-/// leads to another semaphore, and handles of the old one go on.
+/// Any sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns the results of a
+/// model that keeps one value for each semaphore. After `sem_unlink`, `sem_open` creates another semaphore of the same name, and
+/// open handles of the old one stay usable.
 #[conformance::test(posix = "sem_open", posix = "sem_close", posix = "sem_unlink", man = "sem_overview(7)")]
-fn of_names_and_handles_is_followed() -> Outcome {
+fn names_and_handles_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..35)
 }

@@ -1,45 +1,41 @@
-//! Opening, closing and unlinking: a process has a semaphore once, however often it opens it; the last close takes it away from this
-//! process, and the name and the value are nobody's.
+//! Opening, closing and unlinking of named semaphores: one address in a process, children and `execve`, and semaphores whose name is gone.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 
-use super::name::{Name, new_only};
-use super::waiters::one_blocked;
+use super::fixture::{Name, create_named, one_blocked};
 
-fn make(name: &Name, value: u32) -> Result<Semaphore, Errno> {
-    Semaphore::open_with(name, new_only(), 0o600, value)
-}
-
-/// A process that opens a semaphore again gets the same address, which is not that of another semaphore.
+/// A second `sem_open` of a name in the same process, with or without `O_CREAT`, returns the address that the first one returned.
+/// Another semaphore has another address.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
-fn again_gives_the_same_address() -> Outcome {
+fn second_open_gives_the_same_address() -> Outcome {
     let (name, other) = (Name::new(), Name::new());
-    let first = make(&name, 0)?;
-    let stranger = make(&other, 0)?;
+    let first = create_named(&name, 0)?;
+    let second = create_named(&other, 0)?;
     let again = Semaphore::open(&name)?;
     let created = Semaphore::open_with(&name, OFlag::O_CREAT, 0o600, 1)?;
     expect_eq!([again.address(), created.address()], [first.address(); 2]);
-    expect!(stranger.address() != first.address());
+    expect!(second.address() != first.address(), "both semaphores are at {:#x}", first.address());
     Ok(())
 }
 
-/// A semaphore that was opened three times can be used until it has been closed three times.
+/// If a process has opened a named semaphore three times, `sem_post` returns 0 until the process has called `sem_close` three
+/// times. Each `sem_close` returns 0.
 #[conformance::test(posix = "sem_close", man = "sem_close(3)")]
-fn counts_against_closing() -> Outcome {
+fn stays_open_until_closed_as_often() -> Outcome {
     let name = Name::new();
-    let (first, second, third) = (make(&name, 0)?, Semaphore::open(&name)?, Semaphore::open(&name)?);
+    let (first, second, third) = (create_named(&name, 0)?, Semaphore::open(&name)?, Semaphore::open(&name)?);
     expect_eq!((first.close(), third.post(), second.close()), (Ok(()), Ok(()), Ok(())));
     expect_eq!((third.post(), third.drain(), third.close()), (Ok(()), Ok(2), Ok(())));
     expect_eq!(Semaphore::open(&name)?.drain(), Ok(0));
     Ok(())
 }
 
-/// Closing leaves the value as it is: opened again it goes on from there.
+/// After `sem_close` by the only process that had a named semaphore open, `sem_open` finds it with the value that it had.
 #[conformance::test(posix = "sem_close", man = "sem_close(3)")]
-fn after_closing_finds_the_value() -> Outcome {
+fn reopening_finds_the_value() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 3)?;
+    let semaphore = create_named(&name, 3)?;
     semaphore.wait()?;
     expect_eq!(semaphore.close(), Ok(()));
     let again = Semaphore::open(&name)?;
@@ -47,11 +43,12 @@ fn after_closing_finds_the_value() -> Outcome {
     Ok(())
 }
 
-/// A child shares what its parent has open; that the child closes it, or ends, is nothing to the parent.
+/// In a child, `sem_trywait`, `sem_wait` and `sem_post` on a semaphore that its parent has open return 0 and change the value for
+/// both. After the child has closed its own handle and ended, the same calls return 0 in the parent.
 #[conformance::test(posix = "sem_open", posix = "fork")]
-fn is_inherited_by_a_child() -> Outcome {
+fn child_can_use_an_open_semaphore() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 1)?;
+    let semaphore = create_named(&name, 1)?;
     let child = Participant::spawn_inheriting("child", |_| {
         let taken = semaphore.try_wait();
         let again = Semaphore::open(&name)?;
@@ -59,64 +56,67 @@ fn is_inherited_by_a_child() -> Outcome {
         Ok::<_, Errno>((taken, own, again.post(), again.close()))
     })?;
     expect_eq!(child.join()?, Ok((Ok(()), Ok(()), Ok(()), Ok(()))));
-    let waiter = Participant::spawn_inheriting("second child", |_| (semaphore.wait(), semaphore.wait(), semaphore.wait()))?;
+    let waiter = Participant::spawn_inheriting("waiter", |_| (semaphore.wait(), semaphore.wait(), semaphore.wait()))?;
     waiter.until_blocked()?;
     expect_eq!((semaphore.post(), waiter.join()?, semaphore.drain()), (Ok(()), (Ok(()), Ok(()), Ok(())), Ok(0)));
     Ok(())
 }
 
-/// A process that ends, with or without a word, takes nothing back: the value is as it left it.
+/// If a process exits after two `sem_wait` calls on a semaphore of value 5, without `sem_close`, the value is 3 afterwards.
 #[conformance::test(posix = "sem_close", posix = "_Exit")]
-fn ends_with_the_process_and_changes_nothing() -> Outcome {
+fn exit_leaves_the_value() -> Outcome {
     let name = Name::new();
-    let _made = make(&name, 5)?;
-    let leaver = Participant::spawn("leaver", (), |(), _| {
+    let _semaphore = create_named(&name, 5)?;
+    let process = Participant::spawn("process that exits", (), |(), _| {
         let semaphore = Semaphore::open(&name)?;
         let taken = (semaphore.wait(), semaphore.wait());
         std::mem::forget(semaphore);
         Ok::<_, Errno>(taken)
     })?;
-    expect_eq!((leaver.join()?, Semaphore::open(&name)?.drain()), (Ok((Ok(()), Ok(()))), Ok(3)));
+    expect_eq!((process.join()?, Semaphore::open(&name)?.drain()), (Ok((Ok(()), Ok(()))), Ok(3)));
     Ok(())
 }
 
-/// What a process had open is gone after `exec`, from its memory too, and the semaphore keeps its value.
+/// After `execve`, `/proc/self/maps` does not contain the named semaphore that the process had open. `sem_open` of the name finds
+/// the semaphore with the value that it had.
 #[cfg(linux)]
 #[conformance::test(posix = "exec", man = "sem_overview(7)", needs(procfs))]
-fn ends_with_exec() -> Outcome {
+fn exec_closes_the_semaphore() -> Outcome {
     let name = Name::new();
-    make(&name, 2)?.close()?;
-    // Opened, not made: the library maps what it makes under another name.
+    create_named(&name, 2)?.close()?;
+    // Closed and opened again: the library maps a semaphore that it creates under another name.
     let semaphore = Semaphore::open(&name)?;
     semaphore.wait()?;
     let bare = name[1..].to_owned();
     let mapped_here = std::fs::read_to_string("/proc/self/maps")?.contains(&bare);
-    let anew = Participant::exec_inheriting("started afresh", &bare, |(), bare: String, _| {
+    let executed = Participant::exec_inheriting("executed program", &bare, |(), bare: String, _| {
         Ok::<_, Errno>((std::fs::read_to_string("/proc/self/maps")?.contains(&bare), Semaphore::open(&format!("/{bare}"))?.drain()))
     })?;
-    expect_eq!((mapped_here, anew.join()?), (true, Ok((false, Ok(1)))));
+    expect_eq!((mapped_here, executed.join()?), (true, Ok((false, Ok(1)))));
     Ok(())
 }
 
-/// A semaphore that nobody has open lasts under its name.
+/// If the process that created a named semaphore has closed it and ended, `sem_open` in an unrelated process finds it with its
+/// value.
 #[conformance::test(posix = "sem_open", man = "sem_overview(7)")]
-fn finds_what_nobody_has_open() -> Outcome {
+fn persists_while_no_process_has_it_open() -> Outcome {
     let name = Name::new();
-    let maker = Participant::spawn("maker", (), |(), _| make(&name, 4)?.close())?;
-    expect_eq!(maker.join()?, Ok(()));
-    let stranger = (*name).to_owned();
-    let stranger = Participant::exec("stranger", (), &stranger, |(), name: String, _| Semaphore::open(&name)?.drain())?;
-    expect_eq!(stranger.join()?, Ok(4));
+    let creator = Participant::spawn("creator", (), |(), _| create_named(&name, 4)?.close())?;
+    expect_eq!(creator.join()?, Ok(()));
+    let text = (*name).to_owned();
+    let unrelated = Participant::exec("unrelated process", (), &text, |(), name: String, _| Semaphore::open(&name)?.drain())?;
+    expect_eq!(unrelated.join()?, Ok(4));
     Ok(())
 }
 
-/// With its name unlinked and made again, opening leads to the new semaphore, also in a process that has the old one open.
+/// If a name is unlinked and created again, `sem_open` returns the new semaphore, also in a process that has the old one open.
+/// The old one stays usable at its own address with its own value.
 #[conformance::test(posix = "sem_unlink", posix = "sem_open", man = "sem_unlink(3)")]
-fn leads_to_the_new_one_after_unlinking() -> Outcome {
+fn opens_the_new_semaphore_after_unlink() -> Outcome {
     let name = Name::new();
-    let old = make(&name, 1)?;
+    let old = create_named(&name, 1)?;
     expect_eq!(sem_unlink(&name), Ok(()));
-    let new = make(&name, 7)?;
+    let new = create_named(&name, 7)?;
     let again = Semaphore::open(&name)?;
     expect_eq!((again.address() == new.address(), new.address() == old.address()), (true, false));
     expect_eq!((old.post(), again.drain(), old.drain()), (Ok(()), Ok(7), Ok(2)));
@@ -125,36 +125,39 @@ fn leads_to_the_new_one_after_unlinking() -> Outcome {
     Ok(())
 }
 
-/// Unlinking what has no name fails, and what never had one and what has lost it are alike.
+/// `sem_unlink` on a name that never existed, or that was unlinked already, fails with `ENOENT`. A process that has the unlinked
+/// semaphore open finds its value as it was.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
-fn is_not_to_be_had_from_a_missing_name() -> Outcome {
+fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     let name = Name::new();
     expect_eq!(sem_unlink(&name), Err(ENOENT));
-    let semaphore = make(&name, 1)?;
+    let semaphore = create_named(&name, 1)?;
     expect_eq!((sem_unlink(&name), sem_unlink(&name)), (Ok(()), Err(ENOENT)));
     expect_eq!((Semaphore::open(&name).map(drop), semaphore.drain()), (Err(ENOENT), Ok(1)));
     Ok(())
 }
 
-/// Whoever may unlink a semaphore need not have it open; a process that waits for it then goes on waiting, and can be let go.
+/// `sem_unlink` by a process that has not opened the named semaphore returns 0. Another process that is blocked in `sem_wait` on
+/// this semaphore stays blocked until a `sem_post`.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
-fn is_no_condition_for_unlinking() -> Outcome {
+fn unlink_needs_no_open_semaphore() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0)?;
+    let semaphore = create_named(&name, 0)?;
     let waiter = one_blocked(&semaphore)?;
-    let unlinker = (*name).to_owned();
-    let unlinker = Participant::exec("unlinker", (), &unlinker, |(), name: String, _| sem_unlink(&name))?;
+    let text = (*name).to_owned();
+    let unlinker = Participant::exec("unlinker", (), &text, |(), name: String, _| sem_unlink(&name))?;
     expect_eq!((unlinker.join()?, Semaphore::open(&name).map(drop)), (Ok(()), Err(ENOENT)));
     waiter.expect_still_blocked()?;
     expect_eq!((semaphore.post(), waiter.join()?, semaphore.drain()), (Ok(()), Ok(()), Ok(0)));
     Ok(())
 }
 
-/// Closed in one process after it was unlinked, a semaphore goes on in another that has it open.
+/// If the creator of a named semaphore unlinks and closes it, `sem_trywait`, `sem_wait` and `sem_post` still return 0 in a
+/// process that has it open, which finds the value as it was.
 #[conformance::test(posix = "sem_unlink", posix = "sem_close")]
-fn outlives_name_and_maker() -> Outcome {
+fn stays_usable_after_unlink_and_close_elsewhere() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0)?;
+    let semaphore = create_named(&name, 0)?;
     let holder = Participant::spawn("holder", (), |(), link| {
         let own = Semaphore::open(&name)?;
         link.meet("open");
@@ -168,31 +171,32 @@ fn outlives_name_and_maker() -> Outcome {
     Ok(())
 }
 
-/// Threads of one process that open a name at the same time all get the one address, and the last close is the last of all.
+/// If four threads of a process that has a name open call `sem_open`, `sem_post` and `sem_close` on it 25 times each at the same
+/// time, every `sem_open` returns the same address, and the value goes up by 100.
 #[conformance::test(posix = "sem_open")]
-fn by_threads_at_once_gives_one_address() -> Outcome {
+fn concurrent_opens_by_threads_give_one_address() -> Outcome {
     let name = Name::new();
-    let made = make(&name, 0)?;
+    let semaphore = create_named(&name, 0)?;
     let process = Participant::spawn("process with threads", (), |(), _| {
         let start = std::sync::Barrier::new(4);
         let open = || {
             start.wait();
             (0..25).map(|_| open_and_close(&name)).collect::<Result<Vec<usize>, Errno>>()
         };
-        // Held open throughout, so that the address stays.
+        // Open all the time, so that the address stays.
         let held = Semaphore::open(&name)?;
         let addresses: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or(Err(EIO))).collect()
         });
-        let same = addresses.into_iter().all(|seen| seen.is_ok_and(|seen| seen.iter().all(|&one| one == held.address())));
+        let same = addresses.into_iter().all(|seen| seen.is_ok_and(|seen| seen.iter().all(|&address| address == held.address())));
         Ok::<_, Errno>((same, held.post()))
     })?;
-    expect_eq!((process.join()?, made.drain()), (Ok((true, Ok(()))), Ok(101)));
+    expect_eq!((process.join()?, semaphore.drain()), (Ok((true, Ok(()))), Ok(101)));
     Ok(())
 }
 
-/// Opens, posts and closes: the address that it was at.
+/// Opens the semaphore, posts and closes it: its address.
 fn open_and_close(name: &Name) -> Result<usize, Errno> {
     let semaphore = Semaphore::open(name)?;
     semaphore.post()?;

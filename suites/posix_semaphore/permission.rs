@@ -1,25 +1,25 @@
-//! Permissions of named semaphores: who may open one, decided by its mode when it is opened, and who may take its name away.
+//! Permissions of named semaphores: which mode they get, who may open one, and who may unlink its name.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
+use conformance::sys::path::node::umask;
 #[cfg(linux)]
-use conformance::sys::node::permissions;
-use conformance::sys::node::umask;
+use conformance::sys::path::status::permissions;
+use conformance::sys::process::identity::become_user;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
 
-use super::name::{Name, new_only};
+use super::fixture::{CREATE_NEW, Name};
 
-/// Makes a semaphore with exactly that mode.
-fn make(name: &Name, mode: u32, value: u32) -> Result<Semaphore, Errno> {
+/// Creates a semaphore with exactly that mode.
+fn create_with_mode(name: &Name, mode: u32, value: u32) -> Result<Semaphore, Errno> {
     let before = umask(0);
-    let made = Semaphore::open_with(name, new_only(), mode, value);
+    let created = Semaphore::open_with(name, CREATE_NEW, mode, value);
     umask(before);
-    made
+    created
 }
 
-/// Does something as the second user.
+/// Runs the body as the second user, and gives its value.
 fn as_second_user<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(
     body: impl FnOnce() -> T,
 ) -> Result<T, Failure> {
@@ -31,113 +31,119 @@ fn as_second_user<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::
     Ok(participant.join()??)
 }
 
-/// To open a semaphore takes both rights, reading and writing; with either missing it is refused and keeps its value.
+/// `sem_open` of an existing semaphore, with or without `O_CREAT`, returns the semaphore if its mode gives the caller read and
+/// write permission. If one of the two is missing, `sem_open` fails with `EACCES`.
 #[rstest]
-#[case::both(0o606, Ok(()))]
-#[case::reading_only(0o604, Err(EACCES))]
-#[case::writing_only(0o602, Err(EACCES))]
-#[case::neither(0o600, Err(EACCES))]
-#[case::others_may_less_than_all_else(0o770, Err(EACCES))]
+#[case::read_and_write(0o606, Ok(()))]
+#[case::read_only(0o604, Err(EACCES))]
+#[case::write_only(0o602, Err(EACCES))]
+#[case::owner_only(0o600, Err(EACCES))]
+#[case::owner_and_group_only(0o770, Err(EACCES))]
 #[conformance::test(posix = "sem_open", man = "sem_open(3)", needs(second_user))]
-fn takes_both_rights(#[case] mode: u32, #[case] expected: Result<(), Errno>) -> Outcome {
+fn open_needs_read_and_write_permission(#[case] mode: u32, #[case] expected: Result<(), Errno>) -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, mode, 2)?;
+    let semaphore = create_with_mode(&name, mode, 2)?;
     let seen =
         as_second_user(|| (Semaphore::open(&name).map(drop), Semaphore::open_with(&name, OFlag::O_CREAT, 0o666, 9).map(drop)))?;
     expect_eq!((seen, semaphore.drain()), ((expected, expected), Ok(2)));
     Ok(())
 }
 
-/// A semaphore that may not be opened exists all the same: creating it exclusively says so.
-#[conformance::test(posix = "sem_open", needs(second_user))]
-fn comes_after_existence() -> Outcome {
+/// `sem_open` with `O_CREAT | O_EXCL` on an existing semaphore that the caller has no permission for fails with `EEXIST`.
+#[conformance::test(posix = "sem_open", level = customary, needs(second_user))]
+fn o_excl_without_permission_fails_with_eexist() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0o600, 2)?;
-    let seen = as_second_user(|| Semaphore::open_with(&name, new_only(), 0o666, 9).map(drop))?;
+    let semaphore = create_with_mode(&name, 0o600, 2)?;
+    let seen = as_second_user(|| Semaphore::open_with(&name, CREATE_NEW, 0o666, 9).map(drop))?;
     expect_eq!((seen, semaphore.drain()), (Err(EEXIST), Ok(2)));
     Ok(())
 }
 
-/// The maker of a semaphore can use what it has made whatever the mode, but cannot open it again without the rights.
+/// If `sem_open` creates a semaphore with a mode that gives its creator no permission, `sem_wait` and `sem_post` on the returned
+/// handle return 0. A second `sem_open` of the name fails with `EACCES`.
 #[rstest]
-#[case::none_at_all(0)]
-#[case::for_others_only(0o066)]
+#[case::none(0)]
+#[case::others_only(0o066)]
 #[conformance::test(posix = "sem_open", needs(second_user))]
-fn is_not_asked_of_the_maker(#[case] mode: u32) -> Outcome {
+fn creator_can_use_a_semaphore_of_any_mode(#[case] mode: u32) -> Outcome {
     let name = Name::new();
     let seen = as_second_user(|| {
-        let made = make(&name, mode, 1)?;
-        let used = (made.wait(), made.post(), made.post());
-        made.close()?;
+        let created = create_with_mode(&name, mode, 1)?;
+        let used = (created.wait(), created.post(), created.post());
+        created.close()?;
         Ok::<_, Errno>((used, Semaphore::open(&name).map(drop), sem_unlink(&name)))
     })?;
     expect_eq!(seen, Ok(((Ok(()), Ok(()), Ok(())), Err(EACCES), Ok(()))));
     Ok(())
 }
 
-/// What is open stays usable when the process becomes somebody who could not open it.
+/// If a process changes to a user who has no permission for a semaphore that it has open, `sem_wait`, `sem_post` and `sem_close`
+/// still return 0.
 #[conformance::test(posix = "sem_open", needs(second_user))]
-fn is_asked_when_opening_only() -> Outcome {
+fn is_checked_at_open_only() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0o600, 1)?;
+    let semaphore = create_with_mode(&name, 0o600, 1)?;
     let (user, group) = second_user();
-    let fallen = Participant::spawn_inheriting("fallen", |_| {
+    let process = Participant::spawn_inheriting("process that changes its user", |_| {
         let own = Semaphore::open(&name)?;
         become_user(user, group)?;
         Ok::<_, Errno>((own.wait(), own.post(), own.post(), own.close(), semaphore.post()))
     })?;
-    expect_eq!(fallen.join()?, Ok((Ok(()), Ok(()), Ok(()), Ok(()), Ok(()))));
+    expect_eq!(process.join()?, Ok((Ok(()), Ok(()), Ok(()), Ok(()), Ok(()))));
     expect_eq!(semaphore.drain(), Ok(3));
     Ok(())
 }
 
-/// Whoever may use a semaphore may not for that take its name away: another's name is refused, and stays.
+/// `sem_unlink` by a user who does not own the name fails with `EACCES`, although the mode allows that user to open the
+/// semaphore. The name still exists.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)", needs(second_user))]
-fn to_unlink_is_not_that_to_use() -> Outcome {
+fn unlink_by_another_user_fails_with_eacces() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0o666, 1)?;
+    let semaphore = create_with_mode(&name, 0o666, 1)?;
     let seen = as_second_user(|| (Semaphore::open(&name).and_then(|own| own.post()), sem_unlink(&name)))?;
     expect_eq!(seen, (Ok(()), Err(EACCES)));
     expect_eq!((Semaphore::open(&name).map(drop), semaphore.drain()), (Ok(()), Ok(2)));
     Ok(())
 }
 
-/// The second user unlinks what it has made itself, and the first user opens it no more.
+/// `sem_unlink` by the unprivileged user who created a semaphore returns 0. `sem_open` of the name by another user then fails
+/// with `ENOENT`.
 #[conformance::test(posix = "sem_unlink", needs(second_user))]
-fn to_unlink_is_the_makers() -> Outcome {
+fn unlink_by_the_creator_succeeds() -> Outcome {
     let name = Name::new();
-    let seen = as_second_user(|| (make(&name, 0o600, 1).and_then(Semaphore::close), sem_unlink(&name)))?;
+    let seen = as_second_user(|| (create_with_mode(&name, 0o600, 1).and_then(Semaphore::close), sem_unlink(&name)))?;
     expect_eq!((seen, Semaphore::open(&name).map(drop)), ((Ok(()), Ok(())), Err(ENOENT)));
     Ok(())
 }
 
-/// A process with the capability to override permissions opens a semaphore that allows nothing.
+/// `sem_open` by a process with `CAP_DAC_OVERRIDE` opens a semaphore of mode 0.
 #[conformance::test(man = "capabilities(7)", needs(CAP_DAC_OVERRIDE))]
-fn can_be_overridden() -> Outcome {
+fn cap_dac_override_opens_mode_0() -> Outcome {
     let name = Name::new();
-    let semaphore = make(&name, 0, 1)?;
+    let semaphore = create_with_mode(&name, 0, 1)?;
     expect_eq!((Semaphore::open(&name).map(drop), semaphore.drain()), (Ok(()), Ok(1)));
     Ok(())
 }
 
-/// The mode of a new semaphore is the one asked for, less the bits of the umask, which is as it was afterwards.
+/// A semaphore that `sem_open` creates has the mode argument without the bits of the umask, and the umask stays as it was. A
+/// later `sem_open` with another mode and umask leaves the mode of the semaphore as it is.
 #[cfg(linux)]
 #[rstest]
-#[case::usual_mask(0o666, 0o022, 0o644)]
-#[case::no_mask(0o640, 0, 0o640)]
-#[case::mask_of_all_others(0o666, 0o077, 0o600)]
-#[case::mask_of_bits_that_are_clear(0o600, 0o177, 0o600)]
-#[case::mask_of_the_maker(0o666, 0o400, 0o266)]
-#[case::nothing_left(0o666, 0o777, 0)]
+#[case::umask_022(0o666, 0o022, 0o644)]
+#[case::umask_0(0o640, 0, 0o640)]
+#[case::umask_077(0o666, 0o077, 0o600)]
+#[case::umask_of_bits_that_are_clear(0o600, 0o177, 0o600)]
+#[case::umask_of_the_owner(0o666, 0o400, 0o266)]
+#[case::umask_777(0o666, 0o777, 0)]
 #[conformance::test(posix = "sem_open", posix = "umask", man = "sem_open(3)")]
-fn is_what_the_umask_leaves(#[case] mode: u32, #[case] mask: u32, #[case] expected: u32) -> Outcome {
+fn umask_clears_bits_of_the_mode(#[case] mode: u32, #[case] mask: u32, #[case] expected: u32) -> Outcome {
     let name = Name::new();
     let before = umask(mask);
-    let made = Semaphore::open_with(&name, new_only(), mode, 0);
+    let created = Semaphore::open_with(&name, CREATE_NEW, mode, 0);
     let after = umask(before);
-    expect_eq!((made.map(drop), after), (Ok(()), mask));
+    expect_eq!((created.map(drop), after), (Ok(()), mask));
     expect_eq!(stat(&file_of(&name)).map(|status| permissions(&status) & 0o777), Ok(expected));
-    // Opening the name with another mode and mask changes neither.
+    // Opening the name with another mode and umask leaves the mode.
     let before = umask(0);
     let again = Semaphore::open_with(&name, OFlag::O_CREAT, 0o777, 0).map(drop);
     umask(before);
@@ -146,19 +152,19 @@ fn is_what_the_umask_leaves(#[case] mode: u32, #[case] mask: u32, #[case] expect
     Ok(())
 }
 
-/// A new semaphore belongs to the effective user and group of its maker.
+/// A semaphore that `sem_open` creates is owned by the effective user and group of its creator.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(second_user))]
-fn is_that_of_the_makers_effective_ids() -> Outcome {
+fn owner_is_the_effective_user_and_group() -> Outcome {
     let name = Name::new();
-    let seen = as_second_user(|| make(&name, 0o600, 1).and_then(Semaphore::close))?;
+    let seen = as_second_user(|| create_with_mode(&name, 0o600, 1).and_then(Semaphore::close))?;
     let (user, group) = second_user();
     let owner = stat(&file_of(&name)).map(|status| (status.st_uid, status.st_gid));
     expect_eq!((seen, owner), (Ok(()), Ok((user.as_raw(), group.as_raw()))));
     Ok(())
 }
 
-/// The file of a named semaphore: glibc and musl call it differently.
+/// The file of a named semaphore: glibc puts `sem.` before the name, musl does not.
 #[cfg(linux)]
 fn file_of(name: &str) -> PathBuf {
     let directory = Path::new("/dev/shm");

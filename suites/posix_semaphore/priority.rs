@@ -1,24 +1,21 @@
-//! Priorities: among waiters with real-time priorities a post is not anybody's.
+//! Real-time priorities: which of several waiters a post wakes.
 
 use conformance::prelude::*;
-use conformance::sys::scheduling::become_first_in_first_out;
+use conformance::sys::process::scheduling::become_first_in_first_out;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
+use super::fixture::{Kind, named_and_unnamed};
 
-/// Of waiters that are scheduled first-in-first-out the one of the highest priority is let go first, and among equals the one that has
-/// waited longest.
-#[rstest]
-#[case::highest_in_the_middle([10, 30, 20], [1, 2, 0])]
-#[case::highest_last([10, 20, 30], [2, 1, 0])]
-#[case::equals([20, 20, 20], [0, 1, 2])]
-#[case::two_equals_above_one([10, 20, 20], [1, 2, 0])]
+/// If waiters scheduled with `SCHED_FIFO` are blocked in `sem_wait`, each `sem_post` wakes the one of the highest priority. Among
+/// waiters of equal priority, `sem_post` wakes the one that has waited longest.
+#[apply(named_and_unnamed)]
+#[case::highest_is_second([10, 30, 20], [1, 2, 0])]
+#[case::highest_is_last([10, 20, 30], [2, 1, 0])]
+#[case::equal([20, 20, 20], [0, 1, 2])]
+#[case::two_equal_above_one([10, 20, 20], [1, 2, 0])]
 #[conformance::test(posix = "sem_post", needs(CAP_SYS_NICE))]
-fn decides_who_is_let_go(
-    #[case] priorities: [i32; 3],
-    #[case] order: [u8; 3],
-    #[values(Kind::Named, Kind::Unnamed)] kind: Kind,
-) -> Outcome {
+fn wakes_the_highest_priority_waiter_first(#[case] priorities: [i32; 3], #[case] order: [u8; 3], kind: Kind) -> Outcome {
     let semaphore = kind.create(0)?;
     let (woken, wakes) = pipe()?;
     let mut waiters = Vec::new();

@@ -1,5 +1,4 @@
-//! Storms: posters and takers work at full speed while some are killed, and the books balance; makers and unlinkers of one name
-//! get in one another's way, and none of them sees anything that is half there.
+//! Storms: processes post and wait at full speed while some are killed, and processes create, open and unlink one name at the same time.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
@@ -8,96 +7,91 @@ use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
-use super::name::{Name, new_only};
+use super::fixture::{Kind, Name, create_named, named_and_unnamed, together};
 
-/// What is left after a storm is what was posted less what was taken, give or take the calls that deaths have cut short.
-#[rstest]
+/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants, the final value differs from
+/// the number of posts minus the number of waits by at most one for each killed process.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
-fn of_kills_keeps_the_balance(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn kills_keep_the_balance_of_posts_and_waits(kind: Kind) -> Outcome {
     const POSTERS: u8 = 2;
-    const TAKERS: u8 = 2;
-    const STRIKES: usize = 10;
-    let (items, room) = (kind.create(0)?, kind.create(4)?);
-    let books = Mapping::anonymous(page_size())?;
-    let [begun, done, taken]: [&AtomicU32; 3] = [0, 1, 2].map(|index| books.word(index));
-    let (told, tell) = pipe()?;
+    const WAITERS: u8 = 2;
+    const KILLS: usize = 10;
+    let (items, free) = (kind.create(0)?, kind.create(4)?);
+    let counters = Mapping::anonymous(page_size())?;
+    let [begun, done, taken]: [&AtomicU32; 3] = [0, 1, 2].map(|index| counters.word(index));
+    let (progress, report) = pipe()?;
     let mut nemesis = Nemesis::of_this_case();
-    let mut crowd = Crowd::gather(POSTERS + TAKERS, |number, _| {
-        let (items, room, tell) = (&items, &room, &tell);
+    let mut crowd = Crowd::gather(POSTERS + WAITERS, |number, _| {
+        let (items, free, report) = (&items, &free, &report);
         Participant::spawn_inheriting("worker", move |_| -> Result<(), Errno> {
             loop {
                 if number < POSTERS {
-                    room.wait()?;
+                    free.wait()?;
                     begun.fetch_add(1, SeqCst);
                     items.post()?;
                     done.fetch_add(1, SeqCst);
                 } else {
                     items.wait()?;
                     taken.fetch_add(1, SeqCst);
-                    write_all(tell, b".")?;
-                    room.post()?;
+                    write_all(report, b".")?;
+                    free.post()?;
                 }
             }
         })
     })?;
-    let (mut dead_posters, mut dead_takers) = (0, 0);
-    for _ in 0..STRIKES {
-        // Only so many items are under way: time is counted in what has come through.
-        read_exactly(&told, 1 + nemesis.below(30))?;
+    let (mut killed_posters, mut killed_waiters) = (0, 0);
+    for _ in 0..KILLS {
+        // Progress in place of a delay: the next kill comes after so many items.
+        read_exactly(&progress, 1 + nemesis.below(30))?;
         let (number, _) = crowd.strike(&mut nemesis)?;
-        // Whatever a dead one had in hand is made up for, or the rest would starve.
-        room.post()?;
+        // Replaces what the killed process may have taken, or the others would be blocked in the end.
+        free.post()?;
         if number < POSTERS {
-            dead_posters += 1;
+            killed_posters += 1;
         } else {
             items.post()?;
-            dead_takers += 1;
+            killed_waiters += 1;
         }
     }
     crowd.kill_all()?;
-    dead_posters += u32::from(POSTERS);
-    dead_takers += u32::from(TAKERS);
+    killed_posters += u32::from(POSTERS);
+    killed_waiters += u32::from(WAITERS);
     let left = items.drain()?;
-    let given = dead_takers - u32::from(TAKERS);
+    let replaced = killed_waiters - u32::from(WAITERS);
     let [begun, done, taken] = [begun, done, taken].map(|number| number.load(SeqCst));
-    expect!(begun - done <= dead_posters, "{begun} posts were begun and {done} done");
-    expect!(left + taken <= begun + given, "{left} are left and {taken} were taken of {begun} and {given}");
-    expect!(left + taken + dead_takers >= done + given, "{left} are left and {taken} were taken of {done} and {given}");
+    expect!(begun - done <= killed_posters, "{begun} posts were begun and {done} done, {killed_posters} posters killed");
+    expect!(left + taken <= begun + replaced, "value {left}, {taken} taken, {begun} posts begun, {replaced} replaced");
+    expect!(
+        left + taken + killed_waiters >= done + replaced,
+        "value {left}, {taken} taken, {done} posts done, {replaced} replaced, {killed_waiters} waiters killed"
+    );
     Ok(())
 }
 
-/// However makers, openers and unlinkers of one name get in one another's way, each call does what it says or says why not, and
-/// what was opened is a whole semaphore.
+/// If three processes create, open and unlink one name at random at the same time, `sem_open` returns a semaphore whose
+/// `sem_post` returns 0, or fails with `EEXIST` or `ENOENT`. `sem_unlink` returns 0 or fails with `ENOENT`.
 #[conformance::test(posix = "sem_open", posix = "sem_unlink", fixed_in = "glibc 2.39 (f957f47df7)")]
-fn of_makers_and_unlinkers_shows_nothing_half_done() -> Outcome {
+fn concurrent_create_open_and_unlink_stay_consistent() -> Outcome {
     let name = Name::new();
-    let mut participants = Vec::new();
-    for number in 0..3_u64 {
-        let name = &name;
-        participants.push(Participant::spawn_inheriting(&format!("participant {number}"), move |link| {
-            let mut choices = Nemesis::seeded(seed() ^ (number + 1));
-            link.meet("start");
-            (0..60).map(|_| turn(name, &mut choices)).filter(|&result| !as_allowed(result)).collect::<Vec<_>>()
-        })?);
-    }
-    participants.iter().try_for_each(|one| one.until_reached("start"))?;
-    participants.iter().try_for_each(|one| one.open("start"))?;
-    for participant in participants {
-        expect_eq!(participant.join()?, []);
-    }
+    let unexpected = together("participant", 3, |number| {
+        let mut choices = Nemesis::seeded(seed() ^ u64::from(number + 1));
+        Ok((0..60).map(|_| random_call(&name, &mut choices)).filter(|&result| !is_allowed(result)).collect::<Vec<_>>())
+    })?;
+    expect_eq!(unexpected, vec![Vec::new(); 3]);
     let _ = sem_unlink(&name);
     expect_eq!((sem_unlink(&name), Semaphore::open(&name).map(drop)), (Err(ENOENT), Err(ENOENT)));
     Ok(())
 }
 
-/// What was done and what came of it: for the makers and openers, the use of what they opened.
-fn turn(name: &Name, choices: &mut Nemesis) -> Turned {
+/// A random call and its result: where it opened a semaphore, also the result of using it.
+fn random_call(name: &Name, choices: &mut Nemesis) -> Call {
     let used = |opened: Result<Semaphore, Errno>| {
         opened.map(|semaphore| {
             let posted = semaphore.post();
-            // Somebody else may have taken it meanwhile, all of them never more than were posted.
+            // Another process may have taken the post meanwhile.
             match semaphore.try_wait() {
                 Ok(()) | Err(EAGAIN) => posted,
                 other => other,
@@ -105,27 +99,27 @@ fn turn(name: &Name, choices: &mut Nemesis) -> Turned {
         })
     };
     match choices.below(4) {
-        0 => Turned::Made(used(Semaphore::open_with(name, new_only(), 0o600, 0))),
-        1 => Turned::MadeOrOpened(used(Semaphore::open_with(name, OFlag::O_CREAT, 0o600, 0))),
-        2 => Turned::Opened(used(Semaphore::open(name))),
-        _ => Turned::Unlinked(sem_unlink(name)),
+        0 => Call::Created(used(create_named(name, 0))),
+        1 => Call::CreatedOrOpened(used(Semaphore::open_with(name, OFlag::O_CREAT, 0o600, 0))),
+        2 => Call::Opened(used(Semaphore::open(name))),
+        _ => Call::Unlinked(sem_unlink(name)),
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-enum Turned {
-    Made(Result<Result<(), Errno>, Errno>),
-    MadeOrOpened(Result<Result<(), Errno>, Errno>),
+enum Call {
+    Created(Result<Result<(), Errno>, Errno>),
+    CreatedOrOpened(Result<Result<(), Errno>, Errno>),
     Opened(Result<Result<(), Errno>, Errno>),
     Unlinked(Result<(), Errno>),
 }
 
-fn as_allowed(result: Turned) -> bool {
+fn is_allowed(result: Call) -> bool {
     matches!(
         result,
-        Turned::Made(Ok(Ok(())) | Err(EEXIST))
-            | Turned::MadeOrOpened(Ok(Ok(())))
-            | Turned::Opened(Ok(Ok(())) | Err(ENOENT))
-            | Turned::Unlinked(Ok(()) | Err(ENOENT))
+        Call::Created(Ok(Ok(())) | Err(EEXIST))
+            | Call::CreatedOrOpened(Ok(Ok(())))
+            | Call::Opened(Ok(Ok(())) | Err(ENOENT))
+            | Call::Unlinked(Ok(()) | Err(ENOENT))
     )
 }

@@ -1,37 +1,37 @@
-//! Kill sweeps: whoever is killed, wherever in its calls, what was posted is in the value or with those who were let go.
+//! Kill sweeps: processes that are killed at every system call of posting, waiting, creating and unlinking.
 //!
-//! Counting up and down makes no system call, so that marks stand between the calls of a victim. Waking is a call of its own: a
-//! poster that is killed on the threshold of it has counted its post, and has woken nobody; that much is the library's design, and
-//! the next post makes up for it.
+//! Counting up and down makes no system call, so that marks stand between the calls of a victim. The wake-up is a system call of its
+//! own: a poster that is killed at its entry has incremented the value and woken no waiter. That is the design of the library, and the
+//! next post makes up for it.
 
 use conformance::fault::sweep::Victim;
 use conformance::prelude::*;
-use conformance::sys::semaphore::{Semaphore, sem_unlink};
 #[cfg(linux)]
-use conformance::sys::tmpfs::{Tmpfs, own_mounts};
+use conformance::sys::path::tmpfs::{Tmpfs, own_mounts};
+use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
-use super::name::{Name, new_only};
-use super::waiters::{Waiters, one_blocked};
+use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked};
 
-/// Marks that the victim has come to.
+/// The number of marks that the victim has reached.
 fn marks<T>(victim: &Victim<T>) -> usize {
     victim.returned("getppid").len() + usize::from(victim.entered.as_deref() == Some("getppid"))
 }
 
-/// Whether the victim has come to a futex call since its last mark.
+/// Whether the victim has reached a futex call since its last mark.
 fn woke_since_mark<T>(victim: &Victim<T>) -> bool {
     let since = victim.completed.iter().rev().take_while(|call| call.name != "getppid");
     victim.entered.as_deref() != Some("getppid")
         && (victim.entered.as_deref() == Some("futex") || since.into_iter().any(|call| call.name == "futex"))
 }
 
-/// Of two waiters and a value, the posts of a poster that is killed anywhere are all in one or the other; and nobody sleeps while
-/// there is something to take, unless the poster died on the threshold of waking.
-#[rstest]
+/// If a process that calls `sem_post` three times is killed at any system call, each completed post is in the value or has woken
+/// one of two waiters. At a value above 0 no waiter is blocked, unless the process was killed at the `futex` system call that
+/// wakes a waiter.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit", needs(ptrace))]
-fn over_a_poster_loses_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
     const POSTS: usize = 3;
     sweep(|run| {
         let semaphore = kind.create(0)?;
@@ -46,26 +46,27 @@ fn over_a_poster_loses_no_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind)
         })?;
         expect_matches!(victim.value, None | Some([Ok(()), Ok(()), Ok(())]));
         let posted = marks(&victim).saturating_sub(1) + usize::from(woke_since_mark(&victim));
-        let asleep = waiters.asleep()?;
+        let blocked = waiters.still_blocked()?;
         let left = semaphore.drain()? as usize;
-        expect_eq!((2 - asleep) + left, posted);
-        let on_the_threshold = victim.entered.as_deref() == Some("futex");
-        expect!(on_the_threshold || asleep == 0 || left == 0, "{asleep} sleep while {left} can be taken");
-        for _ in 0..asleep {
+        expect_eq!((2 - blocked) + left, posted);
+        let before_wake_up = victim.entered.as_deref() == Some("futex");
+        expect!(before_wake_up || blocked == 0 || left == 0, "{blocked} waiters are blocked at value {left}");
+        for _ in 0..blocked {
             expect_eq!(semaphore.post(), Ok(()));
         }
-        expect_eq!((waiters.next(2), semaphore.drain()), (Ok(vec![0, 1]), Ok(0)));
+        expect_eq!((waiters.next_woken(2), semaphore.drain()), (Ok(vec![0, 1]), Ok(0)));
         Ok(())
     })
 }
 
-/// A process that takes, killed anywhere, has taken as often as its waits returned.
-#[rstest]
+/// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` at value 5 is killed at any system call, the value is 5 minus
+/// the number of those calls that had returned.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
-fn over_a_taker_counts_each_wait_that_returned(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome {
     sweep(|run| {
         let semaphore = kind.create(5)?;
-        let victim = run.victim("taker", (), |(), _| {
+        let victim = run.victim("process that waits", (), |(), _| {
             mark();
             let take = |wait: fn(&Semaphore) -> Result<(), Errno>| {
                 let taken = wait(&semaphore);
@@ -81,25 +82,26 @@ fn over_a_taker_counts_each_wait_that_returned(#[values(Kind::Named, Kind::Unnam
     })
 }
 
-/// A process that sleeps and is woken again and again, killed anywhere: what was posted for it and not taken is left.
-#[rstest]
+/// If a process that repeatedly blocks in `sem_wait` until another one posts is killed at any system call, the value is the
+/// number of posts minus the number of waits that had returned.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
-fn over_a_sleeper_leaves_what_it_had_not_taken(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
     sweep(|run| {
         let semaphore = kind.create(0)?;
-        let (asked, ask) = pipe()?;
-        let poster = Participant::spawn("poster", asked, |asked, _| {
+        let (requests, request) = pipe()?;
+        let poster = Participant::spawn("poster", requests, |requests, _| {
             let mut posts = 0_usize;
-            while read(&asked, &mut [0; 1])? == 1 {
+            while read(&requests, &mut [0; 1])? == 1 {
                 semaphore.post()?;
                 posts += 1;
             }
             Ok::<_, Errno>(posts)
         })?;
-        let victim = run.victim("sleeper", ask, |ask, _| {
+        let victim = run.victim("waiter", request, |request, _| {
             mark();
             for _ in 0..3 {
-                write(&ask, b"?")?;
+                write(&request, b"?")?;
                 semaphore.wait()?;
                 mark();
             }
@@ -113,11 +115,11 @@ fn over_a_sleeper_leaves_what_it_had_not_taken(#[values(Kind::Named, Kind::Unnam
     })
 }
 
-/// A process that is killed while it holds gives nothing back: a waiter sleeps on until another posts for the dead one. Killed before
-/// it took, or after it gave back, it is as if it had not been there.
-#[rstest]
+/// If a process that uses a semaphore of value 1 as a lock is killed at any system call between `sem_wait` and `sem_post`, the
+/// value stays 0. `sem_wait` by another process blocks until a third process calls `sem_post`.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)", needs(ptrace))]
-fn over_a_holder_gives_nothing_back(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_holder_does_not_post(kind: Kind) -> Outcome {
     sweep(|run| {
         let lock = kind.create(1)?;
         let victim = run.victim("holder", (), |(), _| {
@@ -140,17 +142,19 @@ fn over_a_holder_gives_nothing_back(#[values(Kind::Named, Kind::Unnamed)] kind: 
     })
 }
 
-/// A name that a killed maker leaves behind leads to a whole semaphore with its value, or to nothing: nobody ever opens half of one.
+/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, `sem_open` of the name by another process
+/// fails with `ENOENT` or returns a semaphore with the full initial value. `sem_post` on this semaphore increments the value by
+/// 1.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(ptrace, CAP_SYS_ADMIN, file("/dev/shm")))]
-fn over_a_maker_leaves_all_or_nothing() -> Outcome {
+fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
     let value = 0x2a00_0000;
-    // What a killed maker leaves under a name of the library's own goes with the file system, which nobody else uses.
+    // A killed creator may leave a file under a name of the library; it goes with this file system, which no other process uses.
     own_mounts()?;
     let _fresh = Tmpfs::mount(Path::new("/dev/shm"), "size=1m")?;
     sweep(|run| {
         let name = Name::new();
-        let victim = run.victim("maker", (), |(), _| Semaphore::open_with(&name, new_only(), 0o600, value).map(drop))?;
+        let victim = run.victim("creator", (), |(), _| create_named(&name, value).map(drop))?;
         expect_matches!(victim.value, None | Some(Ok(())));
         let found = Semaphore::open(&name).and_then(|semaphore| Ok((semaphore.value()?, semaphore.post(), semaphore.value()?)));
         let whole = i32::try_from(value).unwrap_or(0);
@@ -158,17 +162,18 @@ fn over_a_maker_leaves_all_or_nothing() -> Outcome {
         if let Ok((first, _, second)) = found {
             expect_eq!((first, second), (whole, whole + 1));
         }
-        expect!(victim.value.is_none() || found.is_ok());
+        expect!(victim.value.is_none() || found.is_ok(), "the creator finished, and opening the name gave {found:?}");
         Ok(())
     })
 }
 
-/// A name is gone exactly if the call that takes it away has been made; who has the semaphore open goes on either way.
+/// If a process is killed at any system call of `sem_unlink`, `sem_open` of the name fails with `ENOENT` if the `unlink` system
+/// call had returned 0, and returns the semaphore if not. `sem_post` through a handle that was open before returns 0.
 #[conformance::test(posix = "sem_unlink", needs(ptrace))]
-fn over_unlinking_takes_the_name_or_leaves_it() -> Outcome {
+fn killed_unlinker_removes_the_name_or_leaves_it() -> Outcome {
     sweep(|run| {
         let name = Name::new();
-        let semaphore = Semaphore::open_with(&name, new_only(), 0o600, 2)?;
+        let semaphore = create_named(&name, 2)?;
         let victim = run.victim("unlinker", (), |(), _| sem_unlink(&name))?;
         expect_matches!(victim.value, None | Some(Ok(())));
         let unlinked = victim.completed.iter().any(|call| call.name.starts_with("unlink") && call.returned == 0);

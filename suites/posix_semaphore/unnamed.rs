@@ -1,25 +1,26 @@
-//! Unnamed semaphores: one is where its memory is, for all who have that memory, under whichever address; its neighbours are others.
+//! Unnamed semaphores (`sem_init`, `sem_destroy`): the memory they lie in, several mappings of it, neighbours, threads, destruction.
 
 use std::rc::Rc;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 use conformance::sys::semaphore::{ROOM, Semaphore, largest_value};
-use conformance::sys::shm::{SharedMemory, shm_unlink};
 use conformance::sys::thread_id;
 use rstest::rstest;
 
-use super::waiters::{Waiters, one_blocked};
+use super::fixture::{Waiters, one_blocked};
 
 fn memory(pages: usize) -> Result<Rc<Mapping>, Errno> {
     Ok(Rc::new(Mapping::anonymous(pages * page_size())?))
 }
 
-/// A value beyond the largest is refused, and what is in that place is left alone.
+/// `sem_init` with a value above `SEM_VALUE_MAX` fails with `EINVAL`, for a private and for a process-shared semaphore, and
+/// leaves the memory as it was.
 #[rstest]
-#[case::one_more(1)]
+#[case::one_above(1)]
 #[case::all_bits(u32::MAX - i32::MAX as u32)]
 #[conformance::test(posix = "sem_init", man = "sem_init(3)")]
-fn refuse_a_value_beyond_the_largest(#[case] beyond: u32, #[values(false, true)] shared: bool) -> Outcome {
+fn init_rejects_a_value_above_sem_value_max(#[case] beyond: u32, #[values(false, true)] shared: bool) -> Outcome {
     let memory = memory(1)?;
     let value = largest_value().saturating_add(beyond);
     expect_eq!(Semaphore::placed(&memory, 0, shared, value).map(drop), Err(EINVAL));
@@ -27,10 +28,11 @@ fn refuse_a_value_beyond_the_largest(#[case] beyond: u32, #[values(false, true)]
     Ok(())
 }
 
-/// A semaphore that is destroyed can be made anew in the same place, with a value of its own; it is a semaphore like any other.
+/// After `sem_destroy`, `sem_init` in the same memory returns 0 and creates a semaphore with its own initial value. `sem_post`,
+/// `sem_trywait` and `sem_destroy` on the new semaphore return 0.
 #[rstest]
 #[conformance::test(posix = "sem_destroy", posix = "sem_init", man = "sem_destroy(3)")]
-fn can_be_made_again_in_the_same_place(#[values(false, true)] shared: bool) -> Outcome {
+fn can_be_destroyed_and_initialised_again(#[values(false, true)] shared: bool) -> Outcome {
     let memory = memory(1)?;
     let first = Semaphore::placed(&memory, 0, shared, 5)?;
     expect_eq!((first.wait(), first.destroy().map(drop)), (Ok(()), Ok(())));
@@ -40,36 +42,38 @@ fn can_be_made_again_in_the_same_place(#[values(false, true)] shared: bool) -> O
     Ok(())
 }
 
-/// Strangers that map an object for themselves, at other addresses, meet in the semaphore that is in it.
+/// `sem_wait` at value 0 by an unrelated process that maps the memory of a process-shared semaphore at another address blocks.
+/// After `sem_post` by the first process, `sem_wait` returns 0.
 #[conformance::test(posix = "sem_init", man = "sem_overview(7)")]
-fn are_shared_by_strangers_who_map_them_elsewhere() -> Outcome {
+fn is_shared_at_different_addresses() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
     object.set_size(page_size())?;
     let mapping = Rc::new(object.map(page_size(), Access::ReadWrite)?);
     let semaphore = Semaphore::placed(&mapping, 0, true, 1)?;
     let argument = (object.name().to_owned(), semaphore.address());
-    let stranger = Participant::exec("stranger", (), &argument, |(), (name, address): (String, usize), link| {
+    let unrelated = Participant::exec("unrelated process", (), &argument, |(), (name, address): (String, usize), link| {
         let object = SharedMemory::open(&name, Access::ReadWrite)?;
-        let _room = Mapping::anonymous(5 * page_size())?;
+        let _other = Mapping::anonymous(5 * page_size())?;
         let first = Rc::new(object.map(page_size(), Access::ReadWrite)?);
         let second = Rc::new(object.map(page_size(), Access::ReadWrite)?);
-        // Of two mappings one at least is elsewhere.
+        // At least one of two mappings has another address.
         let mapping = if Semaphore::attach(&first, 0)?.address() == address { second } else { first };
         let semaphore = Semaphore::attach(&mapping, 0)?;
         let first = semaphore.wait();
         link.reached("taken");
         Ok::<_, Errno>((semaphore.address() == address, first, semaphore.wait(), semaphore.post()))
     })?;
-    stranger.until_reached("taken")?;
-    stranger.until_blocked()?;
+    unrelated.until_reached("taken")?;
+    unrelated.until_blocked()?;
     expect_eq!((semaphore.try_wait(), semaphore.post()), (Err(EAGAIN), Ok(())));
-    expect_eq!((stranger.join()?, semaphore.drain()), (Ok((false, Ok(()), Ok(()), Ok(()))), Ok(1)));
+    expect_eq!((unrelated.join()?, semaphore.drain()), (Ok((false, Ok(()), Ok(()), Ok(()))), Ok(1)));
     Ok(())
 }
 
-/// Mapped twice by one process, a semaphore is the same through both: a post to one lets go who waits at the other.
+/// If one process maps the memory of a semaphore twice, `sem_post` through one mapping wakes a process that is blocked in
+/// `sem_wait` through the other.
 #[conformance::test(posix = "sem_init", posix = "mmap")]
-fn are_the_same_through_two_mappings() -> Outcome {
+fn is_one_semaphore_through_two_mappings() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
     object.set_size(page_size())?;
     let mappings = [object.map(page_size(), Access::ReadWrite)?, object.map(page_size(), Access::ReadWrite)?].map(Rc::new);
@@ -82,9 +86,9 @@ fn are_the_same_through_two_mappings() -> Outcome {
     Ok(())
 }
 
-/// In a mapped file they work like in shared memory.
+/// If a semaphore lies in a mapped file, `sem_post` wakes a process that has mapped the file itself and is blocked in `sem_wait`.
 #[conformance::test(posix = "sem_init", posix = "mmap")]
-fn can_be_in_a_file() -> Outcome {
+fn works_in_a_mapped_file() -> Outcome {
     let scratch = Scratch::new()?;
     let file = create(&scratch.join("file"), OFlag::O_RDWR, 0o600)?;
     ftruncate(&file, i64::try_from(page_size()).unwrap_or(0))?;
@@ -99,20 +103,21 @@ fn can_be_in_a_file() -> Outcome {
     Ok(())
 }
 
-/// The name of the memory that a semaphore is in can go, and its maker can be killed: who has it mapped goes on.
+/// If the process that initialised a semaphore is killed and the name of its shared memory object is unlinked, processes that
+/// have the memory mapped find its value. `sem_post` by one wakes another that is blocked in `sem_wait`.
 #[conformance::test(posix = "sem_init", posix = "shm_unlink")]
-fn outlive_maker_and_name_of_their_memory() -> Outcome {
+fn outlives_creator_and_name_of_its_memory() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
     object.set_size(page_size())?;
     let mapping = Rc::new(object.map(page_size(), Access::ReadWrite)?);
-    let maker = Participant::spawn("maker", (), |(), link| -> () {
-        let semaphore = Semaphore::placed(&mapping, 0, true, 1).expect("room for a semaphore");
+    let creator = Participant::spawn("creator", (), |(), link| -> () {
+        let semaphore = Semaphore::placed(&mapping, 0, true, 1).expect("the page is large enough");
         assert_eq!(semaphore.post(), Ok(()));
-        link.reached("made");
+        link.reached("created");
         link.park()
     })?;
-    maker.until_reached("made")?;
-    maker.kill()?;
+    creator.until_reached("created")?;
+    creator.kill()?;
     expect_eq!(shm_unlink(object.name()), Ok(()));
     let semaphore = Semaphore::attach(&mapping, 0)?;
     expect_eq!(semaphore.drain(), Ok(2));
@@ -121,19 +126,20 @@ fn outlive_maker_and_name_of_their_memory() -> Outcome {
     Ok(())
 }
 
-/// Semaphores side by side in one page are each their own: a post lets nobody go who waits at a neighbour.
+/// If five semaphores lie side by side in one page, `sem_post` of one wakes its own waiter, and the waiters of the others stay
+/// blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
-fn are_told_from_their_neighbours() -> Outcome {
+fn semaphores_side_by_side_are_separate() -> Outcome {
     const COUNT: u8 = 5;
     let memory = memory(1)?;
     let row =
         (0..usize::from(COUNT)).map(|index| Semaphore::placed(&memory, index * ROOM, true, 0)).collect::<Result<Vec<_>, _>>()?;
     let waiters = row.iter().map(one_blocked).collect::<Result<Vec<_>, _>>()?;
-    let mut asleep: Vec<usize> = (0..usize::from(COUNT)).collect();
+    let mut blocked: Vec<usize> = (0..usize::from(COUNT)).collect();
     for index in [2, 4, 0, 3, 1] {
-        asleep.retain(|&other| other != index);
+        blocked.retain(|&other| other != index);
         expect_eq!((row[index].post(), waiters[index].until_settled()), (Ok(()), Ok(Settled::Ended)));
-        for &other in &asleep {
+        for &other in &blocked {
             expect_eq!(waiters[other].until_settled(), Ok(Settled::Blocked));
         }
         expect_eq!(row.iter().map(Semaphore::value).collect::<Vec<_>>(), vec![Ok(0); usize::from(COUNT)]);
@@ -141,9 +147,10 @@ fn are_told_from_their_neighbours() -> Outcome {
     Ok(())
 }
 
-/// Semaphores at the same place of two pages are each their own.
+/// If two semaphores lie at the same offset of two pages, `sem_post` of one wakes its own waiter, and the waiter of the other
+/// stays blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
-fn are_told_from_those_of_another_page() -> Outcome {
+fn semaphores_in_two_pages_are_separate() -> Outcome {
     let memory = memory(2)?;
     let low = Semaphore::placed(&memory, ROOM, true, 0)?;
     let high = Semaphore::placed(&memory, page_size() + ROOM, true, 0)?;
@@ -153,9 +160,10 @@ fn are_told_from_those_of_another_page() -> Outcome {
     Ok(())
 }
 
-/// Semaphores at the same place of two objects are each their own.
+/// If two semaphores lie at the same offset of two shared memory objects, `sem_post` of one wakes its own waiter, and the waiter
+/// of the other stays blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
-fn are_told_from_those_of_another_object() -> Outcome {
+fn semaphores_in_two_objects_are_separate() -> Outcome {
     let objects = [SharedMemory::create(&unique_name("one"))?, SharedMemory::create(&unique_name("other"))?];
     let mut row = Vec::new();
     for object in &objects {
@@ -169,15 +177,15 @@ fn are_told_from_those_of_another_object() -> Outcome {
     Ok(())
 }
 
-/// One that is not shared serves the threads of its process: a post lets a thread go that waits.
+/// If a thread is blocked in `sem_wait` on a semaphore with `pshared` 0, `sem_post` by another thread of the process wakes it.
 #[conformance::test(posix = "sem_init", man = "sem_init(3)")]
-fn serve_the_threads_of_one_process() -> Outcome {
-    let (told, tell) = pipe()?;
-    let process = Participant::spawn("process", tell, |tell, link| {
+fn private_semaphore_wakes_a_thread() -> Outcome {
+    let (threads, report) = pipe()?;
+    let process = Participant::spawn("process", report, |report, link| {
         let semaphore = Semaphore::placed(&Rc::new(Mapping::anonymous(page_size())?), 0, false, 1)?;
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                write_all(&tell, &thread_id().to_ne_bytes())?;
+                write_all(&report, &thread_id().to_ne_bytes())?;
                 Ok::<_, Errno>((semaphore.wait(), semaphore.wait()))
             });
             link.meet("blocked");
@@ -188,23 +196,24 @@ fn serve_the_threads_of_one_process() -> Outcome {
         })
     })?;
     process.until_reached("blocked")?;
-    let thread = read_exactly(&told, 4)?.try_into().map_or(0, i32::from_ne_bytes);
+    let thread = read_exactly(&threads, 4)?.try_into().map_or(0, i32::from_ne_bytes);
     process.until_thread_blocked(thread)?;
     process.open("blocked")?;
     expect_eq!(process.join()?, Ok((Err(EAGAIN), Ok(()), (Ok(()), Ok(())), Ok(0))));
     Ok(())
 }
 
-/// A thread of one process and another process that wait for one semaphore are owed one post each.
+/// If a thread of one process and another process are blocked in `sem_wait` on one process-shared semaphore, two `sem_post` calls
+/// wake both.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
-fn serve_threads_and_processes_alike() -> Outcome {
+fn wakes_a_thread_and_another_process() -> Outcome {
     let semaphore = Semaphore::placed(&memory(1)?, 0, true, 0)?;
     let waiters = Waiters::blocked(&semaphore, 1)?;
-    let (told, tell) = pipe()?;
-    let process = Participant::spawn("process with a thread", tell, |tell, link| {
+    let (threads, report) = pipe()?;
+    let process = Participant::spawn("process with a thread", report, |report, link| {
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                write_all(&tell, &thread_id().to_ne_bytes())?;
+                write_all(&report, &thread_id().to_ne_bytes())?;
                 semaphore.wait()
             });
             link.reached("started");
@@ -212,35 +221,36 @@ fn serve_threads_and_processes_alike() -> Outcome {
         })
     })?;
     process.until_reached("started")?;
-    let thread = read_exactly(&told, 4)?.try_into().map_or(0, i32::from_ne_bytes);
+    let thread = read_exactly(&threads, 4)?.try_into().map_or(0, i32::from_ne_bytes);
     process.until_thread_blocked(thread)?;
     expect_eq!((semaphore.post(), semaphore.post()), (Ok(()), Ok(())));
-    expect_eq!((process.join()?, waiters.next(1), semaphore.drain()), (Ok(()), Ok(vec![0]), Ok(0)));
+    expect_eq!((process.join()?, waiters.next_woken(1), semaphore.drain()), (Ok(()), Ok(vec![0]), Ok(0)));
     Ok(())
 }
 
-/// The memory around a semaphore is not its own: making, using and destroying it leave every other byte.
+/// `sem_init`, `sem_wait`, `sem_post`, `sem_getvalue` and `sem_destroy` change no byte outside of the `sem_t`.
 #[conformance::test(posix = "sem_init", posix = "sem_destroy")]
-fn keep_to_their_room() -> Outcome {
+fn leaves_the_memory_around_it_alone() -> Outcome {
     let memory = memory(1)?;
     memory.write(0, &vec![0xa5; page_size()]);
     let semaphore = Semaphore::placed(&memory, 8 * ROOM, true, 1)?;
     let used = (semaphore.wait(), semaphore.post(), semaphore.value(), semaphore.destroy().map(drop));
     expect_eq!(used, (Ok(()), Ok(()), Ok(1), Ok(())));
     let around = [memory.read(0, 8 * ROOM), memory.read(9 * ROOM, page_size() - 9 * ROOM)];
-    expect!(around.iter().flatten().all(|&byte| byte == 0xa5));
+    expect_eq!(around.concat(), vec![0xa5; page_size() - ROOM]);
     Ok(())
 }
 
-/// Whoever has been let go may do with the memory what it likes: the post that let it go does not touch it any more.
+/// If a waiter destroys the semaphore and overwrites its memory as soon as `sem_wait` has returned, the `sem_post` that woke it
+/// leaves the overwritten bytes as they are.
 #[conformance::test(posix = "sem_destroy", man = "sem_destroy(3)", fixed_in = "glibc 2.21 (sourceware 12674)")]
-fn are_not_touched_by_a_post_that_is_over_for_the_waiter() -> Outcome {
+fn post_touches_no_memory_after_the_wait() -> Outcome {
     let memory = memory(1)?;
-    let (ready, tell) = pipe()?;
-    let waiter = Participant::spawn("waiter", tell, |tell, link| {
+    let (ready, report) = pipe()?;
+    let waiter = Participant::spawn("waiter", report, |report, link| {
         for round in 0..40_u8 {
             let semaphore = Semaphore::placed(&memory, 0, true, 0)?;
-            write_all(&tell, &[round])?;
+            write_all(&report, &[round])?;
             semaphore.wait()?;
             semaphore.destroy()?;
             memory.write(0, &[0xff; ROOM]);

@@ -1,4 +1,4 @@
-//! What semaphores are for: keeping others out, signalling, counting what there is. Each use at full speed, with an exact result.
+//! Semaphores in use, at full speed: as a lock, as a gate, for turns, as a rendezvous, in a bounded buffer, for requests and replies.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -6,41 +6,23 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
+use super::fixture::{Kind, named_and_unnamed, together};
 
-/// Starts as many participants as asked for, lets them go together, and gives what they return.
-fn together<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(
-    count: u32,
-    body: impl Fn(u32) -> Result<T, Errno>,
-) -> Result<Vec<T>, Failure> {
-    let mut participants = Vec::new();
-    for number in 0..count {
-        participants.push(Participant::spawn_inheriting(&format!("participant {number}"), |link| {
-            link.meet("start");
-            body(number)
-        })?);
-    }
-    participants.iter().try_for_each(|one| one.until_reached("start"))?;
-    participants.iter().try_for_each(|one| one.open("start"))?;
-    let mut values = Vec::new();
-    for participant in participants {
-        values.push(participant.join()??);
-    }
-    Ok(values)
-}
-
-/// With a value of one it keeps all but one process out: a counter that is read and written in two steps misses nothing.
-#[rstest]
+/// If four processes increment a counter 300 times each, by load and store, between `sem_wait` and `sem_post` on a semaphore of
+/// value 1, the counter is 1200 and the value is 1 at the end.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_a_lock_lets_one_in_at_a_time(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn lock_admits_one_process(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 300;
     let lock = kind.create(1)?;
     let memory = Mapping::anonymous(page_size())?;
-    together(4, |_| {
+    together("process", 4, |_| {
         for _ in 0..ROUNDS {
             lock.wait()?;
             let seen = memory.word(0).load(Relaxed);
+            // Not a wait: it widens the gap between the two steps.
             std::hint::spin_loop();
             memory.word(0).store(seen + 1, Relaxed);
             lock.post()?;
@@ -51,14 +33,15 @@ fn as_a_lock_lets_one_in_at_a_time(#[values(Kind::Named, Kind::Unnamed)] kind: K
     Ok(())
 }
 
-/// With a value of n it lets n processes in at a time, and never one more.
-#[rstest]
+/// If five processes enter a section with `sem_wait` and leave it with `sem_post` on a semaphore of value n, at most n are inside
+/// at the same time, and the value is n at the end.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_a_gate_lets_so_many_in(#[values(2, 3)] room: u32, #[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
-    let gate = kind.create(room)?;
+fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
+    let gate = kind.create(value)?;
     let memory = Mapping::anonymous(page_size())?;
     let (inside, most): (&AtomicU32, &AtomicU32) = (memory.word(0), memory.word(1));
-    together(5, |_| {
+    together("process", 5, |_| {
         for _ in 0..60 {
             gate.wait()?;
             most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -68,49 +51,51 @@ fn as_a_gate_lets_so_many_in(#[values(2, 3)] room: u32, #[values(Kind::Named, Ki
         }
         Ok(())
     })?;
-    expect!(most.load(SeqCst) <= room, "{} were inside at once", most.load(SeqCst));
-    expect_eq!((inside.load(SeqCst), gate.drain()), (0, Ok(room)));
+    expect!(most.load(SeqCst) <= value, "{} processes were inside at the same time", most.load(SeqCst));
+    expect_eq!((inside.load(SeqCst), gate.drain()), (0, Ok(value)));
     Ok(())
 }
 
-/// Two processes that post to each other in turn are never out of step, and see what the other wrote before it posted.
-#[rstest]
+/// Two processes that wake each other in turn with `sem_post` on two semaphores alternate strictly. After `sem_wait` has
+/// returned, each sees what the other wrote before its `sem_post`.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_signals_keep_two_in_step(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn two_processes_alternate(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 150;
-    let (mine, yours) = (kind.create(0)?, kind.create(0)?);
+    let (of_case, of_other) = (kind.create(0)?, kind.create(0)?);
     let memory = Mapping::anonymous(page_size())?;
-    let partner = Participant::spawn_inheriting("partner", |_| {
+    let other = Participant::spawn_inheriting("other process", |_| {
         for round in 0..ROUNDS {
-            yours.wait()?;
+            of_other.wait()?;
             assert_eq!(memory.word(0).load(Relaxed), 2 * round + 1);
             memory.word(0).store(2 * round + 2, Relaxed);
-            mine.post()?;
+            of_case.post()?;
         }
         Ok::<_, Errno>(())
     })?;
     for round in 0..ROUNDS {
         memory.word(0).store(2 * round + 1, Relaxed);
-        expect_eq!((yours.post(), mine.wait(), memory.word(0).load(Relaxed)), (Ok(()), Ok(()), 2 * round + 2));
+        expect_eq!((of_other.post(), of_case.wait(), memory.word(0).load(Relaxed)), (Ok(()), Ok(()), 2 * round + 2));
     }
-    expect_eq!((partner.join()?, mine.drain(), yours.drain()), (Ok(()), Ok(0), Ok(0)));
+    expect_eq!((other.join()?, of_case.drain(), of_other.drain()), (Ok(()), Ok(0), Ok(0)));
     Ok(())
 }
 
-/// Two processes that wait for each other both go on only when both have come.
-#[rstest]
+/// If each of two processes calls `sem_post` on its own semaphore and then `sem_wait` on that of the other, the first one stays
+/// blocked until the second one has called `sem_post`. Both `sem_wait` calls return 0.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_a_rendezvous_lets_nobody_go_alone(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
-    let here = [kind.create(0)?, kind.create(0)?];
-    let first = Participant::spawn_inheriting("first", |_| (here[0].post(), here[1].wait()))?;
+fn rendezvous_returns_when_both_have_arrived(kind: Kind) -> Outcome {
+    let arrived = [kind.create(0)?, kind.create(0)?];
+    let first = Participant::spawn_inheriting("first", |_| (arrived[0].post(), arrived[1].wait()))?;
     first.until_blocked()?;
-    let second = Participant::spawn_inheriting("second", |_| (here[1].post(), here[0].wait()))?;
+    let second = Participant::spawn_inheriting("second", |_| (arrived[1].post(), arrived[0].wait()))?;
     expect_eq!((first.join()?, second.join()?), ((Ok(()), Ok(())), (Ok(()), Ok(()))));
-    expect_eq!(here.each_ref().map(Semaphore::drain), [Ok(0); 2]);
+    expect_eq!(arrived.each_ref().map(Semaphore::drain), [Ok(0); 2]);
     Ok(())
 }
 
-/// A ring of slots in shared memory: how many are free, how many are full, and a lock for its two ends.
+/// A ring of slots in shared memory: semaphores that count the free and the full slots, and a lock for its two ends.
 struct Ring {
     free: Semaphore,
     full: Semaphore,
@@ -126,7 +111,7 @@ impl Ring {
         Ok(Ring { free, full, lock, memory: Mapping::anonymous(page_size())? })
     }
 
-    /// The slot that is next at that end.
+    /// The slot that is next at that end, which moves on by one.
     fn slot(&self, end: usize) -> &AtomicU32 {
         let next = self.memory.word(end).load(Relaxed);
         self.memory.word(end).store(next + 1, Relaxed);
@@ -151,13 +136,14 @@ impl Ring {
     }
 }
 
-/// Producers and consumers of a bounded buffer lose no item, get none twice, and each consumer sees each producer's in order.
-#[rstest]
+/// If two producers and two consumers use a bounded buffer with `sem_wait` and `sem_post` on counts of free and full slots, every
+/// item is taken exactly once. Each consumer gets the items of one producer in order.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
-fn as_counts_of_a_buffer_lose_nothing(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn bounded_buffer_loses_no_item(kind: Kind) -> Outcome {
     const ITEMS: u32 = 90;
     let ring = Ring::new(kind)?;
-    let taken = together(4, |number| {
+    let taken = together("process", 4, |number| {
         if number < 2 {
             (1..=ITEMS).try_for_each(|item| ring.put(1000 * (number + 1) + item))?;
             Ok(Vec::new())
@@ -167,8 +153,8 @@ fn as_counts_of_a_buffer_lose_nothing(#[values(Kind::Named, Kind::Unnamed)] kind
     })?;
     for items in &taken {
         for producer in 1..=2 {
-            let its: Vec<_> = items.iter().filter(|&&item| item / 1000 == producer).collect();
-            expect!(its.is_sorted(), "items of producer {producer} came out of order");
+            let from_one: Vec<_> = items.iter().filter(|&&item| item / 1000 == producer).collect();
+            expect!(from_one.is_sorted(), "the items of producer {producer} came as {from_one:?}");
         }
     }
     let mut all: Vec<u32> = taken.concat();
@@ -179,10 +165,10 @@ fn as_counts_of_a_buffer_lose_nothing(#[values(Kind::Named, Kind::Unnamed)] kind
     Ok(())
 }
 
-/// A consumer that is killed while it waits takes no item: the others get all of them.
-#[rstest]
+/// If one of two consumers that are blocked in `sem_wait` on the count of full slots is killed, the other one gets all items.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn as_counts_of_a_buffer_survive_a_waiting_consumer(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_blocked_consumer_takes_no_item(kind: Kind) -> Outcome {
     let ring = Ring::new(kind)?;
     let mut consumers = Vec::new();
     for name in ["victim", "survivor"] {
@@ -199,11 +185,11 @@ fn as_counts_of_a_buffer_survive_a_waiting_consumer(#[values(Kind::Named, Kind::
     Ok(())
 }
 
-/// A consumer that is killed with an item in hand has taken that item and its slot: the rest of the buffer goes on, one slot short,
-/// until somebody gives the slot back.
-#[rstest]
+/// If a consumer is killed between `sem_wait` on the full slots and `sem_post` on the free slots, producers find one free slot
+/// less. After one `sem_post` on the free slots by another process, a blocked producer continues.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn as_counts_of_a_buffer_are_one_short_after_a_death(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn killed_consumer_keeps_its_slot(kind: Kind) -> Outcome {
     let ring = Ring::new(kind)?;
     let victim = Participant::spawn_inheriting("victim", |link| -> () {
         assert_eq!(ring.full.wait(), Ok(()));
@@ -223,32 +209,32 @@ fn as_counts_of_a_buffer_are_one_short_after_a_death(#[values(Kind::Named, Kind:
     Ok(())
 }
 
-/// When one of two that signal to each other is killed as it waits, the other waits too; whoever takes the dead one's place goes on
-/// with the very next signal.
-#[rstest]
+/// If a server is killed while it is blocked in `sem_wait` for a request, both semaphores stay at value 0. A new server takes a
+/// request that was posted with `sem_post` before it started.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
-fn as_signals_go_on_with_another_partner(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
-    let (ask, answer) = (kind.create(0)?, kind.create(0)?);
-    let partner = |name: &str| {
+fn new_server_takes_pending_requests(kind: Kind) -> Outcome {
+    let (request, reply) = (kind.create(0)?, kind.create(0)?);
+    let server = |name: &str| {
         Participant::spawn_inheriting(name, |_| -> Result<(), Errno> {
             loop {
-                ask.wait()?;
-                answer.post()?;
+                request.wait()?;
+                reply.post()?;
             }
         })
     };
     for round in 0..3 {
-        let current = partner(&format!("partner {round}"))?;
-        expect_eq!([(); 3].map(|()| (ask.post(), answer.wait())), [(Ok(()), Ok(())); 3]);
+        let current = server(&format!("server {round}"))?;
+        expect_eq!([(); 3].map(|()| (request.post(), reply.wait())), [(Ok(()), Ok(())); 3]);
         current.until_blocked()?;
         current.kill()?;
-        expect_eq!((ask.try_wait(), answer.try_wait()), (Err(EAGAIN), Err(EAGAIN)));
+        expect_eq!((request.try_wait(), reply.try_wait()), (Err(EAGAIN), Err(EAGAIN)));
     }
-    // Asked while nobody is there, the question keeps.
-    expect_eq!(ask.post(), Ok(()));
-    let last = partner("last partner")?;
-    expect_eq!(answer.wait(), Ok(()));
+    // A request that is posted while no server runs stays in the value.
+    expect_eq!(request.post(), Ok(()));
+    let last = server("last server")?;
+    expect_eq!(reply.wait(), Ok(()));
     last.until_blocked()?;
-    expect_eq!((ask.drain(), answer.drain()), (Ok(0), Ok(0)));
+    expect_eq!((request.drain(), reply.drain()), (Ok(0), Ok(0)));
     Ok(())
 }

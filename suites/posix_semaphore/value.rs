@@ -1,26 +1,27 @@
-//! The value: a post adds one to it, a wait takes one away, and nothing else touches it.
+//! The value of a semaphore: what `sem_post`, `sem_wait` and `sem_trywait` change, its largest value, and that it is one for all
+//! processes.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::largest_value;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
-use super::waiters::one_blocked;
+use super::fixture::{Kind, named_and_unnamed, one_blocked};
 
-/// A wait takes exactly one, and does not wait while there is one.
-#[rstest]
+/// At a value above 0, `sem_wait` returns 0 without blocking and decrements the value by one.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
-fn goes_down_by_one_with_a_wait(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn wait_decrements_by_one(kind: Kind) -> Outcome {
     let semaphore = kind.create(5)?;
     expect_eq!((semaphore.wait(), semaphore.wait(), semaphore.drain()), (Ok(()), Ok(()), Ok(3)));
     Ok(())
 }
 
-/// At zero trying fails with `EAGAIN` and leaves zero: what is posted afterwards is there whole.
-#[rstest]
+/// At value 0, each `sem_trywait` fails with `EAGAIN` and leaves the value at 0.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_trywait", man = "sem_wait(3)")]
-fn stays_at_zero_when_tried(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn trywait_at_zero_fails_with_eagain(kind: Kind) -> Outcome {
     let semaphore = kind.create(1)?;
     expect_eq!(semaphore.try_wait(), Ok(()));
     expect_eq!([(); 3].map(|()| semaphore.try_wait()), [Err(EAGAIN); 3]);
@@ -28,20 +29,21 @@ fn stays_at_zero_when_tried(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) ->
     Ok(())
 }
 
-/// Posts that nobody waits for are counted.
-#[rstest]
+/// If no process waits, each `sem_post` returns 0 and increments the value by one.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn goes_up_with_each_post(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn each_post_increments_by_one(kind: Kind) -> Outcome {
     let semaphore = kind.create(2)?;
     expect_eq!([(); 4].map(|()| semaphore.post()), [Ok(()); 4]);
     expect_eq!(semaphore.drain(), Ok(6));
     Ok(())
 }
 
-/// At the largest value a post fails with `EOVERFLOW` and changes nothing; once one has been taken the next is counted.
-#[rstest]
-#[conformance::test(posix = "sem_post", man = "sem_post(3)")]
-fn ends_at_the_largest(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+/// At the value `SEM_VALUE_MAX`, `sem_post` fails with `EOVERFLOW` and leaves the value as it is. After a `sem_trywait`,
+/// `sem_post` returns 0 again.
+#[apply(named_and_unnamed)]
+#[conformance::test(posix = "sem_post", man = "sem_post(3)", level = documented)]
+fn post_at_sem_value_max_fails_with_eoverflow(kind: Kind) -> Outcome {
     let largest = i32::try_from(largest_value()).unwrap_or(i32::MAX);
     let semaphore = kind.create(largest_value() - 1)?;
     expect_eq!([(); 3].map(|()| semaphore.post()), [Ok(()), Err(EOVERFLOW), Err(EOVERFLOW)]);
@@ -50,10 +52,11 @@ fn ends_at_the_largest(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outc
     Ok(())
 }
 
-/// What a post adds is had once: by the one that waits, or by one that tries in between.
-#[rstest]
+/// If a process is blocked in `sem_wait` and another one calls `sem_post` and `sem_trywait`, exactly one of `sem_wait` and
+/// `sem_trywait` takes the post. The value is 0 afterwards.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
-fn is_had_once(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn one_post_ends_one_wait(kind: Kind) -> Outcome {
     for _ in 0..8 {
         let semaphore = kind.create(0)?;
         let waiter = one_blocked(&semaphore)?;
@@ -68,7 +71,7 @@ fn is_had_once(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A step of what any of the processes does that share a semaphore.
+/// A call by one of two processes.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Try,
@@ -76,10 +79,11 @@ enum Step {
     Look,
 }
 
-/// In whichever order two processes post and try, each sees what one counter would show, and so does the value.
-#[rstest]
+/// If two processes call `sem_post`, `sem_trywait` and `sem_getvalue` in turn in any order, each result is that of one counter,
+/// and so is the final value.
+#[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait", posix = "sem_getvalue")]
-fn is_one_counter_for_all(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> Outcome {
+fn is_one_counter_for_two_processes(kind: Kind) -> Outcome {
     let step = prop_oneof![Just(Step::Try), Just(Step::Post), Just(Step::Look)];
     let steps = prop::collection::vec((any::<bool>(), step), 1..24);
     property(&(0..3_i32, steps), |(start, steps)| {
@@ -89,25 +93,26 @@ fn is_one_counter_for_all(#[values(Kind::Named, Kind::Unnamed)] kind: Kind) -> O
             Step::Post => semaphore.post().map(|()| 0),
             Step::Look => semaphore.value(),
         };
-        let other = Participant::spawn_inheriting("other", |link| {
-            let its = steps.iter().filter(|(other, _)| *other);
-            its.map(|&(_, step)| {
-                link.meet("turn");
-                let seen = act(step);
-                link.meet("done");
-                seen
-            })
-            .collect::<Vec<_>>()
+        let other = Participant::spawn_inheriting("other process", |link| {
+            let of_other = steps.iter().filter(|(by_other, _)| *by_other);
+            of_other
+                .map(|&(_, step)| {
+                    link.meet("turn");
+                    let seen = act(step);
+                    link.meet("done");
+                    seen
+                })
+                .collect::<Vec<_>>()
         })?;
         let (mut counter, mut expected, mut own) = (start, Vec::new(), Vec::new());
-        for &(others, step) in &steps {
+        for &(by_other, step) in &steps {
             let answer = match step {
                 Step::Try if counter == 0 => Err(EAGAIN),
                 Step::Look => Ok(counter),
                 Step::Try | Step::Post => Ok(0),
             };
             counter += i32::from(matches!(step, Step::Post)) - i32::from(matches!(step, Step::Try) && answer.is_ok());
-            if others {
+            if by_other {
                 other.until_reached("turn")?;
                 other.open("turn")?;
                 other.until_reached("done")?;

@@ -1,20 +1,21 @@
-//! Unnamed semaphores, where the system has none: that it says so.
+//! Unnamed semaphores on a system that has none: `sem_init` and `sem_getvalue` fail with `ENOSYS`.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 
-/// A system without unnamed semaphores refuses to make one with `ENOSYS`, whatever the value.
-#[conformance::test(man = "sem_init(3)")]
-fn are_refused_where_they_are_missing() -> Outcome {
+/// On a system without unnamed semaphores, `sem_init` fails with `ENOSYS`, whatever the value.
+#[conformance::test(man = "sem_init(3)", level = customary)]
+fn init_fails_with_enosys_where_unsupported() -> Outcome {
     for value in [0, 1] {
         expect_eq!(Semaphore::unnamed(Mapping::anonymous(page_size())?, value).map(drop), Err(ENOSYS));
     }
     Ok(())
 }
 
-/// Such a system does not show values either, of named semaphores no more than of others, and using them shows no harm of having asked.
-#[conformance::test(man = "sem_getvalue(3)")]
-fn have_no_value_to_show_where_they_are_missing() -> Outcome {
+/// On a system without unnamed semaphores, `sem_getvalue` fails with `ENOSYS` for named semaphores too, and leaves their value as
+/// it is.
+#[conformance::test(man = "sem_getvalue(3)", level = customary)]
+fn getvalue_fails_with_enosys_where_unsupported() -> Outcome {
     let named = Semaphore::create(&unique_name("sem"), 2)?;
     expect_eq!((named.value(), named.drain()), (Err(ENOSYS), Ok(2)));
     Ok(())

@@ -1,42 +1,48 @@
-//! What `fstat` shows of an object, and when its time stamps are set.
+//! `fstat` on a shared memory object: permissions, owner, size, link count, blocks and timestamps.
 
 use conformance::prelude::*;
+use conformance::process::Pause;
 use conformance::sandbox::second_user;
-use conformance::sys::node::{fchmod, fchown, ftruncate, permissions, set_times_through, times};
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
+use conformance::sys::path::attributes::{fchmod, fchown, set_times_through};
+use conformance::sys::path::status::{permissions, times};
 use nix::sys::stat::SFlag;
 
 use super::fixture::{CREATE_NEW, Name, pages};
 
-/// Access, modification and change that lie far back, as far as they can be set.
+/// A timestamp far in the past, for access and modification.
 const LONG_AGO: (i64, i64) = (1_000_000, 0);
 
-/// An object of a page whose access and modification were long ago.
+/// An object of one page with `st_atime` and `st_mtime` far in the past.
 fn old_object() -> Result<SharedMemory, Errno> {
     let object = pages(1)?;
     set_times_through(&object, LONG_AGO.0, LONG_AGO.0)?;
     Ok(object)
 }
 
-/// Whether access, modification and change of status have been marked since the times were set long ago; the last, which cannot
-/// be set, since `before`.
-fn marked(object: &SharedMemory, before: (i64, i64)) -> Result<[bool; 3], Errno> {
+/// Whether `st_atime`, `st_mtime` and `st_ctime` have been updated: the first two since they were set to the past, `st_ctime`, which
+/// cannot be set, since `before`.
+fn updated(object: &SharedMemory, before: (i64, i64)) -> Result<[bool; 3], Errno> {
     let [accessed, modified, changed] = times(&fstat(object)?);
     Ok([accessed != LONG_AGO, modified != LONG_AGO, changed != before])
 }
 
-/// Lets the clock that time stamps are taken from go on: at most a few ticks.
+/// Waits until the clock for timestamps has advanced, at most a few ticks.
 fn let_the_clock_tick() -> Result<(), Errno> {
     let name = Name::new("clock");
     let object = name.open(CREATE_NEW, 0o600)?;
     let first = times(&fstat(&object)?)[2];
+    let mut pause = Pause::default();
     while times(&fstat(&object)?)[2] == first {
+        pause.sleep();
         fchmod(&object, 0o600)?;
     }
     Ok(())
 }
 
-/// An object shows its permissions, its owner and its size, the same through every descriptor.
+/// `fstat` on any descriptor of a shared memory object returns its permission bits, its size in bytes, and the effective user and
+/// group of its creator.
 #[conformance::test(posix = "shm_open", posix = "fstat")]
 fn are_the_same_through_every_descriptor() -> Outcome {
     let name = Name::new("attributes");
@@ -50,33 +56,36 @@ fn are_the_same_through_every_descriptor() -> Outcome {
     Ok(())
 }
 
-/// The type of an object is left open.
+/// `fstat` on a shared memory object returns an implementation-defined file type in `st_mode` and an implementation-defined
+/// `st_nlink`. Both are recorded.
 #[conformance::test(posix = "fstat", level = observed)]
-fn may_be_those_of_a_file() -> Outcome {
+fn may_show_a_regular_file() -> Outcome {
     let status = fstat(&pages(1)?)?;
     let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
-    observe!("posix_shm.is-a-regular-file", kind == SFlag::S_IFREG);
-    observe!("posix_shm.links", status.st_nlink.to_string());
+    observe!("posix_shm.is-regular-file", kind == SFlag::S_IFREG);
+    observe!("posix_shm.link-count", status.st_nlink.to_string());
     Ok(())
 }
 
-/// An object has one link, its name; none once that is unlinked, as whoever still has it open can see. Its number stays.
+/// `fstat` on a shared memory object returns `st_nlink` 1, and `st_nlink` 0 after `shm_unlink`. `st_ino`, size and permission
+/// bits stay the same.
 #[cfg(linux)]
-#[conformance::test(posix = "shm_unlink", man = "tmpfs(5)")]
-fn tell_whether_there_is_a_name() -> Outcome {
+#[conformance::test(posix = "shm_unlink", man = "tmpfs(5)", level = customary)]
+fn link_count_drops_to_zero_on_unlink() -> Outcome {
     let object = pages(1)?;
     let before = fstat(&object)?;
-    conformance::sys::shm::shm_unlink(object.name())?;
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
     let after = fstat(&object)?;
     expect_eq!((before.st_nlink, after.st_nlink), (1, 0));
     expect_eq!((after.st_ino, after.st_size, permissions(&after)), (before.st_ino, before.st_size, 0o600));
     Ok(())
 }
 
-/// The space that an object takes is that of the pages that were written to, and is given back when they are cut off.
+/// `fstat` on a shared memory object returns in `st_blocks` the space of the pages that were written. `ftruncate` to a smaller
+/// size lowers `st_blocks` by the removed pages.
 #[cfg(linux)]
 #[conformance::test(man = "tmpfs(5)", man = "inode(7)")]
-fn count_the_pages_written_to() -> Outcome {
+fn blocks_count_the_written_pages() -> Outcome {
     let object = SharedMemory::create(&unique_name("blocks"))?;
     let page = page_size();
     object.set_size(8 * page)?;
@@ -96,9 +105,10 @@ fn count_the_pages_written_to() -> Outcome {
     Ok(())
 }
 
-/// Another owner and group are given by a privileged process, and show everywhere.
+/// `fchown` on a shared memory object by a privileged process returns 0. `fstat` on another descriptor of the object returns the
+/// new user and group and the same permission bits.
 #[conformance::test(posix = "fchown", man = "shm_overview(7)", needs(second_user))]
-fn can_be_given_another_owner() -> Outcome {
+fn fchown_sets_user_and_group() -> Outcome {
     let object = pages(1)?;
     let (user, group) = second_user();
     expect_eq!(fchown(&object, user, group), Ok(()));
@@ -107,91 +117,97 @@ fn can_be_given_another_owner() -> Outcome {
     Ok(())
 }
 
-/// A new object is dated by its making, in all three time stamps alike.
+/// `shm_open` that creates an object sets `st_atime`, `st_mtime` and `st_ctime` to the same time, later than the timestamps of an
+/// object created before.
 #[conformance::test(man = "inode(7)", man = "shm_overview(7)")]
-fn are_dated_by_the_making() -> Outcome {
+fn creation_sets_all_timestamps() -> Outcome {
     let earlier = Name::new("earlier");
     let before = times(&fstat(&earlier.open(CREATE_NEW, 0o600)?)?);
     let_the_clock_tick()?;
     let name = Name::new("new");
     let [accessed, modified, changed] = times(&fstat(&name.open(CREATE_NEW, 0o600)?)?);
     expect_eq!((accessed, modified), (changed, changed));
-    expect!(changed > before[2], "made at {changed:?}, and another before it at {before:?}");
+    expect!(changed > before[2], "created at {changed:?}, and an earlier object at {before:?}");
     Ok(())
 }
 
-/// Another size dates modification and change of status, and no access; both when it grows and when it shrinks.
+/// `ftruncate` of a shared memory object to a smaller or greater size updates `st_mtime` and `st_ctime`. `st_atime` stays as it
+/// was.
 #[conformance::test(man = "ftruncate(2)", man = "inode(7)")]
-fn are_dated_by_another_size() -> Outcome {
+fn ftruncate_updates_mtime_and_ctime() -> Outcome {
     for size in [page_size() - 1, page_size() + 1] {
         let object = old_object()?;
         let before = times(&fstat(&object)?)[2];
         let_the_clock_tick()?;
         object.set_size(size)?;
-        expect_eq!(marked(&object, before), Ok([false, true, true]), "a size of {size}");
+        expect_eq!(updated(&object, before), Ok([false, true, true]), "a size of {size}");
     }
     Ok(())
 }
 
-/// A write dates modification and change of status; one of nothing, or one that fails, dates neither.
+/// `write` of one byte to a shared memory object updates `st_mtime` and `st_ctime`. `write` of 0 bytes, and `pwrite` that fails
+/// with `EBADF`, leave all timestamps as they were.
 #[cfg(linux)]
-#[conformance::test(posix = "write", man = "inode(7)")]
-fn are_dated_by_a_write() -> Outcome {
+#[conformance::test(man = "inode(7)", man = "shm_overview(7)")]
+fn write_updates_mtime_and_ctime() -> Outcome {
     let object = old_object()?;
     let reader = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let before = times(&fstat(&object)?)[2];
     let_the_clock_tick()?;
     expect_eq!((write(&object, b""), pwrite(&reader, b"x", 0)), (Ok(0), Err(EBADF)));
-    expect_eq!(marked(&object, before), Ok([false, false, false]));
+    expect_eq!(updated(&object, before), Ok([false, false, false]));
     pwrite(&object, b"x", 0)?;
-    expect_eq!(marked(&object, before), Ok([false, true, true]));
+    expect_eq!(updated(&object, before), Ok([false, true, true]));
     Ok(())
 }
 
-/// Another mode dates the change of status alone.
+/// `fchmod` on a shared memory object updates `st_ctime`. `st_atime` and `st_mtime` stay as they were.
 #[conformance::test(posix = "fchmod", man = "inode(7)")]
-fn are_dated_by_another_mode() -> Outcome {
+fn fchmod_updates_ctime() -> Outcome {
     let object = old_object()?;
     let before = times(&fstat(&object)?)[2];
     let_the_clock_tick()?;
     fchmod(&object, 0o640)?;
-    expect_eq!(marked(&object, before), Ok([false, false, true]));
+    expect_eq!(updated(&object, before), Ok([false, false, true]));
     Ok(())
 }
 
-/// The loss of its name dates the change of status alone.
+/// `shm_unlink` updates `st_ctime` of a shared memory object that is still open. `st_atime` and `st_mtime` stay as they were.
 #[cfg(linux)]
-#[conformance::test(posix = "unlink", man = "inode(7)")]
-fn are_dated_by_the_loss_of_the_name() -> Outcome {
+#[conformance::test(man = "shm_overview(7)", man = "inode(7)", level = customary)]
+fn shm_unlink_updates_ctime() -> Outcome {
     let object = old_object()?;
     let before = times(&fstat(&object)?)[2];
     let_the_clock_tick()?;
-    conformance::sys::shm::shm_unlink(object.name())?;
-    expect_eq!(marked(&object, before), Ok([false, false, true]));
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
+    expect_eq!(updated(&object, before), Ok([false, false, true]));
     Ok(())
 }
 
-/// Neither looking at an object, nor opening, nor mapping it without a store modifies it.
+/// `shm_open` with `O_RDWR`, `fstat`, and a load through a shared mapping leave `st_mtime` and `st_ctime` of a shared memory
+/// object as they were.
 #[conformance::test(man = "inode(7)")]
-fn are_not_dated_by_a_look() -> Outcome {
+fn reading_leaves_mtime_and_ctime() -> Outcome {
     let object = old_object()?;
     let before = times(&fstat(&object)?)[2];
     let_the_clock_tick()?;
     let again = shm_open(object.name(), OFlag::O_RDWR, 0)?;
     let bytes = SharedMemory::open(object.name(), Access::ReadWrite)?.map(page_size(), Access::ReadWrite)?.read(0, 3);
     expect_eq!((bytes, fstat(&again)?.st_size), (pattern(3), fstat(&object)?.st_size));
-    let [_, modified, changed] = marked(&object, before)?;
+    let [_, modified, changed] = updated(&object, before)?;
     expect_eq!((modified, changed), (false, false));
     Ok(())
 }
 
-/// Whether a store through a shared mapping dates the object is left open for what is no file.
+/// A store through a shared mapping followed by `msync` with `MS_SYNC` may update `st_mtime` of the shared memory object. Whether
+/// `st_mtime` is updated is recorded.
 #[conformance::test(posix = "mmap", level = observed)]
-fn may_be_dated_by_a_store() -> Outcome {
+fn store_may_update_mtime() -> Outcome {
     let object = old_object()?;
-    let region = conformance::sys::region::Region::map(&object, page_size(), super::fixture::RW, super::fixture::SHARED, 0)?;
+    let region =
+        conformance::sys::memory::region::Region::map(&object, page_size(), super::fixture::RW, super::fixture::SHARED, 0)?;
     region.write(0, b"stored");
-    region.sync(0, page_size(), conformance::sys::region::MsFlags::MS_SYNC)?;
-    observe!("posix_shm.dated-by-a-store", times(&fstat(&object)?)[1] != LONG_AGO);
+    region.sync(0, page_size(), conformance::sys::memory::region::MsFlags::MS_SYNC)?;
+    observe!("posix_shm.store-updates-mtime", times(&fstat(&object)?)[1] != LONG_AGO);
     Ok(())
 }

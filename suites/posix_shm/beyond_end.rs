@@ -1,14 +1,15 @@
-//! The end of an object within a mapping: which page is the first that is not there, and how an access to it is answered.
+//! The end of a shared memory object inside a longer mapping: which page is the first that cannot be accessed, and what loads,
+//! stores and system calls on this page result in.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, page_of, pages, sized};
 
-/// The faults of the one who uses the mapping of `length` bytes in that way, having outlived them.
+/// Runs `using` on a mapping of `length` bytes in a process that survives `SIGBUS`; returns its value and the signals received.
 fn faults_of(
     object: &SharedMemory,
     length: usize,
@@ -16,22 +17,22 @@ fn faults_of(
     using: impl Fn(&Region) -> Vec<u8>,
 ) -> Result<(Vec<u8>, Faults), Failure> {
     let region = Region::map(object, length, RW, flags, 0)?;
-    let user = Participant::spawn("user", (), |(), _| {
+    let user = Participant::spawn("owner of the mapping", (), |(), _| {
         region.outlive(Signal::SIGBUS)?;
         Ok::<_, Errno>((using(&region), mapping::faults()))
     })?;
     Ok(user.join()??)
 }
 
-/// Nothing happened.
+/// No signal.
 const NONE: Faults = Faults { count: 0, code: 0, offset: 0 };
 
 fn bus_error_at(offset: usize) -> Faults {
     Faults { count: 1, code: mapping::BUS_ADRERR, offset }
 }
 
-/// Of a mapping that is longer than its object the whole of the last page of the object can be read, zeroes behind the end; the
-/// first byte of the next page is answered by `SIGBUS`, which tells its address.
+/// In a shared mapping longer than its object, the rest of the last page of the object reads as zeros. A load from any later page
+/// raises `SIGBUS` with `BUS_ADRERR` and the address of the load.
 #[rstest]
 #[case::one_byte(0, 1)]
 #[case::byte_less_than_a_page(1, -1)]
@@ -39,7 +40,7 @@ fn bus_error_at(offset: usize) -> Faults {
 #[case::byte_more_than_a_page(1, 1)]
 #[case::byte_less_than_two_pages(2, -1)]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn is_at_the_end_of_the_last_page(#[case] whole_pages: usize, #[case] bytes: isize) -> Outcome {
+fn access_after_the_last_page_raises_sigbus(#[case] whole_pages: usize, #[case] bytes: isize) -> Outcome {
     let page = page_size();
     let size = (whole_pages * page).saturating_add_signed(bytes);
     let object = sized(size)?;
@@ -53,21 +54,22 @@ fn is_at_the_end_of_the_last_page(#[case] whole_pages: usize, #[case] bytes: isi
     Ok(())
 }
 
-/// An object without a size can be mapped, and not one byte of it used.
+/// `mmap` of a shared memory object of size 0 returns a mapping. A load from its first byte raises `SIGBUS` with `BUS_ADRERR`.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn is_at_once_without_a_size() -> Outcome {
+fn access_to_an_empty_object_raises_sigbus() -> Outcome {
     let object = SharedMemory::create(&unique_name("empty"))?;
     let (_, faults) = faults_of(&object, page_size(), SHARED, |region| region.read(0, 1))?;
     expect_eq!((faults, object.size()), (bus_error_at(0), Ok(0)));
     Ok(())
 }
 
-/// A store beyond the last page is answered as a load is, and makes the object no longer.
+/// A store beyond the last page of a shared memory object, through a shared or private mapping, raises `SIGBUS` with `BUS_ADRERR`
+/// and the address of the store. Size and bytes of the object stay as they were.
 #[rstest]
 #[case::shared(SHARED)]
 #[case::private(PRIVATE)]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn takes_no_store(#[case] flags: MapFlags) -> Outcome {
+fn store_after_the_last_page_raises_sigbus(#[case] flags: MapFlags) -> Outcome {
     let object = pages(1)?;
     let store = |region: &Region| {
         region.write(page_size() + 8, b"!");
@@ -78,9 +80,10 @@ fn takes_no_store(#[case] flags: MapFlags) -> Outcome {
     Ok(())
 }
 
-/// Without a handler the first access beyond it ends the process.
+/// A process without a `SIGBUS` handler is killed by `SIGBUS` when it reads beyond the last page of a mapped shared memory
+/// object.
 #[conformance::test(posix = "mmap", man = "signal(7)")]
-fn ends_the_process() -> Outcome {
+fn sigbus_without_handler_kills() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(2 * page_size(), Access::Read)?;
     let reader = Participant::spawn("reader", (), |(), _| mapping.read(page_size(), 1))?;
@@ -89,13 +92,14 @@ fn ends_the_process() -> Outcome {
     Ok(())
 }
 
-/// Private copies of pages that are cut off go too: the object ends for those who have written to their own copy as well.
+/// After another process has cut a page off with `ftruncate`, a load from this page of a private mapping raises `SIGBUS` with
+/// `BUS_ADRERR`, although the page had a private copy. A private copy before the new end stays.
 #[conformance::test(man = "mmap(2)")]
-fn comes_before_private_copies() -> Outcome {
+fn truncated_private_copy_raises_sigbus() -> Outcome {
     let object = pages(2)?;
     let page = page_size();
     let region = Region::map(&object, 2 * page, RW, PRIVATE, 0)?;
-    let owner = Participant::spawn("owner of a copy", (), |(), link| {
+    let owner = Participant::spawn("owner of the copies", (), |(), link| {
         region.outlive(Signal::SIGBUS)?;
         region.write(0, b"mine");
         region.write(page, b"mine");
@@ -109,10 +113,10 @@ fn comes_before_private_copies() -> Outcome {
     Ok(())
 }
 
-/// A private copy that was cut off does not come back with the size: the page is one of zeroes then, as for everybody else; a copy
-/// before the end is kept all the time.
-#[conformance::test(posix = "ftruncate", man = "mmap(2)")]
-fn takes_private_copies_for_good() -> Outcome {
+/// After `ftruncate` cuts a page off and adds it again, this page of a private mapping reads as zeros, although it had a private
+/// copy. The private copy of a page before the cut stays.
+#[conformance::test(posix = "ftruncate", man = "mmap(2)", level = customary)]
+fn truncated_private_copy_is_lost() -> Outcome {
     let object = pages(2)?;
     let page = page_size();
     let region = Region::map(&object, 2 * page, RW, PRIVATE, 0)?;
@@ -127,9 +131,10 @@ fn takes_private_copies_for_good() -> Outcome {
     Ok(())
 }
 
-/// A call that is to read or write there fails with `EFAULT`, and raises no signal.
+/// `write` to a pipe from, and `read` from a pipe into, a mapped page beyond the end of a shared memory object fail with
+/// `EFAULT`. The bytes in the pipe stay as they were.
 #[conformance::test(man = "write(2)", man = "read(2)")]
-fn is_a_bad_address_for_calls() -> Outcome {
+fn system_calls_fail_with_efault() -> Outcome {
     let object = pages(1)?;
     let page = page_size();
     let region = Region::map(&object, 2 * page, RW, SHARED, 0)?;
@@ -137,15 +142,15 @@ fn is_a_bad_address_for_calls() -> Outcome {
     expect_eq!((region.write_out(page, 10, &writer), unread(&reader)), (Err(EFAULT), Ok(0)));
     write_all(&writer, b"kept")?;
     expect_eq!((region.read_in(page, 4, &reader), unread(&reader)), (Err(EFAULT), Ok(4)));
-    // The last bytes of the object are as good as any.
+    // The last bytes of the object can be used.
     expect_eq!((region.read_in(page - 4, 4, &reader), region.read(page - 4, 4)), (Ok(4), b"kept".to_vec()));
     Ok(())
 }
 
-/// It moves with the size: a page that was not there can be used, by the same mapping, once another process has made the object
-/// longer, and no more when it is cut off again.
-#[conformance::test(posix = "mmap", posix = "ftruncate")]
-fn moves_with_the_size() -> Outcome {
+/// After another process has enlarged a shared memory object with `ftruncate`, an existing mapping shows the added page as zeros.
+/// After `ftruncate` to the old size, `write` to a pipe from this page fails with `EFAULT`.
+#[conformance::test(posix = "mmap", posix = "ftruncate", level = customary)]
+fn follows_ftruncate_by_another_process() -> Outcome {
     let object = pages(1)?;
     let page = page_size();
     let region = Region::map(&object, 2 * page, RW, SHARED, 0)?;
@@ -167,16 +172,17 @@ fn moves_with_the_size() -> Outcome {
     Ok(())
 }
 
-/// Each mapping has it where its own offset puts it.
+/// In a mapping that begins at the last page of a shared memory object, `write` to a pipe from the first mapped page returns the
+/// page size. `write` from the second mapped page, beyond the end of the object, fails with `EFAULT`.
 #[conformance::test(posix = "mmap")]
-fn counts_from_the_offset() -> Outcome {
+fn depends_on_the_mapping_offset() -> Outcome {
     let object = pages(2)?;
     let page = page_size();
     let region = Region::map(&object, 2 * page, R, SHARED, i64::try_from(page).unwrap_or(0))?;
     let (reader, writer) = pipe()?;
     expect_eq!((region.write_out(0, page, &writer), region.write_out(page, 1, &writer)), (Ok(page), Err(EFAULT)));
     expect_eq!(read_some(&reader, page), Ok(pattern(2 * page)[page..].to_vec()));
-    // Altogether beyond it.
+    // A mapping that lies wholly beyond the end.
     let beyond = Region::map(&object, page, R, SHARED, i64::try_from(2 * page).unwrap_or(0));
     expect_matches!(beyond, Ok(_));
     expect_eq!(beyond?.write_out(0, 1, &writer), Err(EFAULT));

@@ -1,21 +1,22 @@
-//! Contention: several processes at one object or one name at the same time. Nothing is lost, doubled or left behind.
+//! Several processes use one shared memory object or one name at the same time: first stores to a page, `shm_open` and
+//! `shm_unlink`, appended records, and `ftruncate`.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::Mapping;
-use conformance::sys::region::Region;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::Mapping;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents};
 
-/// How many processes there are.
-const CROWD: usize = 4;
+/// Number of processes.
+const PROCESSES: usize = 4;
 
-/// Lets processes that were spawned begin together, and gives what they return.
+/// Starts `body` in several processes at the same time, and returns their values.
 fn together<T>(name: &str, body: impl Fn(usize) -> Result<T, Errno>) -> Result<Vec<T>, Failure>
 where
     T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
 {
-    let crowd = (0..CROWD)
+    let processes = (0..PROCESSES)
         .map(|number| {
             Participant::spawn_inheriting(&format!("{name} {number}"), |link| {
                 link.meet("start");
@@ -23,26 +24,27 @@ where
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for member in &crowd {
-        member.until_reached("start")?;
+    for process in &processes {
+        process.until_reached("start")?;
     }
-    for member in &crowd {
-        member.open("start")?;
+    for process in &processes {
+        process.open("start")?;
     }
     let mut values = Vec::new();
-    for member in crowd {
-        values.push(member.join()??);
+    for process in processes {
+        values.push(process.join()??);
     }
     Ok(values)
 }
 
-/// A page that several processes are the first to use is one page: the byte that each of them stores is there.
+/// If four processes store at the same time the first bytes into each page of a shared memory object, through shared mappings,
+/// every page contains the bytes of all four processes.
 #[conformance::test(posix = "mmap")]
-fn makes_one_page_of_several_first_uses() -> Outcome {
+fn first_stores_to_a_page_all_count() -> Outcome {
     const PAGES: usize = 48;
     let object = SharedMemory::create(&unique_name("first"))?;
     object.set_size(PAGES * page_size())?;
-    together("first user", |number| {
+    together("process", |number| {
         let mapping = Mapping::new(&object, PAGES * page_size(), Access::ReadWrite)?;
         for page in 0..PAGES {
             mapping.write(page * page_size() + number, &[b'a' + u8::try_from(number).unwrap_or(0)]);
@@ -56,15 +58,17 @@ fn makes_one_page_of_several_first_uses() -> Outcome {
     Ok(())
 }
 
-/// Names come and go in pairs: of exclusive makings and of unlinkings as many succeed, but for the one that may be left.
+/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and `shm_unlink` on one name at the same time, the number of
+/// `shm_unlink` calls that return 0 equals the number of `shm_open` calls that return a descriptor. Afterwards `shm_open` without
+/// `O_CREAT` fails with `ENOENT`.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
-fn gives_each_name_to_one_maker_and_one_unlinker() -> Outcome {
+fn each_creation_is_unlinked_once() -> Outcome {
     let name = Name::new("turns");
-    let counts = together("user", |_| {
-        let (mut made, mut unlinked) = (0, 0);
+    let counts = together("process", |_| {
+        let (mut created, mut unlinked) = (0, 0);
         for _ in 0..60 {
             match name.open(CREATE_NEW, 0o600) {
-                Ok(_) => made += 1,
+                Ok(_) => created += 1,
                 Err(EEXIST) => {}
                 Err(other) => return Err(other),
             }
@@ -74,26 +78,27 @@ fn gives_each_name_to_one_maker_and_one_unlinker() -> Outcome {
                 Err(other) => return Err(other),
             }
         }
-        Ok((made, unlinked))
+        Ok((created, unlinked))
     })?;
-    let made: usize = counts.iter().map(|&(made, _)| made).sum();
+    let created: usize = counts.iter().map(|&(created, _)| created).sum();
     let unlinked: usize = counts.iter().map(|&(_, unlinked)| unlinked).sum();
-    // Everybody unlinks last, so that nothing is left.
-    expect_eq!((made - unlinked, name.visit(OFlag::O_RDONLY)), (0, Err(ENOENT)));
+    // The last call of each process is `shm_unlink`, so that no name is left.
+    expect_eq!((created - unlinked, name.visit(OFlag::O_RDONLY)), (0, Err(ENOENT)));
     Ok(())
 }
 
-/// Records that several processes append are all there, each whole and each process's in its order.
+/// If four processes `write` 60 records each with `O_APPEND` to one shared memory object at the same time, the object contains
+/// all 240 records. Each record is contiguous, and the records of each process are in their order.
 #[cfg(linux)]
-#[conformance::test(posix = "write", man = "open(2)")]
-fn keeps_every_record_that_is_appended() -> Outcome {
+#[conformance::test(man = "open(2)", man = "shm_overview(7)")]
+fn appended_records_are_whole_and_ordered() -> Outcome {
     const RECORDS: usize = 60;
     /// Not a divisor of any page size: records lie across pages.
     const LENGTH: usize = 150;
     let object = SharedMemory::create(&unique_name("append"))?;
     let name = object.name();
     together("writer", |number| {
-        let own = conformance::sys::shm::shm_open(name, OFlag::O_RDWR, 0)?;
+        let own = conformance::sys::memory::shm::shm_open(name, OFlag::O_RDWR, 0)?;
         set_status_flags(&own, OFlag::O_APPEND)?;
         for record in 0..RECORDS {
             let mut bytes = [u8::try_from(number).unwrap_or(0); LENGTH];
@@ -105,26 +110,27 @@ fn keeps_every_record_that_is_appended() -> Outcome {
         Ok(())
     })?;
     let bytes = contents(&object)?;
-    expect_eq!(bytes.len(), CROWD * RECORDS * LENGTH);
-    let mut next = [0; CROWD];
+    expect_eq!(bytes.len(), PROCESSES * RECORDS * LENGTH);
+    let mut next = [0; PROCESSES];
     for record in bytes.chunks(LENGTH) {
         let number = usize::from(record[0]);
-        expect!(number < CROWD && record[2..].iter().all(|&byte| byte == record[0]), "a torn record: {record:?}");
+        expect!(number < PROCESSES && record[2..].iter().all(|&byte| byte == record[0]), "a torn record: {record:?}");
         expect_eq!(usize::from(record[1]), next[number]);
         next[number] += 1;
     }
-    expect_eq!(next, [RECORDS; CROWD]);
+    expect_eq!(next, [RECORDS; PROCESSES]);
     Ok(())
 }
 
-/// While one process cuts an object off and gives it back, others who use its pages get pages or errors, and never old bytes
-/// once it is over; no page is left behind.
-#[conformance::test(posix = "ftruncate", posix = "mmap")]
-fn leaves_no_page_of_what_was_cut_off() -> Outcome {
+/// While one process changes the size of a shared memory object with `ftruncate`, `read` of 5 bytes into its mapped pages by
+/// three other processes returns at most 5 or fails with `EFAULT`. After `ftruncate` to 0 `st_blocks` is 0, and after `ftruncate`
+/// to the former size every byte is 0.
+#[conformance::test(posix = "ftruncate", man = "shm_overview(7)", level = customary)]
+fn truncated_pages_are_freed() -> Outcome {
     let object = SharedMemory::create(&unique_name("cut"))?;
     let (page, whole) = (page_size(), 4 * page_size());
     object.set_size(whole)?;
-    together("user", |number| {
+    together("process", |number| {
         let region = Region::map(&object, whole, RW, SHARED, 0)?;
         let (reader, writer) = pipe()?;
         for round in 0..40 {
@@ -132,7 +138,7 @@ fn leaves_no_page_of_what_was_cut_off() -> Outcome {
                 object.set_size(if round % 2 == 0 { round % 3 * page + 1 } else { whole })?;
             } else {
                 write_all(&writer, b"stale")?;
-                // Through calls, for which a page that is gone is an error.
+                // With `read`, which fails for a page beyond the end, in place of a signal.
                 match region.read_in((round + number) % 4 * page + 100, 5, &reader) {
                     Ok(5) => {}
                     Ok(_) | Err(EFAULT) => drop(read_some(&reader, 5)?),
@@ -147,22 +153,23 @@ fn leaves_no_page_of_what_was_cut_off() -> Outcome {
     Ok(())
 }
 
-/// Sizes that several processes set at the same time follow each other: the last one stands, with zeroes behind the smallest.
+/// If four processes call `ftruncate` on one shared memory object at the same time, its final size is one of the last sizes that
+/// they set. After `ftruncate` to the original size, all bytes beyond the smallest size that was set are 0.
 #[conformance::test(posix = "ftruncate")]
-fn puts_sizes_one_after_the_other() -> Outcome {
+fn concurrent_sizes_take_effect_in_turn() -> Outcome {
     let object = super::fixture::pages(4)?;
-    together("resizer", |number| {
+    together("process", |number| {
         for round in 0..40 {
             object.set_size((1 + (round + number) % 4) * page_size() - number)?;
         }
         Ok(())
     })?;
     let size = object.size()?;
-    let possible: Vec<usize> = (0..CROWD).map(|number| (1 + (39 + number) % 4) * page_size() - number).collect();
+    let possible: Vec<usize> = (0..PROCESSES).map(|number| (1 + (39 + number) % 4) * page_size() - number).collect();
     expect!(possible.contains(&size), "{size} is none of the last sizes, {possible:?}");
     object.set_size(4 * page_size())?;
     let bytes = contents(&object)?;
-    // Each process has set a size of one page less its number: no more than that is left.
+    // Each process has set the size to one page less its number: at most the first page is left.
     let kept = bytes.iter().zip(pattern(4 * page_size())).take_while(|&(&seen, written)| seen == written).count();
     expect!(kept <= page_size() && bytes[page_size()..].iter().all(|&byte| byte == 0), "{kept} bytes are left");
     Ok(())

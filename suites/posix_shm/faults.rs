@@ -1,23 +1,24 @@
-//! Faults: a process killed at any point of making, filling, resizing or replacing an object leaves one of the states in between,
-//! which everybody else can use and remove.
+//! A process is killed at any system call while it creates, fills, resizes, replaces or maps a shared memory object. Each case
+//! checks that the object is in one of the states between two calls, and that other processes can use and remove it.
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
 
-/// Whatever a maker has come to when it is killed, there is no object, an empty one, or one of the size with its bytes up to
-/// where it came; and the name can be unlinked and made again.
+/// If a process is killed at any system call while it creates, sizes and fills a shared memory object, `shm_open` with its name
+/// fails with `ENOENT`, or opens an object of size 0, or one of full size with the bytes stored so far. After `shm_unlink`,
+/// `shm_open` with `O_CREAT | O_EXCL` creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "ftruncate", man = "shm_overview(7)")]
-fn leave_what_the_maker_had_made() -> Outcome {
+fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     sweep(|run| {
-        let name = Name::new("maker");
+        let name = Name::new("creator");
         let size = page_size() + 50;
-        let victim = run.victim("maker", (), |(), _| {
+        let victim = run.victim("creator", (), |(), _| {
             let object = name.open(CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&object, offset(size))?;
-            let mapping = conformance::sys::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
+            conformance::sys::fd::size::ftruncate(&object, offset(size))?;
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, size, Access::ReadWrite)?;
             mapping.write(0, &[b'a'; 10]);
             mark();
             mapping.write(page_size(), &[b'b'; 10]);
@@ -32,41 +33,42 @@ fn leave_what_the_maker_had_made() -> Outcome {
         let finished = victim.value.is_some();
         let states = [Err(ENOENT), Ok(vec![]), Ok(vec![0; size]), Ok(first), Ok(second)];
         let state = states.iter().position(|state| *state == found);
-        expect!(state.is_some(), "{:?} were found", found.map(|bytes| bytes.len()));
-        expect!(!finished || state == Some(4));
+        expect!(state.is_some(), "shm_open found an object in no expected state, of size {:?}", found.map(|bytes| bytes.len()));
+        expect!(!finished || state == Some(4), "the creator has finished, and the state is {state:?}");
         expect_eq!(name.unlink(), if state == Some(0) { Err(ENOENT) } else { Ok(()) });
         expect_eq!(name.open(CREATE_NEW, 0o600).and_then(size_of_object), Ok(0));
         Ok(())
     })
 }
 
-/// A process that is killed while it replaces an object by another of the same name leaves the old one, none, or the new one; who
-/// has the old one open keeps it whole in each case.
+/// If a process is killed at any system call while it replaces an object with `shm_unlink`, `shm_open` and `ftruncate`,
+/// `shm_open` with the name opens the old object, fails with `ENOENT`, or opens the new object with size 0 or 3. A descriptor of
+/// the old object still shows all its bytes.
 #[conformance::test(posix = "shm_unlink", posix = "shm_open")]
-fn leave_the_old_object_or_the_new() -> Outcome {
+fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     sweep(|run| {
         let old = pages(1)?;
         let victim = run.victim("replacer", (), |(), _| {
             shm_unlink(old.name())?;
             let new = shm_open(old.name(), CREATE_NEW, 0o600)?;
-            conformance::sys::node::ftruncate(&new, 3)
+            conformance::sys::fd::size::ftruncate(&new, 3)
         })?;
         let found = shm_open(old.name(), OFlag::O_RDONLY, 0).and_then(size_of_object);
         let states = [Ok(page_size()), Err(ENOENT), Ok(0), Ok(3)];
-        expect!(states.contains(&found), "it is {found:?}");
-        expect!(victim.value.is_none() || found == Ok(3));
+        expect!(states.contains(&found), "shm_open found {found:?}");
+        expect!(victim.value.is_none() || found == Ok(3), "the process has finished, and shm_open found {found:?}");
         expect_eq!(contents(&old), Ok(pattern(page_size())));
         Ok(())
     })
 }
 
-/// A write on the descriptor is there to the last byte or not at all, by what the killed writer's calls had returned; one that was
-/// under way may be there too.
+/// If a process is killed at any system call while it calls `write` three times on a shared memory object, the size of the object
+/// is the sum of the returned counts, or one more whole `write`. All bytes up to this size are the written bytes.
 #[cfg(linux)]
-#[conformance::test(posix = "write", man = "tmpfs(5)")]
-fn leave_what_was_written() -> Outcome {
+#[conformance::test(man = "write(2)", man = "shm_overview(7)", level = customary)]
+fn killed_writer_leaves_whole_writes() -> Outcome {
     sweep(|run| {
-        let object = conformance::sys::shm::SharedMemory::create(&unique_name("written"))?;
+        let object = conformance::sys::memory::shm::SharedMemory::create(&unique_name("written"))?;
         let victim = run.victim("writer", dup(&object)?, |object, _| {
             write(&object, &pattern(page_size() + 10))?;
             write(&object, b"second")?;
@@ -75,7 +77,7 @@ fn leave_what_was_written() -> Outcome {
         let size = object.size()?;
         let (first, second) = (page_size() + 10, page_size() + 16);
         expect!([0, first, second, second + 5].contains(&size), "the size is {size}");
-        // Where the calls that returned are known, it is those and no other.
+        // Where the trace shows which calls returned, the size is exactly the sum of their counts.
         let returned = victim.returned("write").iter().sum::<i64>();
         expect!(victim.completed.is_empty() || offset(size) == returned, "{returned} bytes were written, and the size is {size}");
         let expected = [&pattern(first)[..], b"second", b"third"].concat();
@@ -84,16 +86,18 @@ fn leave_what_was_written() -> Outcome {
     })
 }
 
-/// A process that is killed while it resizes leaves the size before or after, and every byte that both have.
+/// If a process is killed at any system call while it calls `ftruncate` on a shared memory object, the object has the old or the
+/// new size. All bytes that both sizes contain stay as they were.
 #[rstest]
-#[case::down(1)]
-#[case::up(3)]
+#[case::smaller(1)]
+#[case::larger(3)]
 #[conformance::test(posix = "ftruncate")]
-fn leave_one_size_or_the_other(#[case] count: usize) -> Outcome {
+fn killed_ftruncate_leaves_old_or_new_size(#[case] count: usize) -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
         let new = count * page_size();
-        let victim = run.victim("resizer", dup(&object)?, |object, _| conformance::sys::node::ftruncate(&object, offset(new)))?;
+        let victim =
+            run.victim("resizer", dup(&object)?, |object, _| conformance::sys::fd::size::ftruncate(&object, offset(new)))?;
         let size = size_of_object(&object)?;
         expect!(size == new || size == 2 * page_size() && victim.value.is_none(), "the size is {size}");
         let common = size.min(2 * page_size());
@@ -102,13 +106,14 @@ fn leave_one_size_or_the_other(#[case] count: usize) -> Outcome {
     })
 }
 
-/// A mapping of a killed process is gone with it: the object can be cut, given back and made anew as if nobody had had it.
+/// If a process is killed at any system call while it maps and fills a shared memory object, `ftruncate` to 0 and back to the
+/// former size returns 0 afterwards. Every byte of the object then is 0.
 #[conformance::test(posix = "mmap", posix = "ftruncate")]
-fn leave_nothing_of_a_mapping() -> Outcome {
+fn killed_mapper_leaves_no_mapping() -> Outcome {
     sweep(|run| {
         let object = pages(2)?;
-        run.victim("holder", dup(&object)?, |object, _| {
-            let mapping = conformance::sys::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
+        run.victim("owner of the mapping", dup(&object)?, |object, _| {
+            let mapping = conformance::sys::memory::mapping::Mapping::new(&object, 2 * page_size(), Access::ReadWrite)?;
             mapping.write(0, b"first");
             mark();
             mapping.write(page_size(), b"second");

@@ -1,14 +1,14 @@
-//! The fixtures of this suite: names that go away with their case, and objects of so many pages that hold the pattern.
+//! Fixtures of this suite: names that are unlinked with their case, and shared memory objects that contain the pattern.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For reading and writing, made if there is none.
+/// `O_CREAT | O_RDWR`.
 pub const CREATE: OFlag = OFlag::O_CREAT.union(OFlag::O_RDWR);
 
-/// For reading and writing, made if there is none, and refused if there is one.
+/// `O_CREAT | O_EXCL | O_RDWR`.
 pub const CREATE_NEW: OFlag = CREATE.union(OFlag::O_EXCL);
 
 /// `PROT_READ`.
@@ -23,14 +23,14 @@ pub const SHARED: MapFlags = MapFlags::MAP_SHARED;
 /// `MAP_PRIVATE`.
 pub const PRIVATE: MapFlags = MapFlags::MAP_PRIVATE;
 
-/// Sets a limit of the calling process to so many bytes, for as long as it may not raise it.
+/// Sets the soft limit `resource` of the calling process to `bytes`.
 pub fn limit(resource: Resource, bytes: usize) -> Result<(), Errno> {
     let limit = libc::rlim_t::try_from(bytes).unwrap_or(libc::RLIM_INFINITY);
     let (_, hard) = getrlimit(resource)?;
     Ok(setrlimit(resource, limit, hard)?)
 }
 
-/// A name, with or without an object, that is unlinked by the process that chose it when it is done.
+/// A name, with or without an object. The process that chose the name unlinks it at the end.
 #[derive(Debug)]
 pub struct Name {
     text: String,
@@ -38,17 +38,17 @@ pub struct Name {
 }
 
 impl Name {
-    /// A name that nobody uses.
+    /// A unique name.
     pub fn new(prefix: &str) -> Self {
         Name::of(unique_name(prefix))
     }
 
-    /// That name.
+    /// The given name.
     pub fn of(text: String) -> Self {
         Name { text, owner: std::process::id() }
     }
 
-    /// Its characters.
+    /// The characters of the name.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -58,7 +58,7 @@ impl Name {
         shm_open(&self.text, flags, mode)
     }
 
-    /// `shm_open` of an object that exists, and `close`.
+    /// `shm_open` of an existing object, and `close`.
     pub fn visit(&self, flags: OFlag) -> Result<(), Errno> {
         self.open(flags, 0).map(drop)
     }
@@ -72,18 +72,18 @@ impl Name {
 impl Drop for Name {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
-            // Most cases have done so.
+            // Most cases have unlinked the name already.
             let _ = shm_unlink(&self.text);
         }
     }
 }
 
-/// An object of so many pages, full of the pattern.
+/// An object of `count` pages that contain the pattern.
 pub fn pages(count: usize) -> Result<SharedMemory, Errno> {
     sized(count * page_size())
 }
 
-/// An object of so many bytes, full of the pattern.
+/// An object of `size` bytes that contain the pattern.
 pub fn sized(size: usize) -> Result<SharedMemory, Errno> {
     let object = SharedMemory::create(&unique_name("object"))?;
     object.set_size(size)?;
@@ -91,7 +91,7 @@ pub fn sized(size: usize) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// Every byte of an object, through a mapping that is made and given up for it.
+/// Every byte of an object, read through a temporary mapping.
 pub fn contents(object: impl AsFd) -> Result<Vec<u8>, Errno> {
     let size = size_of_object(object.as_fd())?;
     if size == 0 {
@@ -105,12 +105,12 @@ pub fn size_of_object(object: impl AsFd) -> Result<usize, Errno> {
     usize::try_from(fstat(object)?.st_size).map_err(|_| ERANGE)
 }
 
-/// A page's worth of the byte.
+/// A page filled with `byte`.
 pub fn page_of(byte: u8) -> Vec<u8> {
     vec![byte; page_size()]
 }
 
-/// An offset or length as the calls on files take it.
+/// A number of bytes as `off_t`.
 pub fn offset(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -1,13 +1,14 @@
-//! Relatives: what a child has of its parent's objects and mappings, and that another program has nothing of them.
+//! `fork` and `exec`: shared mappings of a shared memory object in child processes, and in a new program.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 
-/// A child has every shared mapping of its parent, and each sees the stores of the other, a grandchild included.
+/// After `fork`, bytes that a child and its own child store through an inherited `MAP_SHARED` mapping are read by the parent.
+/// Bytes that the parent stores are read by the child.
 #[conformance::test(posix = "fork", posix = "mmap")]
-fn gives_mappings_to_descendants() -> Outcome {
+fn descendants_share_the_mappings() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
     let child = Participant::spawn("child", (), |(), link| {
@@ -28,9 +29,10 @@ fn gives_mappings_to_descendants() -> Outcome {
     Ok(())
 }
 
-/// What a child unmaps, or loses with its end, its parent keeps.
+/// After a child calls `munmap` on an inherited mapping and exits, the mapping in the parent still shows every byte of the shared
+/// memory object.
 #[conformance::test(posix = "munmap", posix = "fork")]
-fn leaves_the_parent_what_the_child_gives_up() -> Outcome {
+fn munmap_in_the_child_leaves_the_parent_mapping() -> Outcome {
     let object = pages(2)?;
     let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
     let child = Participant::spawn("child", (), |(), _| {
@@ -44,29 +46,31 @@ fn leaves_the_parent_what_the_child_gives_up() -> Outcome {
     Ok(())
 }
 
-/// What the parent unmaps its child keeps, and still shares with others.
+/// After the parent calls `munmap` on a mapping, the inherited mapping in its child shows later stores to the shared memory
+/// object. Stores by the child change the object.
 #[conformance::test(posix = "munmap", posix = "fork")]
-fn leaves_the_child_what_the_parent_gives_up() -> Outcome {
+fn munmap_in_the_parent_leaves_the_child_mapping() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, SHARED, 0)?;
     let child = Participant::spawn("child", (), |(), link| {
-        link.meet("given up");
+        link.meet("unmapped");
         let seen = region.read(0, 5);
         region.write(8, b"child");
         seen
     })?;
-    child.until_reached("given up")?;
+    child.until_reached("unmapped")?;
     drop(region);
     object.map(page_size(), Access::ReadWrite)?.write(0, b"later");
-    child.open("given up")?;
+    child.open("unmapped")?;
     expect_eq!(child.join()?, b"later".to_vec());
     expect_eq!(contents(&object)?[8..13].to_vec(), b"child".to_vec());
     Ok(())
 }
 
-/// A killed child has stored what it has stored, and takes no page with it.
+/// After a child that stored through an inherited `MAP_SHARED` mapping is killed, the parent reads the stored bytes. All other
+/// bytes of the mapping stay as they were.
 #[conformance::test(posix = "mmap")]
-fn keeps_the_stores_of_a_killed_child() -> Outcome {
+fn stores_of_a_killed_child_stay() -> Outcome {
     let object = pages(2)?;
     let mapping = object.map(2 * page_size(), Access::ReadWrite)?;
     let child = Participant::spawn("child", (), |(), link| -> () {
@@ -82,10 +86,11 @@ fn keeps_the_stores_of_a_killed_child() -> Outcome {
     Ok(())
 }
 
-/// Another program starts with no mapping of an object, even where it keeps the descriptor; the object is still there for it.
+/// After `exec`, a program has no mapping of the shared memory objects that its process had mapped. A descriptor that was kept
+/// across `exec` still shows the bytes of the object.
 #[cfg(linux)]
 #[conformance::test(posix = "exec", man = "execve(2)", needs(procfs))]
-fn gives_no_mapping_to_another_program() -> Outcome {
+fn exec_removes_the_mappings() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
     let kept = dup(&object)?;

@@ -1,60 +1,63 @@
-//! Lifetime: an object belongs to its name and to those who have it open or mapped, and to no process.
+//! Lifetime of a shared memory object: it exists as long as it has a name, an open descriptor or a mapping, and does not depend
+//! on the process that created it.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{SharedMemory, shm_unlink};
+use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 
-/// Makes an object of one page that holds the pattern.
-fn make(name: &str) -> Result<SharedMemory, Errno> {
+/// Creates an object of one page that contains the pattern.
+fn create_page(name: &str) -> Result<SharedMemory, Errno> {
     let object = SharedMemory::create(name)?;
     object.set_size(page_size())?;
     object.map(page_size(), Access::ReadWrite)?.write(0, &pattern(page_size()));
     Ok(object)
 }
 
-/// What a process sees that opens the name for itself: size and bytes.
+/// Opens the name, and returns size and bytes.
 fn look_up(name: &str) -> Result<(usize, Vec<u8>), Errno> {
     let object = SharedMemory::open(name, Access::Read)?;
     let size = object.size()?;
     Ok((size, object.map(size, Access::Read)?.read(0, size)))
 }
 
-/// An object whose creator was killed keeps its name, its size and every byte, for relatives and strangers alike.
+/// After the process that created a shared memory object is killed, `shm_open` with its name opens the object with the same size
+/// and bytes, in a child and in an unrelated process.
 #[conformance::test(posix = "shm_open", man = "shm_overview(7)")]
-fn does_not_end_with_a_killed_creator() -> Outcome {
+fn survives_its_killed_creator() -> Outcome {
     let name = unique_name("killed");
     let creator = Participant::spawn("creator", (), |(), link| -> () {
-        let _object = make(&name).expect("an object of one page");
-        link.reached("made");
+        let _object = create_page(&name).expect("an object of one page");
+        link.reached("created");
         link.park()
     })?;
-    creator.until_reached("made")?;
+    creator.until_reached("created")?;
     creator.kill()?;
     let whole = Ok((page_size(), pattern(page_size())));
     let _removed_at_the_end = SharedMemory::adopt(&name);
-    let relative = Participant::spawn("relative", (), |(), _| look_up(&name))?;
-    expect_eq!(relative.join()?, whole);
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| look_up(&name))?;
-    expect_eq!(stranger.join()?, whole);
+    let child = Participant::spawn("child", (), |(), _| look_up(&name))?;
+    expect_eq!(child.join()?, whole);
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, _| look_up(&name))?;
+    expect_eq!(unrelated.join()?, whole);
     Ok(())
 }
 
-/// Unlinking takes the name away at once and for everybody, and nothing from those who have the object open or mapped.
+/// After `shm_unlink`, `shm_open` and `shm_unlink` with the name fail with `ENOENT` in an unrelated process. Existing mappings,
+/// and new ones made with an open descriptor, still show all bytes of the object and later stores.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)")]
-fn lasts_without_a_name_as_long_as_somebody_uses_it() -> Outcome {
-    let object = make(&unique_name("unlinked"))?;
+fn survives_shm_unlink_while_in_use() -> Outcome {
+    let object = create_page(&unique_name("unlinked"))?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
-    let user = Participant::spawn("user", (), |(), link| {
-        // The mapping, inherited, is all that this process has of the object.
+    let user = Participant::spawn("owner of the mapping", (), |(), link| {
+        // The inherited mapping is the only reference of this process to the object.
         link.meet("unlinked");
         mapping.write(0, b"still here");
     })?;
     user.until_reached("unlinked")?;
     expect_eq!(shm_unlink(object.name()), Ok(()));
     let name = object.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| (look_up(&name), shm_unlink(&name)))?;
-    expect_eq!(stranger.join()?, (Err(ENOENT), Err(ENOENT)));
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, _| (look_up(&name), shm_unlink(&name)))?;
+    expect_eq!(unrelated.join()?, (Err(ENOENT), Err(ENOENT)));
     user.open("unlinked")?;
     user.join()?;
     let through_the_descriptor = object.map(page_size(), Access::Read)?;
@@ -63,10 +66,11 @@ fn lasts_without_a_name_as_long_as_somebody_uses_it() -> Outcome {
     Ok(())
 }
 
-/// A name that was unlinked and made again is a new object: empty, and without a byte in common with the old one, which goes on.
+/// `shm_open` with `O_CREAT` after `shm_unlink` of the same name creates a new object of size 0. Stores to the new object leave a
+/// mapping of the old object unchanged, and stores to the old object leave the new one unchanged.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)")]
-fn starts_anew_with_a_name_that_is_made_again() -> Outcome {
-    let old = make(&unique_name("again"))?;
+fn name_reused_after_unlink_is_a_new_object() -> Outcome {
+    let old = create_page(&unique_name("again"))?;
     let old_mapping = old.map(page_size(), Access::ReadWrite)?;
     shm_unlink(old.name())?;
     let new = SharedMemory::create(old.name());
@@ -79,12 +83,12 @@ fn starts_anew_with_a_name_that_is_made_again() -> Outcome {
     new_mapping.word(0).store(0x0000_006e, SeqCst);
     old_mapping.word(1).store(0x0000_006f, SeqCst);
     let name = new.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, _| {
         let object = SharedMemory::open(&name, Access::Read)?;
         let mapping = object.map(page_size(), Access::Read)?;
         Ok::<_, Errno>((mapping.word(0).load(SeqCst), mapping.word(1).load(SeqCst)))
     })?;
-    expect_eq!(stranger.join()?, Ok((0x6e, 0)));
+    expect_eq!(unrelated.join()?, Ok((0x6e, 0)));
     expect_eq!((old_mapping.read(0, 4), old_mapping.word(1).load(SeqCst)), (pattern(4), 0x6f));
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! Objects beside their model: strings of bytes that are cut, extended, stored into and looked at through any number of mappings
-//! and descriptors, and a name that is given to one of them at a time.
+//! Random sequences of calls on shared memory objects against a model: byte strings that are resized, stored into and read
+//! through several mappings and descriptors, and one name that refers to at most one object.
 
 use conformance::fault::model::{Subject, follows_its_model};
 use conformance::prelude::*;
-use conformance::sys::region::Region;
+use conformance::sys::memory::region::Region;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
 use super::fixture::{CREATE, Name, RW, SHARED, offset};
 
-/// Pages of the longest object.
+/// Pages of the largest object.
 const MOST_PAGES: usize = 4;
 
-/// One thing that can be done. Numbers choose among what is there, and places lie somewhere in what is chosen.
+/// One step. Numbers select among the existing descriptors and mappings, and places are offsets into the selected one.
 #[derive(Clone, Debug)]
 enum Step {
     Resize {
@@ -46,7 +46,7 @@ enum Step {
         descriptor: usize,
     },
     Unlink,
-    /// A child stores the byte through a mapping that it has inherited, and ends.
+    /// A child stores the byte through an inherited mapping and exits.
     StoreInChild {
         mapping: usize,
         place: usize,
@@ -54,7 +54,7 @@ enum Step {
     },
 }
 
-/// A mapping: of which object, from which page on, how many pages.
+/// A mapping: its object, its first page, its number of pages.
 #[derive(Clone, Copy, Debug)]
 struct Mapped {
     object: usize,
@@ -62,7 +62,7 @@ struct Mapped {
     count: usize,
 }
 
-/// All objects there have been, with their bytes; which one the name means; who refers to which.
+/// All objects created so far with their bytes, the object that the name refers to, and the objects of descriptors and mappings.
 #[derive(Clone, Debug)]
 struct World {
     objects: Vec<Vec<u8>>,
@@ -72,15 +72,15 @@ struct World {
 }
 
 impl World {
-    /// Where a store into that mapping goes: the object and the byte of it, if there is one.
+    /// The object and the byte that a store into that mapping reaches, if it reaches one.
     fn target(&self, mapping: usize, place: usize) -> Option<(usize, usize)> {
         let mapped = self.mappings[mapping % self.mappings.len()];
         let (start, size) = (mapped.page * page_size(), self.objects[mapped.object].len());
-        let room = size.saturating_sub(start).min(mapped.count * page_size());
-        (room > 0).then(|| (mapped.object, start + place % room))
+        let accessible = size.saturating_sub(start).min(mapped.count * page_size());
+        (accessible > 0).then(|| (mapped.object, start + place % accessible))
     }
 
-    /// How many bytes of a store of that length are inside both mapping and object.
+    /// Number of bytes of a store of that length that lie inside both mapping and object.
     fn fitting(&self, mapping: usize, at: usize, length: usize) -> usize {
         let mapped = self.mappings[mapping % self.mappings.len()];
         let end = ((mapped.page + mapped.count) * page_size()).min(self.objects[mapped.object].len());
@@ -194,19 +194,19 @@ impl ReferenceStateMachine for World {
     }
 }
 
-/// The real name, descriptors and mappings, in the model's order; and a pipe, through which bytes are looked at without a fault.
+/// The real name, descriptors and mappings, in the model's order, and a pipe: `write` from a mapping fails where a load would fault.
 struct Real {
     name: Name,
     descriptors: Vec<OwnedFd>,
-    /// With the page at which each begins.
+    /// With the first page of each.
     mappings: Vec<(usize, Region)>,
     pipe: (OwnedFd, OwnedFd),
 }
 
 impl Real {
-    /// The first bytes of a region, as the kernel sees them.
+    /// The first bytes of a region, as `write` reads them.
     fn bytes(&self, region: &Region, length: usize) -> Result<Vec<u8>, Errno> {
-        /// What goes into every pipe, however little its user may take up.
+        /// Fits into every pipe, also if the user has reached the limit for pipes.
         const PIECE: usize = 4096;
         let (reader, writer) = &self.pipe;
         let mut bytes = Vec::new();
@@ -234,7 +234,7 @@ impl Subject for Real {
         let (descriptors, mappings) = (self.descriptors.len(), self.mappings.len());
         match step {
             Step::Resize { descriptor, size } => {
-                let resized = conformance::sys::node::ftruncate(&self.descriptors[descriptor % descriptors], offset(size));
+                let resized = conformance::sys::fd::size::ftruncate(&self.descriptors[descriptor % descriptors], offset(size));
                 expect_eq!(resized, Ok(()));
             }
             Step::Store { mapping, place, length, byte } => {
@@ -287,7 +287,7 @@ impl Subject for Real {
         for ((_, region), mapped) in self.mappings.iter().zip(&world.mappings) {
             let bytes = world.objects[mapped.object].get(mapped.page * page_size()..).unwrap_or_default();
             let there = bytes.len().min(mapped.count * page_size());
-            // The rest of the last page is zeroes, and the next page is not there.
+            // The rest of the last page is 0, and the next page cannot be accessed.
             let end = bytes.len().next_multiple_of(page_size()).min(mapped.count * page_size());
             if end > 0 {
                 let expected = [&bytes[..there], &vec![0; end - there]].concat();
@@ -303,8 +303,10 @@ impl Subject for Real {
     }
 }
 
-/// Objects under any sequence of calls by one process and its children hold what strings of bytes would hold.
+/// After any random sequence of `shm_open`, `shm_unlink`, `ftruncate`, `mmap`, `munmap`, `close` and stores by a process and its
+/// children, the sizes from `fstat`, all mapped bytes, and the result of `shm_open` with the name are those of a model of byte
+/// strings.
 #[conformance::test(posix = "mmap", posix = "ftruncate", posix = "shm_open", posix = "shm_unlink")]
-fn of_bytes_and_names_foretells_everything() -> Outcome {
+fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..20)
 }

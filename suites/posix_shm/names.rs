@@ -1,18 +1,18 @@
-//! Names: what they may be made of, how long they may be, and that a refused one makes nothing.
+//! Names of shared memory objects: accepted and rejected names in `shm_open` and `shm_unlink`, their length and their bytes.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use conformance::prelude::*;
-use conformance::sys::shm::{shm_open, shm_unlink};
+use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, size_of_object};
 
-/// Characters that a name may have after its slash.
+/// The longest name, without its slash.
 const LONGEST: usize = 255;
 
-/// A name of so many characters after the slash, which nobody else uses.
+/// A unique name with `length` characters after the slash.
 fn of_length(length: usize) -> Name {
     let mut text = unique_name("long");
     while text.len() <= length {
@@ -21,15 +21,15 @@ fn of_length(length: usize) -> Name {
     Name::of(text)
 }
 
-/// What opening for reading, making and unlinking say of a name.
-fn tried(name: &str) -> [Result<(), Errno>; 3] {
+/// Results of `shm_open` with `O_RDONLY`, `shm_open` with `O_CREAT`, and `shm_unlink`.
+fn results_for(name: &str) -> [Result<(), Errno>; 3] {
     [shm_open(name, OFlag::O_RDONLY, 0).map(drop), shm_open(name, CREATE, 0o600).map(drop), shm_unlink(name)]
 }
 
-/// A name of the greatest length names one object, from its making to its unlinking; and another one that differs in the last
-/// character only.
-#[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn may_have_name_max_characters() -> Outcome {
+/// `shm_open` and `shm_unlink` accept a name of 255 characters after the slash. `shm_open` on another such name, which differs in
+/// the last character only, fails with `ENOENT`.
+#[conformance::test(posix = "shm_open", man = "shm_open(3)", level = documented)]
+fn accepts_255_characters() -> Outcome {
     let name = of_length(LONGEST);
     let other = Name::of(format!("{}m", &name.text()[..LONGEST]));
     let object = name.open(CREATE_NEW, 0o600);
@@ -43,65 +43,69 @@ fn may_have_name_max_characters() -> Outcome {
 }
 
 fn ftruncate_to(object: &OwnedFd, size: i64) -> Result<(), Errno> {
-    conformance::sys::node::ftruncate(object, size)
+    conformance::sys::fd::size::ftruncate(object, size)
 }
 
-/// A name that is longer by one character is refused as too long, by every call; it is not cut to one that is allowed.
-#[conformance::test(posix = "shm_open", posix = "shm_unlink", man = "shm_open(3)")]
-fn that_are_too_long_by_one_are_refused() -> Outcome {
+/// `shm_open` and `shm_unlink` fail with `ENAMETOOLONG` for a name of 256 characters after the slash. An object whose name is the
+/// first 255 characters stays.
+#[conformance::test(posix = "shm_open", posix = "shm_unlink", man = "shm_open(3)", level = documented)]
+fn rejects_256_characters() -> Outcome {
     let name = of_length(LONGEST + 1);
     let cut = Name::of(name.text()[..=LONGEST].to_owned());
     let _exists = cut.open(CREATE_NEW, 0o600)?;
-    expect_eq!(tried(name.text()), [Err(ENAMETOOLONG); 3]);
+    expect_eq!(results_for(name.text()), [Err(ENAMETOOLONG); 3]);
     expect_eq!(cut.unlink(), Ok(()));
     Ok(())
 }
 
-/// A name that is too long by far is refused, by every call; which of the errors about names it is depends on the C library.
+/// `shm_open` with a name of thousands of characters fails with `ENAMETOOLONG` or `EINVAL`, and `shm_unlink` with `ENAMETOOLONG`,
+/// `EINVAL` or `ENOENT`. An object whose name is the first 255 characters stays.
 #[rstest]
-#[case::by_a_page(LONGEST + 4096)]
-#[case::by_far(100_000)]
-#[conformance::test(posix = "shm_open", posix = "shm_unlink", man = "shm_open(3)")]
-fn that_are_too_long_by_far_are_refused(#[case] length: usize) -> Outcome {
+#[case::one_page_longer(LONGEST + 4096)]
+#[case::of_100000_characters(100_000)]
+#[conformance::test(posix = "shm_open", posix = "shm_unlink", man = "shm_open(3)", level = customary)]
+fn rejects_very_long_names(#[case] length: usize) -> Outcome {
     let name = of_length(length);
     let cut = Name::of(name.text()[..=LONGEST].to_owned());
     let _exists = cut.open(CREATE_NEW, 0o600)?;
-    let [opened, made, unlinked] = tried(name.text());
-    expect_matches!((opened, made), (Err(ENAMETOOLONG | EINVAL), Err(ENAMETOOLONG | EINVAL)));
+    let [opened, created, unlinked] = results_for(name.text());
+    expect_matches!((opened, created), (Err(ENAMETOOLONG | EINVAL), Err(ENAMETOOLONG | EINVAL)));
     expect_matches!(unlinked, Err(ENAMETOOLONG | EINVAL | ENOENT));
     expect_eq!(cut.unlink(), Ok(()));
     Ok(())
 }
 
-/// What cannot be a name in a flat name space is refused as invalid, and no object comes of it: nothing after the slash, or a
-/// second slash after the first character.
+/// `shm_open`, with and without `O_CREAT`, fails with `EINVAL` for a name without characters after its slashes, and for a name
+/// with a slash after its first character.
 #[rstest]
-#[case::nothing("")]
+#[case::empty("")]
 #[case::slash_only("/")]
 #[case::slashes_only("///")]
 #[case::slash_within("/no/object")]
 #[case::slash_at_the_end("/object/")]
-#[case::way_out("/../object")]
+#[case::parent_directory("/../object")]
 #[conformance::test(man = "shm_open(3)")]
-fn that_are_invalid_are_refused(#[case] name: &str) -> Outcome {
-    let [opened, made, _] = tried(name);
-    expect_eq!((opened, made), (Err(EINVAL), Err(EINVAL)));
+fn shm_open_rejects_invalid_names(#[case] name: &str) -> Outcome {
+    let [opened, created, _] = results_for(name);
+    expect_eq!((opened, created), (Err(EINVAL), Err(EINVAL)));
     Ok(())
 }
 
-/// Unlinking by such a name is refused too: as invalid, or as the name of nothing.
+/// `shm_unlink` fails with `EINVAL` or `ENOENT` for a name without characters after its slash, and for a name with a slash after
+/// its first character.
 #[rstest]
-#[case::nothing("")]
+#[case::empty("")]
 #[case::slash_only("/")]
 #[case::slash_within("/no/object")]
 #[case::slash_at_the_end("/object/")]
 #[conformance::test(posix = "shm_unlink", man = "shm_open(3)")]
-fn that_are_invalid_unlink_nothing(#[case] name: &str) -> Outcome {
+fn shm_unlink_rejects_invalid_names(#[case] name: &str) -> Outcome {
     expect_matches!(shm_unlink(name), Err(EINVAL | ENOENT));
     Ok(())
 }
 
-/// Between the first slash and the end of a name every byte is one like any other, in the smallest difference too.
+/// `shm_open` and `shm_unlink` accept a name that contains any bytes other than slash and null after its first slash. `shm_open`
+/// with a name that has one byte more or less fails with `ENOENT`.
 #[rstest]
 #[case::upper_case(b"NAME")]
 #[case::dot(b".")]
@@ -111,10 +115,10 @@ fn that_are_invalid_unlink_nothing(#[case] name: &str) -> Outcome {
 #[case::escape(b"\x1b[0m")]
 #[case::multibyte("ñámé".as_bytes())]
 #[case::wide("名前".as_bytes())]
-#[case::no_text(&[0xff, 0xfe, 0x80])]
+#[case::invalid_utf_8(&[0xff, 0xfe, 0x80])]
 #[case::semaphore_prefix(b"sem.x")]
-#[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn may_hold_any_byte(#[case] tail: &[u8]) -> Outcome {
+#[conformance::test(posix = "shm_open", man = "shm_open(3)", level = documented)]
+fn accepts_any_byte(#[case] tail: &[u8]) -> Outcome {
     let plain = Name::new("b");
     let name = OsString::from_vec([plain.text().as_bytes(), tail].concat());
     let near = OsString::from_vec([plain.text().as_bytes(), tail, b"."].concat());
@@ -128,25 +132,27 @@ fn may_hold_any_byte(#[case] tail: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// What names a directory elsewhere may be a name like any other or be refused; a directory is not made, emptied or removed.
+/// `shm_open` with `O_CREAT` and the name `/.` or `/..` creates an object or fails with any error; the result is recorded.
+/// `shm_unlink` with this name returns 0 exactly if the object was created.
 #[rstest]
-#[case::itself("one-dot", "/.")]
-#[case::above("two-dots", "/..")]
+#[case::dot("dot", "/.")]
+#[case::dot_dot("dot-dot", "/..")]
 #[conformance::test(posix = "shm_open", level = observed)]
-fn may_not_be_those_of_directories(#[case] what: &str, #[case] name: &str) -> Outcome {
-    let [opened, made, unlinked] = tried(name);
-    if made.is_ok() {
+fn may_accept_dot_and_dot_dot(#[case] what: &str, #[case] name: &str) -> Outcome {
+    let [opened, created, unlinked] = results_for(name);
+    if created.is_ok() {
         expect_eq!((opened, unlinked), (Err(ENOENT), Ok(())));
     } else {
-        expect!(unlinked.is_err());
+        expect_matches!(unlinked, Err(_));
     }
-    observe!(&format!("posix_shm.name-{what}-made"), format!("{made:?}"));
+    observe!(&format!("posix_shm.creating-name-{what}"), format!("{created:?}"));
     Ok(())
 }
 
-/// A name that begins with a dot is one like any other.
-#[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn may_begin_with_dots() -> Outcome {
+/// `shm_open` and `shm_unlink` accept a name whose first characters after the slash are one, two or three dots. A second
+/// `shm_unlink` fails with `ENOENT`.
+#[conformance::test(posix = "shm_open", man = "shm_open(3)", level = documented)]
+fn accepts_leading_dots() -> Outcome {
     for dots in [".", "..", "..."] {
         let name = Name::of(unique_name("dots").replacen('/', &format!("/{dots}"), 1));
         expect_matches!(name.open(CREATE_NEW, 0o600), Ok(_));
@@ -155,35 +161,36 @@ fn may_begin_with_dots() -> Outcome {
     Ok(())
 }
 
-/// Whether a name without a slash, or with several, is refused, the same as with one or another is the system's choice.
+/// `shm_open` with a name of no, two or four leading slashes fails with any error, or creates the object of the name with one
+/// slash, or another object; the result is recorded. `shm_unlink` with the same name removes the created object.
 #[rstest]
-#[case::none("without-slash", "")]
-#[case::two("with-two-slashes", "//")]
-#[case::many("with-many-slashes", "////")]
+#[case::no_slash("without-slash", "")]
+#[case::two_slashes("with-two-slashes", "//")]
+#[case::four_slashes("with-four-slashes", "////")]
 #[conformance::test(posix = "shm_open", level = observed)]
-fn may_have_another_beginning(#[case] what: &str, #[case] beginning: &str) -> Outcome {
+fn may_accept_other_leading_slashes(#[case] what: &str, #[case] beginning: &str) -> Outcome {
     let plain = Name::new("slash");
     let variant = Name::of(plain.text().replacen('/', beginning, 1));
     let choice = match variant.open(CREATE_NEW, 0o600) {
-        Ok(_) if plain.visit(OFlag::O_RDONLY).is_ok() => "the same".to_owned(),
-        Ok(_) => "another".to_owned(),
+        Ok(_) if plain.visit(OFlag::O_RDONLY).is_ok() => "same object".to_owned(),
+        Ok(_) => "other object".to_owned(),
         Err(errno) => format!("{errno:?}"),
     };
-    // Whatever it is, unlinking takes the same object away as opening has made.
+    // `shm_unlink` removes the object that `shm_open` has created with the same name.
     expect_eq!(variant.unlink().is_ok(), !choice.starts_with('E'));
     expect_eq!(plain.visit(OFlag::O_RDONLY), Err(ENOENT));
     observe!(&format!("posix_shm.name-{what}"), choice);
     Ok(())
 }
 
-/// Names in the name space of named semaphores are others: the two kinds of object never meet.
+/// `sem_unlink` with the name of a shared memory object fails with any error and leaves the object, or returns 0 and removes the
+/// object (`shm_open` fails). Which of the two happens is recorded.
 #[conformance::test(man = "sem_overview(7)", man = "shm_overview(7)", level = observed)]
-fn may_be_shared_with_semaphores() -> Outcome {
+fn may_be_shared_with_named_semaphores() -> Outcome {
     let name = Name::new("semaphore");
     let _object = name.open(CREATE_NEW, 0o600)?;
-    let semaphore = std::ffi::CString::new(name.text()).map_err(|_| EINVAL)?;
-    let gone = conformance::sys::leftovers::unlink_semaphore(&semaphore);
-    observe!("posix_shm.unlinked-by-sem-unlink", gone.is_ok());
-    expect_eq!(name.visit(OFlag::O_RDONLY).is_err(), gone.is_ok());
+    let removed = conformance::sys::semaphore::sem_unlink(name.text());
+    observe!("posix_shm.removed-by-sem_unlink", removed.is_ok());
+    expect_eq!(name.visit(OFlag::O_RDONLY).is_err(), removed.is_ok());
     Ok(())
 }

@@ -1,44 +1,47 @@
-//! Opening: which flags make, refuse, empty or find an object, and what the descriptor is like that comes of it.
+//! `shm_open` flags: which create, open, truncate or reject a shared memory object, and the flags of the new descriptor.
 
 use conformance::prelude::*;
-use conformance::sys::node::{ftruncate, permissions};
-use conformance::sys::shm::shm_open;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::status::permissions;
 use rstest::rstest;
 
 use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages, size_of_object};
 
-/// An object that exists is refused to one that wants to make it, and is not touched by that: not even by `O_TRUNC`.
+/// `shm_open` with `O_CREAT | O_EXCL`, with or without `O_TRUNC`, fails with `EEXIST` if the object exists. Bytes and permission
+/// bits of the object stay as they were.
 #[rstest]
-#[case::for_both(OFlag::empty())]
-#[case::with_truncation(OFlag::O_TRUNC)]
+#[case::creat_excl(OFlag::empty())]
+#[case::creat_excl_trunc(OFlag::O_TRUNC)]
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn exclusively_refuses_one_that_exists(#[case] more: OFlag) -> Outcome {
+fn creat_excl_fails_if_the_object_exists(#[case] more: OFlag) -> Outcome {
     let object = pages(1)?;
     expect_eq!(shm_open(object.name(), CREATE_NEW | more, 0o444).map(drop), Err(EEXIST));
     expect_eq!((contents(&object), permissions(&fstat(&object)?)), (Ok(pattern(page_size())), 0o600));
     Ok(())
 }
 
-/// Of several processes that make one name exclusively, at the same time, one succeeds and all others see `EEXIST`.
+/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and the same name at the same time, one call returns a descriptor
+/// and three fail with `EEXIST`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn exclusively_has_one_winner() -> Outcome {
+fn creat_excl_succeeds_in_one_process() -> Outcome {
     const ROUNDS: usize = 20;
     let names: Vec<Name> = (0..ROUNDS).map(|_| Name::new("race")).collect();
-    let racers = (0..4)
+    let creators = (0..4)
         .map(|number| {
-            Participant::spawn(&format!("racer {number}"), (), |(), link| {
+            Participant::spawn(&format!("creator {number}"), (), |(), link| {
                 link.meet("start");
                 names.iter().map(|name| name.open(CREATE_NEW, 0o600).map(drop)).collect::<Vec<_>>()
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for racer in &racers {
-        racer.until_reached("start")?;
+    for creator in &creators {
+        creator.until_reached("start")?;
     }
-    for racer in &racers {
-        racer.open("start")?;
+    for creator in &creators {
+        creator.open("start")?;
     }
-    let results = racers.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
+    let results = creators.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     for round in 0..ROUNDS {
         let mut seen: Vec<_> = results.iter().map(|results| results[round]).collect();
         seen.sort();
@@ -47,22 +50,24 @@ fn exclusively_has_one_winner() -> Outcome {
     Ok(())
 }
 
-/// Without `O_CREAT` a name of nothing is refused, in every mode, and stays one of nothing.
+/// `shm_open` without `O_CREAT` fails with `ENOENT` if no object has the name. `shm_unlink` with this name fails with `ENOENT`
+/// afterwards.
 #[rstest]
-#[case::for_reading(OFlag::O_RDONLY)]
-#[case::for_both(OFlag::O_RDWR)]
-#[case::with_truncation(OFlag::O_RDWR.union(OFlag::O_TRUNC))]
+#[case::rdonly(OFlag::O_RDONLY)]
+#[case::rdwr(OFlag::O_RDWR)]
+#[case::rdwr_trunc(OFlag::O_RDWR.union(OFlag::O_TRUNC))]
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn finds_no_object_where_there_is_none(#[case] flags: OFlag) -> Outcome {
+fn fails_without_creat_if_no_object_exists(#[case] flags: OFlag) -> Outcome {
     let name = Name::new("missing");
     expect_eq!(name.visit(flags), Err(ENOENT));
     expect_eq!(name.unlink(), Err(ENOENT));
     Ok(())
 }
 
-/// With `O_CREAT` alone an object that exists is opened as it is: its bytes stay, and the mode of the call is of no account.
+/// `shm_open` with `O_CREAT`, without `O_EXCL`, and with mode 000 returns a descriptor of an existing object. Bytes, permission
+/// bits, `st_ino` and `st_dev` of the object stay as they were.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn takes_an_object_that_exists_as_it_is() -> Outcome {
+fn creat_opens_an_existing_object() -> Outcome {
     let object = pages(1)?;
     let again = shm_open(object.name(), CREATE, 0o000);
     expect_matches!(again, Ok(_));
@@ -72,9 +77,10 @@ fn takes_an_object_that_exists_as_it_is() -> Outcome {
     Ok(())
 }
 
-/// `O_CREAT` makes an object for a reader too: one of no bytes, that somebody else can give a size.
+/// `shm_open` with `O_CREAT | O_EXCL | O_RDONLY` creates an object of size 0. After `ftruncate` to 5 through another descriptor,
+/// the read-only descriptor shows five bytes of 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn for_reading_makes_an_object_too() -> Outcome {
+fn creat_with_rdonly_creates() -> Outcome {
     let name = Name::new("reader");
     let reader = name.open(OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDONLY, 0o600);
     expect_matches!(reader, Ok(_));
@@ -86,9 +92,10 @@ fn for_reading_makes_an_object_too() -> Outcome {
     Ok(())
 }
 
-/// `O_TRUNC` empties an object for everybody who has it open; what it is given later is zeroes, and its permissions stay.
+/// `shm_open` with `O_TRUNC | O_RDWR` on an existing object sets its size to 0 and leaves its permission bits as they were. After
+/// `ftruncate` to a greater size every byte is 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn with_truncation_empties_the_object() -> Outcome {
+fn trunc_empties_the_object() -> Outcome {
     let object = pages(2)?;
     let emptied = shm_open(object.name(), CREATE | OFlag::O_TRUNC, 0o666);
     expect_matches!(emptied, Ok(_));
@@ -99,47 +106,50 @@ fn with_truncation_empties_the_object() -> Outcome {
     Ok(())
 }
 
-/// What `O_TRUNC` does for a reader is undefined: the object is emptied or stays whole.
+/// `shm_open` with `O_RDONLY | O_TRUNC` has an undefined result: afterwards the object has size 0 or all its bytes. The result is
+/// recorded.
 #[conformance::test(posix = "shm_open", level = observed)]
-fn for_reading_may_empty_the_object() -> Outcome {
+fn trunc_with_rdonly_is_undefined() -> Outcome {
     let object = pages(1)?;
     let opened = shm_open(object.name(), OFlag::O_RDONLY | OFlag::O_TRUNC, 0).map(drop);
     let left = contents(&object)?;
-    expect!(left.is_empty() || left == pattern(page_size()));
-    observe!("posix_shm.truncated-for-reading", format!("{opened:?}, {}", if left.is_empty() { "empty" } else { "whole" }));
+    expect!(left.is_empty() || left == pattern(page_size()), "{} bytes are left: {left:?}", left.len());
+    observe!("posix_shm.open-rdonly-trunc", format!("{opened:?}, {}", if left.is_empty() { "empty" } else { "unchanged" }));
     Ok(())
 }
 
-/// The descriptor has the access that was asked for, and no status flag besides.
+/// The descriptor from `shm_open` has the requested access mode, `O_RDONLY` or `O_RDWR`, in `fcntl(F_GETFL)`. `O_APPEND`,
+/// `O_CREAT`, `O_EXCL` and `O_TRUNC` are clear.
 #[rstest]
-#[case::for_reading(OFlag::O_RDONLY)]
-#[case::for_both(OFlag::O_RDWR)]
+#[case::rdonly(OFlag::O_RDONLY)]
+#[case::rdwr(OFlag::O_RDWR)]
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn gives_the_access_asked_for(#[case] flags: OFlag) -> Outcome {
+fn sets_the_access_mode(#[case] flags: OFlag) -> Outcome {
     let object = pages(1)?;
     for more in [OFlag::empty(), OFlag::O_CREAT] {
         let opened = shm_open(object.name(), flags | more, 0o600);
         expect_matches!(opened, Ok(_));
         let seen = status_flags(&opened?)?;
         expect_eq!(seen & OFlag::O_ACCMODE, flags);
-        expect!(!seen.intersects(OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_TRUNC));
+        expect_eq!(seen & (OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_TRUNC), OFlag::empty());
     }
     Ok(())
 }
 
-/// Whether an object can be opened for writing only is left open: the caller is to ask for one of the two other modes.
+/// `shm_open` with `O_WRONLY`, which POSIX does not allow, returns a descriptor with access mode `O_WRONLY` or fails with any
+/// error. The result is recorded.
 #[conformance::test(posix = "shm_open", level = observed)]
-fn may_give_write_access_alone() -> Outcome {
+fn may_accept_wronly() -> Outcome {
     let object = pages(1)?;
     let seen = shm_open(object.name(), OFlag::O_WRONLY, 0).and_then(|opened| Ok(status_flags(&opened)? & OFlag::O_ACCMODE));
     expect_matches!(seen, Ok(OFlag::O_WRONLY) | Err(_));
-    observe!("posix_shm.write-only", seen.map_or_else(|errno| format!("{errno:?}"), |_| "accepted".to_owned()));
+    observe!("posix_shm.open-wronly", seen.map_or_else(|errno| format!("{errno:?}"), |_| "accepted".to_owned()));
     Ok(())
 }
 
-/// Each opening takes the lowest descriptor that is free, also where one was given back in the midst.
+/// `shm_open` returns the lowest descriptor that is not open, also between open descriptors after `close`.
 #[conformance::test(posix = "shm_open")]
-fn takes_the_lowest_descriptor() -> Outcome {
+fn takes_the_lowest_free_descriptor() -> Outcome {
     let object = pages(1)?;
     let open = || shm_open(object.name(), OFlag::O_RDWR, 0);
     let mut held = (0..4).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
@@ -149,19 +159,20 @@ fn takes_the_lowest_descriptor() -> Outcome {
     Ok(())
 }
 
-/// Every descriptor is made with close-on-exec, be the object found or made.
+/// `shm_open` sets `FD_CLOEXEC` on the returned descriptor, whether the object is created or exists already.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn sets_close_on_exec() -> Outcome {
     let name = Name::new("cloexec");
-    let made = name.open(CREATE_NEW, 0o600)?;
-    let found = [name.open(OFlag::O_RDONLY, 0)?, name.open(CREATE, 0)?];
-    expect_eq!((close_on_exec(&made), found.map(close_on_exec)), (Ok(true), [Ok(true), Ok(true)]));
+    let created = name.open(CREATE_NEW, 0o600)?;
+    let existing = [name.open(OFlag::O_RDONLY, 0)?, name.open(CREATE, 0)?];
+    expect_eq!((close_on_exec(&created), existing.map(close_on_exec)), (Ok(true), [Ok(true), Ok(true)]));
     Ok(())
 }
 
-/// A process that is started afresh has none of the descriptors, but for a copy whose flag was cleared, and that one works.
+/// After `exec`, the descriptors from `shm_open` are closed (`EBADF`). A duplicate without `FD_CLOEXEC` stays open and shows the
+/// bytes of the object.
 #[conformance::test(posix = "shm_open", posix = "exec")]
-fn gives_nothing_to_another_program() -> Outcome {
+fn exec_closes_the_descriptors() -> Outcome {
     let object = pages(1)?;
     let second = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let copy = dup(&object)?;
@@ -174,37 +185,40 @@ fn gives_nothing_to_another_program() -> Outcome {
     Ok(())
 }
 
-/// Each opening makes a description of its own, with status flags that concern no other; a duplicate shares them.
+/// Each `shm_open` creates an open file description with its own status flags. `O_APPEND` set on one descriptor is shown by its
+/// duplicate from `dup`, and is clear on a descriptor from another `shm_open`.
 #[conformance::test(posix = "shm_open", posix = "fcntl")]
-fn makes_a_description_of_its_own() -> Outcome {
+fn creates_an_open_file_description() -> Outcome {
     let object = pages(1)?;
     let (other, copy) = (shm_open(object.name(), OFlag::O_RDWR, 0)?, dup(&object)?);
     let before = status_flags(&other)?;
-    expect!(!before.contains(OFlag::O_APPEND));
+    expect_eq!(before & OFlag::O_APPEND, OFlag::empty());
     set_status_flags(&object, status_flags(&object)? | OFlag::O_APPEND)?;
     expect_eq!((status_flags(&other), status_flags(&copy)?.contains(OFlag::O_APPEND)), (Ok(before), true));
     Ok(())
 }
 
-/// A process that has no descriptor left makes no object, and empties none.
+/// At the descriptor limit, `shm_open` fails with `EMFILE`. With `O_CREAT` the name does not exist afterwards (`ENOENT`), and
+/// with `O_TRUNC` an existing object keeps its bytes.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn without_a_descriptor_left_makes_nothing() -> Outcome {
+fn fails_at_the_descriptor_limit() -> Outcome {
     let (name, object) = (Name::new("emfile"), pages(1)?);
-    let full = Participant::spawn("process without room", dup(&object)?, |held, _| {
+    let process = Participant::spawn("process at the descriptor limit", dup(&object)?, |held, _| {
         leave_room(&held, 0)?;
-        let made = name.open(CREATE_NEW, 0o600).map(drop);
-        let emptied = shm_open(object.name(), OFlag::O_RDWR | OFlag::O_TRUNC, 0).map(drop);
+        let created = name.open(CREATE_NEW, 0o600).map(drop);
+        let truncated = shm_open(object.name(), OFlag::O_RDWR | OFlag::O_TRUNC, 0).map(drop);
         limit_descriptors(256)?;
-        Ok::<_, Errno>((made, emptied, name.visit(OFlag::O_RDONLY)))
+        Ok::<_, Errno>((created, truncated, name.visit(OFlag::O_RDONLY)))
     })?;
-    expect_eq!(full.join()?, Ok((Err(EMFILE), Err(EMFILE), Err(ENOENT))));
+    expect_eq!(process.join()?, Ok((Err(EMFILE), Err(EMFILE), Err(ENOENT))));
     expect_eq!((name.visit(OFlag::O_RDONLY), contents(&object)), (Err(ENOENT), Ok(pattern(page_size()))));
     Ok(())
 }
 
-/// Opening and closing an object over and over uses nothing up, and leaves it as it is.
+/// If one object is opened and closed 300 times, `shm_open` returns a descriptor and `close` returns 0 each time. The number of
+/// open descriptors and the bytes of the object stay as they were.
 #[conformance::test(posix = "shm_open")]
-fn over_and_over_uses_nothing_up() -> Outcome {
+fn repeated_open_and_close_leaks_nothing() -> Outcome {
     let object = pages(1)?;
     let open = open_descriptors();
     for _ in 0..300 {

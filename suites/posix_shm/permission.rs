@@ -1,17 +1,18 @@
-//! Who may open an object, and who may unlink its name. What is open stays open, whatever is decided later.
+//! Permission checks: which users `shm_open` and `shm_unlink` allow for which owner and permission bits. An open descriptor is
+//! not checked again.
 
 use conformance::prelude::*;
 use conformance::sandbox::second_user;
-use conformance::sys::identity::become_user;
-use conformance::sys::node::{fchmod, fchown};
-use conformance::sys::shm::shm_open;
+use conformance::sys::memory::shm::shm_open;
+use conformance::sys::path::attributes::{fchmod, fchown};
+use conformance::sys::process::identity::become_user;
 use nix::unistd::{getegid, geteuid, seteuid};
 use proptest::sample::select;
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, pages};
 
-/// As whom the second user comes to an object.
+/// The file class of an object that the second user belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Owner,
@@ -20,7 +21,7 @@ enum Role {
 }
 
 impl Role {
-    /// Where the bits of this class stand in a mode.
+    /// Shift of the bits of this class in a mode.
     fn shift(self) -> u32 {
         match self {
             Role::Owner => 6,
@@ -30,10 +31,10 @@ impl Role {
     }
 }
 
-/// Results of opening for reading and for both.
+/// Results of `shm_open` with `O_RDONLY` and with `O_RDWR`.
 type Opened = [Result<(), Errno>; 2];
 
-/// A name with an object that gives the second user that role.
+/// An object of which the second user is in that class.
 fn object_for(role: Role, mode: u32) -> Result<(Name, OwnedFd), Errno> {
     let name = Name::new("permission");
     let object = name.open(CREATE_NEW, 0o600)?;
@@ -51,41 +52,43 @@ fn opened(name: &Name) -> Opened {
 
 fn opened_by_the_second_user(name: &Name) -> Result<Opened, Failure> {
     let (user, group) = second_user();
-    let stranger = Participant::spawn("second user", (), |(), _| {
+    let opener = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
         Ok::<_, Errno>(opened(name))
     })?;
-    Ok(stranger.join()??)
+    Ok(opener.join()??)
 }
 
-/// What those bits allow.
+/// The results that these permission bits require.
 fn allowed(bits: u32) -> Opened {
     [0o4, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// Opening for reading needs the read bit, for both both bits: of the one class that the process is in.
+/// `shm_open` with `O_RDONLY` requires the read bit, and with `O_RDWR` the read and write bits, of the one file class (owner,
+/// group or others) of the process. Without these bits `shm_open` fails with `EACCES`.
 #[rstest]
-#[case::owner_may_read(Role::Owner, 0o400, 0o4)]
-#[case::owner_may_do_both(Role::Owner, 0o600, 0o6)]
-#[case::owner_may_write_only(Role::Owner, 0o200, 0)]
-#[case::owner_may_less_than_others(Role::Owner, 0o066, 0)]
-#[case::execute_bit_is_no_use(Role::Owner, 0o177, 0)]
-#[case::group_may_read(Role::Group, 0o040, 0o4)]
-#[case::group_may_do_both(Role::Group, 0o060, 0o6)]
-#[case::group_may_less_than_others(Role::Group, 0o606, 0)]
-#[case::others_may_read(Role::Other, 0o004, 0o4)]
-#[case::others_may_do_both(Role::Other, 0o006, 0o6)]
-#[case::others_may_less_than_all_else(Role::Other, 0o770, 0)]
+#[case::owner_r(Role::Owner, 0o400, 0o4)]
+#[case::owner_rw(Role::Owner, 0o600, 0o6)]
+#[case::owner_w(Role::Owner, 0o200, 0)]
+#[case::owner_none_others_rw(Role::Owner, 0o066, 0)]
+#[case::owner_x_others_rwx(Role::Owner, 0o177, 0)]
+#[case::group_r(Role::Group, 0o040, 0o4)]
+#[case::group_rw(Role::Group, 0o060, 0o6)]
+#[case::group_none_others_rw(Role::Group, 0o606, 0)]
+#[case::others_r(Role::Other, 0o004, 0o4)]
+#[case::others_rw(Role::Other, 0o006, 0o6)]
+#[case::others_none_owner_and_group_rwx(Role::Other, 0o770, 0)]
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(second_user))]
-fn is_that_of_the_class(#[case] role: Role, #[case] mode: u32, #[case] bits: u32) -> Outcome {
+fn depends_on_the_file_class(#[case] role: Role, #[case] mode: u32, #[case] bits: u32) -> Outcome {
     let (name, _object) = object_for(role, mode)?;
     expect_eq!(opened_by_the_second_user(&name)?, allowed(bits));
     Ok(())
 }
 
-/// The same for every mode and class.
+/// For any mode and file class of the process, `shm_open` with `O_RDONLY` returns a descriptor exactly if the read bit of the
+/// class is set, and with `O_RDWR` exactly if the read and write bits are set. Otherwise `shm_open` fails with `EACCES`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(second_user))]
-fn is_that_of_the_class_for_every_mode() -> Outcome {
+fn depends_on_the_file_class_for_any_mode() -> Outcome {
     property(&(select(vec![Role::Owner, Role::Group, Role::Other]), 0_u32..0o1000), |(role, mode)| {
         let (name, _object) = object_for(role, mode)?;
         expect_eq!(opened_by_the_second_user(&name)?, allowed(mode >> role.shift() & 7));
@@ -93,19 +96,20 @@ fn is_that_of_the_class_for_every_mode() -> Outcome {
     })
 }
 
-/// A process with the capability to override permissions opens an object that allows nothing.
+/// A process with `CAP_DAC_OVERRIDE` opens a shared memory object of mode 000 with `shm_open`, with `O_RDONLY` and with `O_RDWR`.
 #[conformance::test(man = "capabilities(7)", needs(CAP_DAC_OVERRIDE))]
-fn can_be_overridden() -> Outcome {
+fn cap_dac_override_opens_mode_000() -> Outcome {
     let name = Name::new("override");
     let _object = name.open(CREATE_NEW, 0)?;
     expect_eq!(opened(&name), [Ok(()); 2]);
     Ok(())
 }
 
-/// Without that capability the bits hold for the owner too, whatever its user id.
+/// For a process without capabilities that owns the object, also with user ID 0, `shm_open` fails with `EACCES` unless the owner
+/// bits of the mode allow the requested access.
 #[cfg(linux)]
 #[conformance::test(posix = "shm_open", man = "capabilities(7)")]
-fn holds_for_an_owner_without_capabilities() -> Outcome {
+fn applies_to_the_owner_without_capabilities() -> Outcome {
     let name = Name::new("owner");
     let object = name.open(CREATE_NEW, 0o600)?;
     let owner = Participant::spawn("owner", object, |object, _| {
@@ -116,97 +120,113 @@ fn holds_for_an_owner_without_capabilities() -> Outcome {
     Ok(())
 }
 
-/// It is the effective user that is asked: a process that has taken off its privilege for a while may do what that user may.
+/// After `seteuid` to another user, `shm_open` on an object of mode 600 of the former user fails with `EACCES`, and a new object
+/// belongs to the new effective user. After `seteuid` back, `shm_open` returns a descriptor.
 #[conformance::test(posix = "shm_open", needs(second_user))]
-fn is_that_of_the_effective_user() -> Outcome {
+fn depends_on_the_effective_user() -> Outcome {
     let (name, _object) = object_for(Role::Other, 0o600)?;
     let (user, _) = second_user();
-    let changeling = Participant::spawn("changeling", (), |(), _| {
+    let process = Participant::spawn("process with changed effective user", (), |(), _| {
         let own = geteuid();
         seteuid(user)?;
         let as_other = opened(&name);
         let mine = Name::new("mine");
-        let made = fstat(&mine.open(CREATE_NEW, 0o600)?)?.st_uid;
+        let owner = fstat(&mine.open(CREATE_NEW, 0o600)?)?.st_uid;
         seteuid(own)?;
-        Ok::<_, Errno>((as_other, made, opened(&name)))
+        Ok::<_, Errno>((as_other, owner, opened(&name)))
     })?;
-    expect_eq!(changeling.join()?, Ok(([Err(EACCES); 2], user.as_raw(), [Ok(()); 2])));
+    expect_eq!(process.join()?, Ok(([Err(EACCES); 2], user.as_raw(), [Ok(()); 2])));
     Ok(())
 }
 
-/// A new object belongs to the effective user and the effective group of its maker.
+/// `shm_open` with `O_CREAT` creates an object that belongs to the effective user and the effective group of the process.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(second_user))]
-fn begins_with_the_maker_as_the_owner() -> Outcome {
+fn new_object_belongs_to_the_creator() -> Outcome {
     let (user, group) = second_user();
     let name = Name::new("owned");
-    let maker = Participant::spawn("maker", (), |(), _| {
+    let creator = Participant::spawn("creator", (), |(), _| {
         become_user(user, group)?;
         name.open(CREATE_NEW, 0o604).map(drop)
     })?;
-    expect_eq!(maker.join()?, Ok(()));
+    expect_eq!(creator.join()?, Ok(()));
     let status = fstat(&name.open(OFlag::O_RDONLY, 0)?)?;
     expect_eq!((status.st_uid, status.st_gid), (user.as_raw(), group.as_raw()));
     Ok(())
 }
 
-/// One that may only read cannot empty the object by opening it.
-#[conformance::test(posix = "shm_open", man = "open(2)", needs(second_user))]
-fn to_read_is_none_to_empty() -> Outcome {
+/// `shm_open` with `O_RDWR | O_TRUNC` by a process that has only read permission fails with `EACCES`. The bytes of the object
+/// stay as they were.
+#[conformance::test(posix = "shm_open", needs(second_user))]
+fn rdwr_trunc_requires_write_permission() -> Outcome {
+    truncating_requires_write_permission(OFlag::O_RDWR)
+}
+
+/// `shm_open` with `O_RDONLY | O_TRUNC` by a process that has only read permission fails with `EACCES`. The bytes of the object
+/// stay as they were.
+#[conformance::test(man = "open(2)", man = "shm_open(3)", level = customary, needs(second_user))]
+fn rdonly_trunc_requires_write_permission() -> Outcome {
+    truncating_requires_write_permission(OFlag::O_RDONLY)
+}
+
+/// `shm_open` with `O_TRUNC` by a user with read permission only.
+fn truncating_requires_write_permission(access_mode: OFlag) -> Outcome {
     let object = pages(1)?;
     fchmod(&object, 0o604)?;
     let (user, group) = second_user();
     let reader = Participant::spawn("reader", (), |(), _| {
         become_user(user, group)?;
-        let flags = [OFlag::O_RDWR | OFlag::O_TRUNC, OFlag::O_RDONLY | OFlag::O_TRUNC];
-        Ok::<_, Errno>(flags.map(|flags| shm_open(object.name(), flags, 0).map(drop)))
+        Ok::<_, Errno>(shm_open(object.name(), access_mode | OFlag::O_TRUNC, 0).map(drop))
     })?;
-    expect_eq!(reader.join()?, Ok([Err(EACCES); 2]));
+    expect_eq!(reader.join()?, Ok(Err(EACCES)));
     expect_eq!(contents(&object), Ok(pattern(page_size())));
     Ok(())
 }
 
-/// Taking the permissions away concerns later openers only: what is open and mapped works on.
+/// After `fchmod` to mode 000, a new `shm_open` by another user fails with `EACCES`. A descriptor that this user has open still
+/// allows a writable `mmap` and `ftruncate`.
 #[conformance::test(posix = "fchmod", needs(second_user))]
-fn is_not_asked_for_again() -> Outcome {
+fn open_descriptors_are_not_checked_again() -> Outcome {
     let object = pages(1)?;
     fchmod(&object, 0o606)?;
     let (user, group) = second_user();
-    let holder = Participant::spawn("holder", (), |(), link| {
+    let owner = Participant::spawn("owner of the descriptor", (), |(), link| {
         become_user(user, group)?;
         let open = shm_open(object.name(), OFlag::O_RDWR, 0)?;
         link.meet("open");
         let later = shm_open(object.name(), OFlag::O_RDONLY, 0).map(drop);
-        let mapping = conformance::sys::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&open, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"after");
-        Ok::<_, Errno>((later, conformance::sys::node::ftruncate(&open, 5)))
+        Ok::<_, Errno>((later, conformance::sys::fd::size::ftruncate(&open, 5)))
     })?;
-    holder.until_reached("open")?;
+    owner.until_reached("open")?;
     fchmod(&object, 0)?;
-    holder.open("open")?;
-    expect_eq!(holder.join()?, Ok((Err(EACCES), Ok(()))));
+    owner.open("open")?;
+    expect_eq!(owner.join()?, Ok((Err(EACCES), Ok(()))));
     expect_eq!(contents(&object), Ok(b"after".to_vec()));
     Ok(())
 }
 
-/// One that may read and write an object of somebody else may not unlink its name, which stays with the object.
+/// `shm_unlink` of an object of another user fails with `EACCES`, also if its mode allows reading and writing. The name still
+/// opens the object.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(second_user))]
-fn to_write_is_none_to_unlink() -> Outcome {
+fn unlink_requires_the_owner() -> Outcome {
     let object = pages(1)?;
     fchmod(&object, 0o666)?;
     let (user, group) = second_user();
-    let stranger = Participant::spawn("stranger", (), |(), _| {
+    let unrelated = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
-        Ok::<_, Errno>(conformance::sys::shm::shm_unlink(object.name()))
+        Ok::<_, Errno>(conformance::sys::memory::shm::shm_unlink(object.name()))
     })?;
-    expect_eq!(stranger.join()?, Ok(Err(EACCES)));
+    expect_eq!(unrelated.join()?, Ok(Err(EACCES)));
     let found = shm_open(object.name(), OFlag::O_RDONLY, 0);
     expect_eq!(found.and_then(contents), Ok(pattern(page_size())));
     Ok(())
 }
 
-/// The owner may unlink a name, even if it may not open the object.
-#[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(second_user))]
-fn to_unlink_is_the_owners() -> Outcome {
+/// `shm_unlink` by the owner of an object of mode 000 returns 0, although `shm_open` fails with `EACCES`. Afterwards `shm_open`
+/// fails with `ENOENT`.
+#[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", level = customary, needs(second_user))]
+fn owner_may_unlink_mode_000() -> Outcome {
     let (user, group) = second_user();
     let (name, _object) = object_for(Role::Owner, 0)?;
     let owner = Participant::spawn("owner", (), |(), _| {
@@ -218,22 +238,22 @@ fn to_unlink_is_the_owners() -> Outcome {
     Ok(())
 }
 
-/// Whether `O_CREAT` may be given for somebody else's object that everybody may write depends on the system's settings; if it is
-/// refused, the object is untouched.
+/// `shm_open` with `O_RDWR | O_CREAT` on an existing object of another user with mode 666 returns a descriptor or fails with
+/// `EACCES`, as the system settings say; the result is recorded. The bytes of the object stay as they were.
 #[conformance::test(posix = "shm_open", man = "proc(5)", level = observed, needs(second_user))]
-fn may_forbid_to_create_what_is_somebody_elses() -> Outcome {
+fn creat_on_an_object_of_another_user() -> Outcome {
     let object = pages(1)?;
     fchmod(&object, 0o666)?;
     let (user, group) = second_user();
-    let stranger = Participant::spawn("stranger", (), |(), _| {
+    let unrelated = Participant::spawn("second user", (), |(), _| {
         become_user(user, group)?;
         let seen = [OFlag::O_RDWR, OFlag::O_RDWR | OFlag::O_CREAT];
         Ok::<_, Errno>(seen.map(|flags| shm_open(object.name(), flags, 0o600).map(drop)))
     })?;
-    let [plainly, with_create] = stranger.join()??;
+    let [plainly, with_create] = unrelated.join()??;
     expect_eq!(plainly, Ok(()));
     expect_matches!(with_create, Ok(()) | Err(EACCES));
-    observe!("posix_shm.create-flag-on-a-strangers-object", format!("{with_create:?}"));
+    observe!("posix_shm.open-creat-on-object-of-another-user", format!("{with_create:?}"));
     expect_eq!(contents(&object), Ok(pattern(page_size())));
     Ok(())
 }

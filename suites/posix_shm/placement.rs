@@ -1,8 +1,9 @@
-//! Placement: mappings put onto parts of others, and parts taken out. What lies beside is as it was.
+//! `mmap` with an address (`MAP_FIXED`, `MAP_FIXED_NOREPLACE`, hints) and `munmap` of a part of a mapping: which pages are
+//! replaced or removed, and that the neighbouring pages stay.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages};
 
@@ -17,10 +18,10 @@ fn page_full_of(byte: u8) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// A fixed mapping replaces the pages that it covers and no other; the object that was there is not changed by it, nor by what is
-/// stored in the new place.
+/// `mmap` with `MAP_FIXED` over the middle page of a mapping replaces this page only. The object mapped there before keeps its
+/// bytes, and stores into the new page change the other object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn replaces_what_it_covers() -> Outcome {
+fn map_fixed_replaces_only_its_range() -> Outcome {
     let (object, other) = (pages(3)?, page_full_of(b'o')?);
     let page = page_size();
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
@@ -37,9 +38,10 @@ fn replaces_what_it_covers() -> Outcome {
     Ok(())
 }
 
-/// The parts that are left of a mapping still belong to the places of the object that they belonged to.
+/// After `munmap` of the middle pages of a mapping, stores through the pages before and after change the same bytes of the shared
+/// memory object as before.
 #[conformance::test(posix = "munmap", man = "munmap(2)")]
-fn in_a_hole_leaves_both_sides() -> Outcome {
+fn munmap_in_the_middle_keeps_both_sides() -> Outcome {
     let object = pages(5)?;
     let page = page_size();
     let region = Region::map(&object, 4 * page, RW, SHARED, offset(page))?;
@@ -49,15 +51,16 @@ fn in_a_hole_leaves_both_sides() -> Outcome {
     let mut expected = pattern(5 * page);
     (expected[2 * page - 1], expected[4 * page]) = (b'<', b'>');
     expect_eq!(contents(&object), Ok(expected));
-    // And the hole takes a page of the object again, another one than before.
+    // Another page of the object can be mapped into the gap.
     expect_eq!(region.place(page, &object, page, RW, SHARED | FIXED, 0), Ok(()));
     expect_eq!((region.read(page, page), region.read(3 * page, 1)), (pattern(page), b">".to_vec()));
     Ok(())
 }
 
-/// To take out what is not there is no mistake; to take out from within a page is one, and takes nothing.
-#[conformance::test(posix = "munmap", man = "munmap(2)")]
-fn is_given_up_by_whole_pages() -> Outcome {
+/// `munmap` fails with `EINVAL` if the address is not a multiple of the page size or the length is 0, and the mapping stays as it
+/// was. `munmap` of a range without mappings returns 0.
+#[conformance::test(posix = "munmap", man = "munmap(2)", level = documented)]
+fn munmap_rejects_unaligned_address_and_length_zero() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
@@ -71,9 +74,10 @@ fn is_given_up_by_whole_pages() -> Outcome {
     Ok(())
 }
 
-/// An address without `MAP_FIXED` is a hint: where something is mapped, the new mapping goes elsewhere and that stays.
+/// `mmap` with an address inside an existing mapping and without `MAP_FIXED` places the new mapping elsewhere. The existing
+/// mapping keeps its bytes.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn by_a_hint_replaces_nothing() -> Outcome {
+fn hint_address_replaces_nothing() -> Outcome {
     let (object, other) = (pages(2)?, page_full_of(b'o')?);
     let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
     let elsewhere = region.map_with_hint(page_size(), &other, page_size(), R, SHARED);
@@ -84,9 +88,10 @@ fn by_a_hint_replaces_nothing() -> Outcome {
     Ok(())
 }
 
-/// A fixed address within a page is refused, and what was there stays.
+/// `mmap` with `MAP_FIXED` fails with `EINVAL` if the address is not a multiple of the page size. The mapping at this place keeps
+/// its bytes.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn within_a_page_is_refused() -> Outcome {
+fn map_fixed_rejects_unaligned_address() -> Outcome {
     let (object, other) = (pages(2)?, page_full_of(b'o')?);
     let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
     expect_eq!(region.place(1, &other, page_size(), R, SHARED | FIXED, 0), Err(EINVAL));
@@ -94,13 +99,13 @@ fn within_a_page_is_refused() -> Outcome {
     Ok(())
 }
 
-/// A fixed mapping that the descriptor does not allow fails; whether what it was to replace is still there is not promised, but
-/// what lies beside is.
+/// `mmap` with `MAP_FIXED`, `MAP_SHARED` and `PROT_WRITE` on a read-only descriptor fails with `EACCES`. The pages before and
+/// after the range are still mapped.
 #[conformance::test(posix = "mmap")]
-fn that_fails_leaves_the_neighbours() -> Outcome {
+fn failed_map_fixed_keeps_the_neighbours() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
-    let reader = conformance::sys::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
+    let reader = conformance::sys::memory::shm::shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
     expect_eq!(region.place(page, &reader, page, RW, SHARED | FIXED, 0), Err(EACCES));
     region.write(0, b"<");
@@ -110,9 +115,10 @@ fn that_fails_leaves_the_neighbours() -> Outcome {
     Ok(())
 }
 
-/// Pages of one object can be put in any order, the same page twice too; each place shows its page.
+/// Pages of one shared memory object mapped with `MAP_FIXED` at four places in any order, also one page at more than one place,
+/// show at each place the bytes of their page.
 #[conformance::test(posix = "mmap")]
-fn can_be_in_any_order() -> Outcome {
+fn pages_can_be_mapped_in_any_order() -> Outcome {
     let page = page_size();
     property(&proptest::collection::vec(0..4_usize, 4), |order| {
         let object = pages(4)?;
@@ -134,30 +140,30 @@ fn can_be_in_any_order() -> Outcome {
     })
 }
 
-/// A mapping that must not replace anything is refused with `EEXIST` where it would cover a single page, and goes exactly where it
-/// was to where nothing is.
+/// `mmap` with `MAP_FIXED_NOREPLACE` fails with `EEXIST` if one page of the range is mapped. If the whole range is free, the
+/// mapping is placed at exactly the given address.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
-fn without_replacing_needs_a_free_place() -> Outcome {
+fn map_fixed_noreplace_requires_free_pages() -> Outcome {
     let (object, other) = (pages(3)?, page_full_of(b'o')?);
     let page = page_size();
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
-    let carefully = SHARED | MapFlags::MAP_FIXED_NOREPLACE;
-    expect_eq!(region.place(page, &other, page, R, carefully, 0), Err(EEXIST));
+    let no_replace = SHARED | MapFlags::MAP_FIXED_NOREPLACE;
+    expect_eq!(region.place(page, &other, page, R, no_replace, 0), Err(EEXIST));
     region.unmap(page, page)?;
-    expect_eq!(region.place(0, &other, 2 * page, R, carefully, 0), Err(EEXIST));
-    expect_eq!(region.place(page, &other, 2 * page, R, carefully, 0), Err(EEXIST));
-    expect_eq!(region.place(page, &other, page, R, carefully, 0), Ok(()));
+    expect_eq!(region.place(0, &other, 2 * page, R, no_replace, 0), Err(EEXIST));
+    expect_eq!(region.place(page, &other, 2 * page, R, no_replace, 0), Err(EEXIST));
+    expect_eq!(region.place(page, &other, page, R, no_replace, 0), Ok(()));
     let whole = pattern(3 * page);
     expect_eq!(region.read(0, 3 * page), [&whole[..page], &page_of(b'o'), &whole[2 * page..]].concat());
     Ok(())
 }
 
-/// Pages that are asked for at once are those of the object; that some lie beyond its end is no reason to fail, not before they are
-/// used.
+/// `mmap` with `MAP_POPULATE`, shared or private, returns a mapping although it is longer than the shared memory object. The
+/// pages show the bytes of the object, and `write` to a pipe from a page beyond the end fails with `EFAULT`.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
-fn at_once_shows_the_object() -> Outcome {
+fn map_populate_succeeds_beyond_the_end() -> Outcome {
     let object = pages(2)?;
     for kind in [SHARED, super::fixture::PRIVATE] {
         let region = Region::map(&object, 4 * page_size(), RW, kind | MapFlags::MAP_POPULATE, 0);

@@ -1,14 +1,15 @@
-//! Private mappings: a copy of each page for the one who stores into it, which nobody else ever sees.
+//! `mmap` with `MAP_PRIVATE` on shared memory objects: stores go to a private copy of the page, which no other mapping shows.
 
 use conformance::prelude::*;
-use conformance::sys::region::Region;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{PRIVATE, RW, contents, pages};
 
-/// A store into a private mapping changes neither the object nor any other mapping of it, private ones included.
+/// A store through a `MAP_PRIVATE` mapping leaves the shared memory object, its `MAP_SHARED` mappings and other `MAP_PRIVATE`
+/// mappings unchanged.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn keeps_its_stores_to_itself() -> Outcome {
+fn stores_change_no_other_mapping() -> Outcome {
     let object = pages(1)?;
     let (mine, other) = (Region::map(&object, page_size(), RW, PRIVATE, 0)?, Region::map(&object, page_size(), RW, PRIVATE, 0)?);
     let shared = object.map(page_size(), Access::Read)?;
@@ -22,9 +23,10 @@ fn keeps_its_stores_to_itself() -> Outcome {
     Ok(())
 }
 
-/// A page that was copied shows nothing that is stored into the object later; its neighbour, not copied, may.
-#[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn sees_no_store_after_its_copy() -> Outcome {
+/// A page of a `MAP_PRIVATE` mapping that was stored into does not show later stores to the shared memory object. Whether another
+/// page without private copy shows them is recorded.
+#[conformance::test(posix = "mmap", man = "mmap(2)", level = customary)]
+fn copied_page_hides_later_stores() -> Outcome {
     let object = pages(2)?;
     let private = Region::map(&object, 2 * page_size(), RW, PRIVATE, 0)?;
     private.write(10, b"copied");
@@ -34,14 +36,15 @@ fn sees_no_store_after_its_copy() -> Outcome {
     let expected = [&pattern(10)[..], b"copied", &pattern(page_size())[16..]].concat();
     expect_eq!(private.read(0, page_size()), expected);
     let neighbour = private.read(page_size(), 5);
-    expect!(neighbour == b"later" || neighbour == pattern(page_size() + 5)[page_size()..]);
-    observe!("posix_shm.private-page-follows-the-object", neighbour == b"later");
+    expect!(neighbour == b"later" || neighbour == pattern(page_size() + 5)[page_size()..], "the other page shows {neighbour:?}");
+    observe!("posix_shm.uncopied-private-page-shows-later-stores", neighbour == b"later");
     Ok(())
 }
 
-/// One byte stored copies the one page: all other bytes of the page are those of the object at that moment.
-#[conformance::test(posix = "mmap")]
-fn copies_whole_pages_at_the_first_store() -> Outcome {
+/// The first store of one byte into a page of a `MAP_PRIVATE` mapping copies the whole page. Bytes of this page stored to the
+/// object before are read through the mapping, and bytes stored to the object later leave the mapping as it was.
+#[conformance::test(posix = "mmap", level = customary)]
+fn first_store_copies_the_whole_page() -> Outcome {
     let object = pages(1)?;
     let (private, shared) = (Region::map(&object, page_size(), RW, PRIVATE, 0)?, object.map(page_size(), Access::ReadWrite)?);
     shared.write(100, b"before");
@@ -51,9 +54,10 @@ fn copies_whole_pages_at_the_first_store() -> Outcome {
     Ok(())
 }
 
-/// Stores need no right to write to the object: a descriptor for reading will do, and the object keeps every byte.
+/// `mmap` with `MAP_PRIVATE` and `PROT_WRITE` on a descriptor opened with `O_RDONLY` returns a mapping. Stores through the
+/// mapping leave the bytes of the object as they were.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn is_writable_for_a_reader() -> Outcome {
+fn read_only_descriptor_allows_prot_write() -> Outcome {
     let object = pages(1)?;
     let reader = SharedMemory::open(object.name(), Access::Read)?;
     let private = Region::map(&reader, page_size(), RW, PRIVATE, 0);
@@ -64,9 +68,10 @@ fn is_writable_for_a_reader() -> Outcome {
     Ok(())
 }
 
-/// A child has a copy of the copy: what either of them stores after `fork` is its own, page by page.
+/// After `fork`, a child reads the private stores that its parent made before. Private stores of parent or child after `fork` are
+/// read in the storing process only.
 #[conformance::test(posix = "fork", posix = "mmap")]
-fn is_copied_again_by_fork() -> Outcome {
+fn stores_after_fork_stay_in_each_process() -> Outcome {
     let object = pages(1)?;
     let private = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
     private.write(0, b"before");
@@ -85,9 +90,10 @@ fn is_copied_again_by_fork() -> Outcome {
     Ok(())
 }
 
-/// A child that has not stored anything keeps what the parent had at the `fork`, even where the parent is the first to store.
+/// A child that has not stored into an inherited `MAP_PRIVATE` page reads the bytes of the page at `fork`, although its parent
+/// stored into the page afterwards.
 #[conformance::test(posix = "fork", posix = "mmap")]
-fn of_a_child_is_that_of_the_fork() -> Outcome {
+fn child_keeps_the_bytes_of_fork() -> Outcome {
     let object = pages(1)?;
     let private = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
     private.write(0, b"at fork");
@@ -102,9 +108,10 @@ fn of_a_child_is_that_of_the_fork() -> Outcome {
     Ok(())
 }
 
-/// Calls that write through the mapping copy as stores do.
+/// `read` from a pipe into a `MAP_PRIVATE` mapping returns the number of bytes, and the mapping shows them. The bytes of the
+/// shared memory object stay as they were.
 #[conformance::test(posix = "mmap", posix = "read")]
-fn takes_what_calls_write_for_itself() -> Outcome {
+fn read_into_the_mapping_makes_a_copy() -> Outcome {
     let object = pages(1)?;
     let private = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
     let (reader, writer) = pipe()?;

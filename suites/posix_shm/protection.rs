@@ -1,9 +1,10 @@
-//! Protection: what a descriptor's access allows a mapping to be, what `mprotect` makes of it, and what a forbidden access costs.
+//! Protection of mappings: what the access mode of the descriptor allows `mmap` and `mprotect`, and the signal for a forbidden
+//! access.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
-use conformance::sys::region::{MapFlags, ProtFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::sys::memory::mapping::{self, Faults, SEGV_ACCERR, SEGV_MAPERR};
+use conformance::sys::memory::region::{MapFlags, ProtFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, pages};
@@ -14,19 +15,20 @@ const W: ProtFlags = ProtFlags::PROT_WRITE;
 /// `PROT_NONE`.
 const NONE: ProtFlags = ProtFlags::PROT_NONE;
 
-/// A shared mapping may be writable only where the descriptor is; everything else a descriptor for reading allows too.
+/// `mmap` with `MAP_SHARED` and `PROT_WRITE` on a descriptor opened with `O_RDONLY` fails with `EACCES`. `mmap` with `PROT_READ`,
+/// `PROT_NONE` or `MAP_PRIVATE`, or on a descriptor opened with `O_RDWR`, returns a mapping.
 #[rstest]
-#[case::reader_reads(OFlag::O_RDONLY, R, SHARED, Ok(()))]
-#[case::reader_does_nothing(OFlag::O_RDONLY, NONE, SHARED, Ok(()))]
-#[case::reader_writes(OFlag::O_RDONLY, RW, SHARED, Err(EACCES))]
-#[case::reader_writes_only(OFlag::O_RDONLY, W, SHARED, Err(EACCES))]
-#[case::reader_writes_in_private(OFlag::O_RDONLY, RW, PRIVATE, Ok(()))]
-#[case::owner_reads(OFlag::O_RDWR, R, SHARED, Ok(()))]
-#[case::owner_writes(OFlag::O_RDWR, RW, SHARED, Ok(()))]
-#[case::owner_writes_only(OFlag::O_RDWR, W, SHARED, Ok(()))]
-#[case::owner_writes_in_private(OFlag::O_RDWR, RW, PRIVATE, Ok(()))]
+#[case::rdonly_shared_read(OFlag::O_RDONLY, R, SHARED, Ok(()))]
+#[case::rdonly_shared_none(OFlag::O_RDONLY, NONE, SHARED, Ok(()))]
+#[case::rdonly_shared_read_write(OFlag::O_RDONLY, RW, SHARED, Err(EACCES))]
+#[case::rdonly_shared_write(OFlag::O_RDONLY, W, SHARED, Err(EACCES))]
+#[case::rdonly_private_read_write(OFlag::O_RDONLY, RW, PRIVATE, Ok(()))]
+#[case::rdwr_shared_read(OFlag::O_RDWR, R, SHARED, Ok(()))]
+#[case::rdwr_shared_read_write(OFlag::O_RDWR, RW, SHARED, Ok(()))]
+#[case::rdwr_shared_write(OFlag::O_RDWR, W, SHARED, Ok(()))]
+#[case::rdwr_private_read_write(OFlag::O_RDWR, RW, PRIVATE, Ok(()))]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn is_bounded_by_the_descriptor(
+fn mmap_is_bounded_by_the_access_mode(
     #[case] flags: OFlag,
     #[case] protection: ProtFlags,
     #[case] kind: MapFlags,
@@ -39,14 +41,15 @@ fn is_bounded_by_the_descriptor(
     Ok(())
 }
 
-/// Who may write only may map nothing: every mapping needs the right to read.
+/// `mmap` with `MAP_SHARED` or `MAP_PRIVATE` on a descriptor opened with `O_WRONLY` fails with `EACCES` for `PROT_READ`,
+/// `PROT_WRITE` and `PROT_NONE`.
 #[cfg(linux)]
 #[rstest]
-#[case::to_write(W)]
-#[case::to_read(R)]
-#[case::for_nothing(NONE)]
+#[case::prot_write(W)]
+#[case::prot_read(R)]
+#[case::prot_none(NONE)]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn needs_a_descriptor_that_reads(#[case] protection: ProtFlags) -> Outcome {
+fn mmap_rejects_write_only_descriptors(#[case] protection: ProtFlags) -> Outcome {
     let object = pages(1)?;
     let writer = shm_open(object.name(), OFlag::O_WRONLY, 0)?;
     let seen = [SHARED, PRIVATE].map(|kind| Region::map(&writer, page_size(), protection, kind, 0).map(drop));
@@ -54,9 +57,10 @@ fn needs_a_descriptor_that_reads(#[case] protection: ProtFlags) -> Outcome {
     Ok(())
 }
 
-/// The shared mapping of a reader cannot be made writable later, and stays as it was; a private one can.
+/// `mprotect` with `PROT_WRITE` on a shared mapping of a descriptor opened with `O_RDONLY`, closed since, fails with `EACCES`. On
+/// a private mapping of the same descriptor `mprotect` returns 0.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
-fn is_not_raised_above_the_descriptor() -> Outcome {
+fn mprotect_is_bounded_by_the_access_mode() -> Outcome {
     let object = pages(1)?;
     let reader = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     let (shared, private) = (Region::map(&reader, page_size(), R, SHARED, 0)?, Region::map(&reader, page_size(), R, PRIVATE, 0)?);
@@ -69,9 +73,10 @@ fn is_not_raised_above_the_descriptor() -> Outcome {
     Ok(())
 }
 
-/// Taken away and given back, the right to write is there again: the descriptor, even closed, counts and not what was mapped first.
+/// `mprotect` with `PROT_READ | PROT_WRITE` on a shared `PROT_NONE` mapping of a descriptor opened with `O_RDWR`, closed since,
+/// returns 0. A store then changes the object.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
-fn can_be_raised_to_that_of_the_descriptor() -> Outcome {
+fn mprotect_allows_the_access_mode() -> Outcome {
     let object = pages(1)?;
     let region = {
         let opened = shm_open(object.name(), OFlag::O_RDWR, 0)?;
@@ -83,9 +88,9 @@ fn can_be_raised_to_that_of_the_descriptor() -> Outcome {
     Ok(())
 }
 
-/// What happens to one that uses a region in a way that its protection forbids, and outlives that.
-fn outlived(region: &Region, using: impl Fn(&Region)) -> Result<Faults, Failure> {
-    let user = Participant::spawn("user", (), |(), _| {
+/// Runs `using` in a process that survives `SIGSEGV`, and returns the signals received.
+fn signals_of(region: &Region, using: impl Fn(&Region)) -> Result<Faults, Failure> {
+    let user = Participant::spawn("owner of the mapping", (), |(), _| {
         region.outlive(Signal::SIGSEGV)?;
         using(region);
         Ok::<_, Errno>(mapping::faults())
@@ -93,17 +98,18 @@ fn outlived(region: &Region, using: impl Fn(&Region)) -> Result<Faults, Failure>
     Ok(user.join()??)
 }
 
-/// A forbidden access is answered by one `SIGSEGV` that says `SEGV_ACCERR` and the address; the object does not change.
+/// A store into a `PROT_READ` or `PROT_NONE` mapping, or a load from a `PROT_NONE` mapping, raises one `SIGSEGV` with
+/// `SEGV_ACCERR` and the address. The bytes of the shared memory object stay as they were.
 #[rstest]
-#[case::store_into_what_may_be_read(R, true)]
-#[case::store_into_what_may_not_be_used(NONE, true)]
-#[case::load_from_what_may_not_be_used(NONE, false)]
+#[case::store_into_prot_read(R, true)]
+#[case::store_into_prot_none(NONE, true)]
+#[case::load_from_prot_none(NONE, false)]
 #[conformance::test(posix = "mmap", man = "sigaction(2)")]
-fn is_defended_by_a_signal(#[case] protection: ProtFlags, #[case] store: bool) -> Outcome {
+fn forbidden_access_raises_sigsegv(#[case] protection: ProtFlags, #[case] store: bool) -> Outcome {
     let object = pages(2)?;
     let region = Region::map(&object, 2 * page_size(), protection, SHARED, 0)?;
     let at = page_size() + 33;
-    let faults = outlived(&region, |region| {
+    let faults = signals_of(&region, |region| {
         if store {
             region.write(at, b"!");
         } else {
@@ -115,9 +121,10 @@ fn is_defended_by_a_signal(#[case] protection: ProtFlags, #[case] store: bool) -
     Ok(())
 }
 
-/// Without a handler it ends the process.
+/// A process without a `SIGSEGV` handler is killed by `SIGSEGV` when it stores into a `PROT_READ` mapping of a shared memory
+/// object. The bytes of the object stay as they were.
 #[conformance::test(posix = "mmap", man = "signal(7)")]
-fn kills_one_that_does_not_catch() -> Outcome {
+fn sigsegv_without_handler_kills() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(page_size(), Access::Read)?;
     let writer = Participant::spawn("writer", (), |(), _| mapping.write(0, b"!"))?;
@@ -126,9 +133,10 @@ fn kills_one_that_does_not_catch() -> Outcome {
     Ok(())
 }
 
-/// A call that is to write where the mapping may only be read fails with `EFAULT`, and takes nothing.
+/// `read` from a pipe into a `PROT_READ` mapping fails with `EFAULT`. The bytes stay in the pipe, and the shared memory object
+/// stays as it was.
 #[conformance::test(man = "read(2)")]
-fn holds_for_calls_too() -> Outcome {
+fn read_into_a_read_only_mapping_fails() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), R, SHARED, 0)?;
     let (reader, writer) = pipe()?;
@@ -138,18 +146,20 @@ fn holds_for_calls_too() -> Outcome {
     Ok(())
 }
 
-/// A page in the midst can be protected alone: its neighbours can be written as before, and so can it once it is given back.
+/// After `mprotect` with `PROT_READ` on the middle page of a mapping, a store into this page raises `SIGSEGV` with `SEGV_ACCERR`,
+/// and stores into the neighbouring pages change the object. After `mprotect` with `PROT_READ | PROT_WRITE`, a store into the
+/// page changes the object.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
-fn can_be_that_of_a_page_in_the_midst() -> Outcome {
+fn mprotect_changes_only_its_page() -> Outcome {
     let object = pages(3)?;
     let page = page_size();
     let region = Region::map(&object, 3 * page, RW, SHARED, 0)?;
     expect_eq!(region.protect(page, page, R), Ok(()));
     region.write(page - 1, b"<");
     region.write(2 * page, b">");
-    let faults = outlived(&region, |region| region.write(page, b"!"))?;
+    let faults = signals_of(&region, |region| region.write(page, b"!"))?;
     expect_eq!(faults, Faults { count: 1, code: SEGV_ACCERR, offset: page });
-    let faults = outlived(&region, |region| region.write(2 * page - 1, b"!"))?;
+    let faults = signals_of(&region, |region| region.write(2 * page - 1, b"!"))?;
     expect_eq!(faults, Faults { count: 1, code: SEGV_ACCERR, offset: 2 * page - 1 });
     expect_eq!(region.protect(page, page, RW), Ok(()));
     region.write(page, b"[");
@@ -159,9 +169,10 @@ fn can_be_that_of_a_page_in_the_midst() -> Outcome {
     Ok(())
 }
 
-/// A change that runs into a hole is refused with `ENOMEM`; one from within a page with `EINVAL`.
-#[conformance::test(posix = "mprotect", man = "mprotect(2)")]
-fn is_that_of_mapped_pages() -> Outcome {
+/// `mprotect` fails with `ENOMEM` if the range contains an unmapped page, and with `EINVAL` if the address is not a multiple of
+/// the page size.
+#[conformance::test(posix = "mprotect", man = "mprotect(2)", level = documented)]
+fn mprotect_rejects_unmapped_and_unaligned_ranges() -> Outcome {
     let object = pages(2)?;
     let region = Region::map(&object, 2 * page_size(), RW, SHARED, 0)?;
     region.unmap(page_size(), page_size())?;
@@ -169,9 +180,10 @@ fn is_that_of_mapped_pages() -> Outcome {
     Ok(())
 }
 
-/// It is each process's own: what a child forbids itself its parent may still do, on the same pages.
+/// After a child calls `mprotect` with `PROT_READ` on an inherited mapping, its store raises `SIGSEGV`. The parent still stores
+/// into the same page without a signal.
 #[conformance::test(posix = "mprotect", posix = "fork")]
-fn is_each_processs_own() -> Outcome {
+fn mprotect_in_the_child_leaves_the_parent() -> Outcome {
     let object = pages(1)?;
     let region = Region::map(&object, page_size(), RW, SHARED, 0)?;
     let child = Participant::spawn("child", (), |(), link| {
@@ -189,12 +201,12 @@ fn is_each_processs_own() -> Outcome {
     Ok(())
 }
 
-/// Where nothing is mapped any more the signal says `SEGV_MAPERR`.
+/// A load from a page removed with `munmap` raises `SIGSEGV` with `SEGV_MAPERR` and the address.
 #[conformance::test(posix = "munmap", man = "sigaction(2)")]
-fn is_another_thing_than_a_hole() -> Outcome {
+fn access_to_an_unmapped_page_raises_sigsegv() -> Outcome {
     let object = pages(3)?;
     let region = Region::map(&object, 3 * page_size(), RW, SHARED, 0)?;
-    let user = Participant::spawn("user", (), |(), _| {
+    let user = Participant::spawn("owner of the mapping", (), |(), _| {
         region.unmap(page_size(), page_size())?;
         region.outlive(Signal::SIGSEGV)?;
         region.read(page_size() + 5, 1);
@@ -204,18 +216,19 @@ fn is_another_thing_than_a_hole() -> Outcome {
     Ok(())
 }
 
-/// A reader's mapping is no copy: it shows what others store later, who may.
+/// A `PROT_READ` shared mapping of a descriptor opened with `O_RDONLY` shows the bytes that an unrelated process stores later
+/// through a writable mapping.
 #[conformance::test(posix = "mmap")]
-fn from_stores_is_none_from_those_of_others() -> Outcome {
+fn read_only_mapping_shows_stores_of_others() -> Outcome {
     let object = pages(1)?;
     let reader = SharedMemory::open(object.name(), Access::Read)?.map(page_size(), Access::Read)?;
     expect_eq!(reader.read(0, 3), pattern(3));
     let name = object.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, _| {
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, _| {
         let mapping = SharedMemory::open(&name, Access::ReadWrite)?.map(page_size(), Access::ReadWrite)?;
         mapping.write(0, b"new");
         Ok::<_, Errno>(())
     })?;
-    expect_eq!((stranger.join()?, reader.read(0, 3)), (Ok(()), b"new".to_vec()));
+    expect_eq!((unrelated.join()?, reader.read(0, 3)), (Ok(()), b"new".to_vec()));
     Ok(())
 }

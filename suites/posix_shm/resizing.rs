@@ -1,10 +1,11 @@
-//! Resizing under live mappings: pages behind the end of an object are gone for everybody who has them mapped.
+//! `ftruncate` by another process on a shared memory object that is mapped: access to pages beyond the new end, and pages added
+//! again.
 
 use conformance::prelude::*;
-use conformance::sys::mapping::{self, Faults};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::mapping::{self, Faults};
+use conformance::sys::memory::shm::SharedMemory;
 
-/// An object of two pages, full of the pattern.
+/// An object of two pages that contain the pattern.
 fn two_pages() -> Result<SharedMemory, Errno> {
     let object = SharedMemory::create(&unique_name("resized"))?;
     object.set_size(2 * page_size())?;
@@ -12,7 +13,7 @@ fn two_pages() -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// Has a stranger, who knows the name only, give the object another size.
+/// An unrelated process opens the object by its name and sets its size.
 fn resized_by_another(object: &SharedMemory, size: usize) -> Result<Result<(), Errno>, Failure> {
     let argument = (object.name().to_owned(), size);
     let resizer = Participant::exec("resizer", (), &argument, |(), (name, size): (String, usize), _| {
@@ -21,62 +22,64 @@ fn resized_by_another(object: &SharedMemory, size: usize) -> Result<Result<(), E
     resizer.join()
 }
 
-/// A process that reads a mapped page which another process has cut off is ended by `SIGBUS`, at that page and not before.
+/// After another process cuts a mapped page off with `ftruncate`, a load from this page kills a process without `SIGBUS` handler
+/// with `SIGBUS`. Loads from the pages before the new end still return the bytes of the object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn ends_a_reader_of_a_page_that_was_cut_off() -> Outcome {
+fn truncated_page_kills_a_reader() -> Outcome {
     let object = two_pages()?;
     let page = page_size();
     let mapping = object.map(2 * page, Access::Read)?;
     let reader = Participant::spawn("reader", (), |(), link| {
-        // Present in this process's page tables: shrinking has to take it out of them.
+        // The page is in the page tables of this process; `ftruncate` has to remove it.
         let before = mapping.read(page, 1);
-        link.meet("cut off");
+        link.meet("truncated");
         assert_eq!((before, mapping.read(0, page)), (pattern(page + 1)[page..].to_vec(), pattern(page)));
-        link.reached("end of the object");
+        link.reached("last access");
         mapping.read(page, 1)
     })?;
-    reader.until_reached("cut off")?;
+    reader.until_reached("truncated")?;
     expect_eq!(resized_by_another(&object, page)?, Ok(()));
-    reader.open("cut off")?;
-    reader.until_reached("end of the object")?;
+    reader.open("truncated")?;
+    reader.until_reached("last access")?;
     expect_eq!(reader.end()?, End::Killed(Signal::SIGBUS));
     expect_eq!((object.size(), mapping.read(0, page)), (Ok(page), pattern(page)));
     Ok(())
 }
 
-/// The signal for a page that was cut off says `BUS_ADRERR` and which page it was, once for each access.
+/// After another process cuts a mapped page off with `ftruncate`, a load from this page raises one `SIGBUS` with `BUS_ADRERR` and
+/// the address of the load. A load from the last page before the new end raises no signal.
 #[conformance::test(posix = "mmap", man = "sigaction(2)")]
-fn tells_a_handler_the_page_that_was_cut_off() -> Outcome {
+fn truncated_page_raises_sigbus_with_address() -> Outcome {
     let object = two_pages()?;
     let page = page_size();
     let mapping = object.map(2 * page, Access::ReadWrite)?;
     let reader = Participant::spawn("reader", (), |(), link| {
         mapping.outlive(Signal::SIGBUS)?;
-        link.meet("cut off");
+        link.meet("truncated");
         let last = mapping.read(page - 1, 1);
         let untouched = mapping::faults().count;
         let first_beyond = mapping.read(page + 40, 1);
         Ok::<_, Errno>((last, untouched, first_beyond, mapping::faults()))
     })?;
-    reader.until_reached("cut off")?;
+    reader.until_reached("truncated")?;
     expect_eq!(resized_by_another(&object, page)?, Ok(()));
-    reader.open("cut off")?;
+    reader.open("truncated")?;
     let last = pattern(page)[page - 1..].to_vec();
-    // The zero is from the page that the handler puts in the place of the lost one.
+    // The handler maps a page of zeros in place of the removed one.
     let fault = Faults { count: 1, code: mapping::BUS_ADRERR, offset: page + 40 };
     expect_eq!(reader.join()?, Ok((last, 0, vec![0], fault)));
     Ok(())
 }
 
-/// Pages that were cut off and added again are zeroes, also through a mapping that has been there all the time; the pages before
-/// them are as they were.
-#[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
-fn brings_pages_back_as_zeroes() -> Outcome {
+/// After another process shrinks a shared memory object with `ftruncate` and enlarges it again, an existing mapping shows 0 for
+/// every byte beyond the smaller size. All bytes before it stay as they were.
+#[conformance::test(posix = "ftruncate", man = "ftruncate(2)", level = customary)]
+fn added_pages_read_as_zeros() -> Outcome {
     let object = two_pages()?;
     let page = page_size();
     let mapping = object.map(2 * page, Access::Read)?;
     expect_eq!(mapping.read(0, 2 * page), pattern(2 * page));
-    // The end falls into the first page: its rest is cleared too.
+    // The new end lies inside the first page, whose rest is cleared too.
     expect_eq!(resized_by_another(&object, page - 1)?, Ok(()));
     expect_eq!(object.size(), Ok(page - 1));
     expect_eq!(resized_by_another(&object, 2 * page)?, Ok(()));

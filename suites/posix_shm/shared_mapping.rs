@@ -1,16 +1,18 @@
-//! Shared mappings: every one shows the object itself, wherever it begins, whoever has it, and long after the descriptor is gone.
+//! `mmap` with `MAP_SHARED`: every shared mapping shows the bytes of the shared memory object, at any offset, and after the
+//! descriptor is closed and the name is unlinked.
 
 use conformance::prelude::*;
-use conformance::sys::region::{MapFlags, Region};
-use conformance::sys::shm::{SharedMemory, shm_open, shm_unlink};
+use conformance::sys::memory::region::{MapFlags, Region};
+use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use proptest::collection::vec;
 use rstest::rstest;
 
 use super::fixture::{PRIVATE, R, RW, SHARED, contents, offset, page_of, pages};
 
-/// Two mappings of one object in one process, at different addresses, show each other's stores at once.
+/// A store through one `MAP_SHARED` mapping of a shared memory object is read through a second `MAP_SHARED` mapping of the same
+/// object at another address in the same process.
 #[conformance::test(posix = "mmap")]
-fn agrees_with_another_of_the_process() -> Outcome {
+fn two_mappings_show_each_others_stores() -> Outcome {
     let object = pages(1)?;
     let (one, other) = (object.map(page_size(), Access::ReadWrite)?, object.map(page_size(), Access::ReadWrite)?);
     one.write(7, b"one");
@@ -20,13 +22,14 @@ fn agrees_with_another_of_the_process() -> Outcome {
     Ok(())
 }
 
-/// A mapping with an offset begins at that byte of the object, and its stores go there.
+/// The first byte of a mapping made by `mmap` with offset *n* is byte *n* of the shared memory object. Stores through the mapping
+/// change the bytes of the object from offset *n* on.
 #[rstest]
 #[case::first_page(0)]
 #[case::second_page(1)]
 #[case::last_page(3)]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn begins_at_its_offset(#[case] number: usize) -> Outcome {
+fn offset_selects_the_first_byte(#[case] number: usize) -> Outcome {
     let object = pages(4)?;
     let at = number * page_size();
     let region = Region::map(&object, page_size(), RW, SHARED, offset(at))?;
@@ -40,9 +43,10 @@ fn begins_at_its_offset(#[case] number: usize) -> Outcome {
     Ok(())
 }
 
-/// Whatever is stored through any of several mappings with offsets of their own is what all of them show.
+/// Bytes stored through any of four `MAP_SHARED` mappings of one shared memory object, each with another `mmap` offset, are read
+/// at the matching places of all four mappings.
 #[conformance::test(posix = "mmap")]
-fn agrees_with_any_other_offset() -> Outcome {
+fn mappings_at_different_offsets_share_bytes() -> Outcome {
     let page = page_size();
     let stores = vec((0..4_usize, 0..page - 8, vec(0..=255_u8, 1..8)), 1..12);
     property(&stores, |stores| {
@@ -61,27 +65,29 @@ fn agrees_with_any_other_offset() -> Outcome {
     })
 }
 
-/// A length need not be that of whole pages: the rest of the last page can be used as well, and belongs to the object.
+/// `munmap` with length 1 of a mapping made by `mmap` with length 1 returns 0. A byte stored through this mapping is read through
+/// another mapping of the object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn ends_with_a_whole_page() -> Outcome {
+fn length_is_rounded_up_to_a_page() -> Outcome {
     let object = pages(1)?;
     let (reader, writer) = pipe()?;
     let region = Region::map(&object, page_size(), R, SHARED, 0)?;
     let short = Region::map(&object, 1, RW, SHARED, 0)?;
     short.write(0, b"!");
-    // The whole page has been mapped: taking the first byte's page away takes all of it.
+    // `munmap` of one byte removes the whole page.
     expect_eq!((short.unmap(0, 1), region.write_out(0, 1, &writer), read_some(&reader, 1)), (Ok(()), Ok(1), Ok(b"!".to_vec())));
     Ok(())
 }
 
-/// What cannot be mapped is refused: no length, an offset within a page, no kind or two, and an end that no offset can tell.
+/// `mmap` fails with `EINVAL` if the length is 0, if the offset is not a multiple of the page size, or if the flags contain
+/// neither `MAP_SHARED` nor `MAP_PRIVATE`.
 #[rstest]
-#[case::without_length(0, SHARED, 0, EINVAL)]
-#[case::from_within_a_page(1, SHARED, 1, EINVAL)]
-#[case::from_the_end_of_a_page(1, SHARED, -1, EINVAL)]
+#[case::length_zero(0, SHARED, 0, EINVAL)]
+#[case::offset_one_byte_into_a_page(1, SHARED, 1, EINVAL)]
+#[case::offset_one_byte_before_a_page(1, SHARED, -1, EINVAL)]
 #[case::neither_shared_nor_private(1, MapFlags::empty(), 0, EINVAL)]
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn refuses_what_makes_no_sense(
+fn rejects_invalid_arguments(
     #[case] pages_long: usize,
     #[case] flags: MapFlags,
     #[case] within: i64,
@@ -94,17 +100,17 @@ fn refuses_what_makes_no_sense(
     Ok(())
 }
 
-/// An end behind the largest offset there is is refused as too large.
-#[conformance::test(posix = "mmap", man = "mmap(2)")]
-fn refuses_an_end_beyond_all_offsets() -> Outcome {
+/// `mmap` fails with `EOVERFLOW` if the offset plus the length is greater than the largest value of `off_t`.
+#[conformance::test(posix = "mmap", man = "mmap(2)", level = customary)]
+fn rejects_end_beyond_the_largest_offset() -> Outcome {
     let object = pages(1)?;
     let last = i64::MAX - (i64::MAX % offset(page_size()));
     expect_eq!(Region::map(&object, 2 * page_size(), R, SHARED, last).map(drop), Err(EOVERFLOW));
     Ok(())
 }
 
-/// The object lasts in the mapping alone, when every descriptor is closed and its name is gone; the stores of another process,
-/// which inherited the mapping, still arrive.
+/// After `close` of the last descriptor and `shm_unlink` of the name, a `MAP_SHARED` mapping still shows every byte of the
+/// object. A store by a child that inherited the mapping is read in the parent.
 #[conformance::test(posix = "mmap", posix = "shm_unlink", man = "shm_overview(7)")]
 fn outlives_descriptor_and_name() -> Outcome {
     let object = pages(1)?;
@@ -118,9 +124,10 @@ fn outlives_descriptor_and_name() -> Outcome {
     Ok(())
 }
 
-/// A descriptor may be closed at once: its number, taken by another object, has nothing to do with the mapping.
+/// After `close` of the descriptor that was given to `mmap`, and `shm_open` of another object that takes the same descriptor
+/// number, a store through the mapping changes the first object and leaves the second object unchanged.
 #[conformance::test(posix = "mmap", posix = "close")]
-fn outlives_a_descriptor_whose_number_is_taken() -> Outcome {
+fn outlives_reuse_of_the_descriptor_number() -> Outcome {
     let (object, other) = (pages(1)?, SharedMemory::create(&unique_name("other"))?);
     other.set_size(page_size())?;
     let opened = shm_open(object.name(), OFlag::O_RDWR, 0)?;
@@ -134,42 +141,76 @@ fn outlives_a_descriptor_whose_number_is_taken() -> Outcome {
     Ok(())
 }
 
-/// Giving one mapping up leaves every other one, and the descriptor, as they are.
+/// After `munmap` of one `MAP_SHARED` mapping of a shared memory object, another `MAP_SHARED` mapping and the descriptor still
+/// show the bytes that were stored through the unmapped mapping.
 #[conformance::test(posix = "munmap")]
-fn ends_alone() -> Outcome {
+fn munmap_leaves_other_mappings() -> Outcome {
     let object = pages(1)?;
-    let (kept, private) = (object.map(page_size(), Access::ReadWrite)?, Region::map(&object, page_size(), RW, PRIVATE, 0)?);
-    let given_up = object.map(page_size(), Access::ReadWrite)?;
-    given_up.write(0, b"left");
-    drop(given_up);
-    expect_eq!(
-        (kept.read(0, 4), private.read(0, 4), contents(&object)?[..4].to_vec()),
-        (b"left".to_vec(), b"left".to_vec(), b"left".to_vec())
-    );
+    let kept = object.map(page_size(), Access::ReadWrite)?;
+    let unmapped = object.map(page_size(), Access::ReadWrite)?;
+    unmapped.write(0, b"left");
+    drop(unmapped);
+    expect_eq!((kept.read(0, 4), contents(&object)?[..4].to_vec()), (b"left".to_vec(), b"left".to_vec()));
     Ok(())
 }
 
-/// Many mappings of one object, of one page each, are one object; giving them all up gives nothing of it up.
+/// After `munmap` of a `MAP_SHARED` mapping, a `MAP_PRIVATE` mapping of the same object, whose page has no private copy, shows
+/// the bytes that were stored through the unmapped mapping.
+#[conformance::test(posix = "munmap", level = customary)]
+fn munmap_leaves_a_private_mapping() -> Outcome {
+    let object = pages(1)?;
+    let private = Region::map(&object, page_size(), RW, PRIVATE, 0)?;
+    let unmapped = object.map(page_size(), Access::ReadWrite)?;
+    unmapped.write(0, b"left");
+    drop(unmapped);
+    expect_eq!((private.read(0, 4), contents(&object)?[..4].to_vec()), (b"left".to_vec(), b"left".to_vec()));
+    Ok(())
+}
+
+/// `mmap` maps one page of a shared memory object 100 times, and a store through one mapping is read through all of them. After
+/// `munmap` of all 100 mappings the object still holds the stored bytes.
 #[conformance::test(posix = "mmap", posix = "munmap")]
-fn comes_in_numbers() -> Outcome {
+fn allows_a_hundred_mappings_of_one_page() -> Outcome {
     let object = pages(1)?;
     let regions = (0..100).map(|_| Region::map(&object, page_size(), RW, SHARED, 0)).collect::<Result<Vec<_>, _>>();
     expect_matches!(regions, Ok(_));
     let regions = regions?;
     regions[0].write(0, b"0");
     regions[99].write(1, b"99");
-    expect!(regions.iter().all(|region| region.read(0, 3) == b"099"));
+    expect_eq!(regions.iter().map(|region| region.read(0, 3)).collect::<Vec<_>>(), vec![b"099".to_vec(); 100]);
     drop(regions);
     expect_eq!(contents(&object)?, [b"099", &pattern(page_size())[3..]].concat());
     Ok(())
 }
 
-/// Whether the memory of an object may be executed is left to the system.
+/// `mmap` with `PROT_EXEC` and `MAP_SHARED` on a shared memory object returns a mapping, or fails with `EPERM`, `EACCES`,
+/// `EINVAL` or `EOPNOTSUPP`. The result is recorded.
 #[conformance::test(posix = "mmap", level = observed)]
-fn may_be_executable() -> Outcome {
+fn may_allow_execution() -> Outcome {
     let object = pages(1)?;
-    let seen = Region::map(&object, page_size(), R | conformance::sys::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
+    let seen = Region::map(&object, page_size(), R | conformance::sys::memory::region::ProtFlags::PROT_EXEC, SHARED, 0).map(drop);
     expect_matches!(seen, Ok(()) | Err(EPERM | EACCES | EINVAL | EOPNOTSUPP));
     observe!("posix_shm.executable", format!("{seen:?}"));
+    Ok(())
+}
+
+/// `mmap` with `MAP_SHARED_VALIDATE` fails with `EOPNOTSUPP` for an unknown flag and, on a shared memory object, for `MAP_SYNC`.
+/// `mmap` with `MAP_SHARED` ignores an unknown flag.
+#[cfg(linux)]
+#[conformance::test(man = "mmap(2)")]
+fn map_shared_validate_rejects_unknown_flags() -> Outcome {
+    /// No architecture defines this flag.
+    const UNKNOWN: i32 = 1 << 25;
+    let object = pages(1)?;
+    let validated = MapFlags::MAP_SHARED_VALIDATE;
+    let unknown = MapFlags::from_bits_retain(UNKNOWN);
+    let map = |flags| Region::map(&object, page_size(), RW, flags, 0);
+    expect_eq!(map(validated | unknown).map(drop), Err(EOPNOTSUPP));
+    expect_eq!(map(validated | MapFlags::MAP_SYNC).map(drop), Err(EOPNOTSUPP));
+    expect_eq!(map(SHARED | unknown).map(drop), Ok(()));
+    let region = map(validated);
+    expect_matches!(region, Ok(_));
+    region?.write(0, b"shared");
+    expect_eq!(Region::map(&object, 6, R, SHARED, 0)?.read(0, 6), b"shared".to_vec());
     Ok(())
 }

@@ -1,27 +1,29 @@
-//! The size of an object: none at first, what `ftruncate` says from then on, and zeroes wherever nothing was written.
+//! The size of a shared memory object: 0 after creation, set by `ftruncate`, bounded by `RLIMIT_FSIZE`; bytes added read as
+//! zeros.
 
 use conformance::prelude::*;
-use conformance::sys::node::ftruncate;
-use conformance::sys::region::Region;
-use conformance::sys::shm::shm_open;
+use conformance::sys::fd::size::ftruncate;
+use conformance::sys::memory::region::Region;
+use conformance::sys::memory::shm::shm_open;
 use nix::sys::resource::Resource;
 use proptest::collection::vec;
 use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, R, RW, SHARED, contents, offset, pages, size_of_object};
 
-/// An object that has just been made has no bytes and takes no space.
+/// `fstat` on a shared memory object that was just created by `shm_open` returns `st_size` 0 and `st_blocks` 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
-fn is_none_at_first() -> Outcome {
+fn is_zero_after_creation() -> Outcome {
     let name = Name::new("empty");
     let status = fstat(&name.open(CREATE_NEW, 0o600)?)?;
     expect_eq!((status.st_size, status.st_blocks), (0, 0));
     Ok(())
 }
 
-/// The size can be set as often as one likes, up and down, to any number of bytes; every descriptor shows the last one.
+/// `ftruncate` on a shared memory object returns 0 for any sequence of smaller and greater sizes. `fstat` on another descriptor
+/// returns the last size in bytes.
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
-fn is_what_was_set_last() -> Outcome {
+fn is_the_last_ftruncate_length() -> Outcome {
     let object = pages(1)?;
     let other = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     property(&vec(0..5 * page_size(), 1..8), |sizes| {
@@ -32,10 +34,10 @@ fn is_what_was_set_last() -> Outcome {
     })
 }
 
-/// What is cut off is gone to the byte, in whatever order sizes follow each other: grown again, the object holds the bytes before
-/// the smallest size, and zeroes after them.
+/// After any sequence of `ftruncate` sizes, and `ftruncate` to the original size, a shared memory object contains its bytes up to
+/// the smallest size. All bytes after the smallest size are 0.
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
-fn takes_away_what_is_behind_it() -> Outcome {
+fn shrinking_discards_the_bytes() -> Outcome {
     let whole = 3 * page_size();
     property(&vec(0..whole, 1..5), |sizes| {
         let object = pages(3)?;
@@ -50,26 +52,27 @@ fn takes_away_what_is_behind_it() -> Outcome {
     })
 }
 
-/// A negative size is refused, and the object stays as it is.
+/// `ftruncate` on a shared memory object fails with `EINVAL` if the length is negative. Size and bytes stay as they were.
 #[rstest]
-#[case::by_one(-1)]
-#[case::by_a_page(-4096)]
-#[case::by_all(i64::MIN)]
+#[case::minus_one(-1)]
+#[case::minus_4096(-4096)]
+#[case::smallest_off_t(i64::MIN)]
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
-fn is_never_negative(#[case] size: i64) -> Outcome {
+fn ftruncate_rejects_negative_length(#[case] size: i64) -> Outcome {
     let object = pages(1)?;
     expect_eq!(ftruncate(&object, size), Err(EINVAL));
     expect_eq!(contents(&object), Ok(pattern(page_size())));
     Ok(())
 }
 
-/// A descriptor for reading cannot set it, to whatever it may be.
+/// `ftruncate` to a smaller, equal or greater size on a descriptor opened with `O_RDONLY` fails with `EBADF` or `EINVAL`. Size
+/// and bytes of the object stay as they were.
 #[rstest]
 #[case::smaller(0)]
-#[case::same(1)]
-#[case::larger(2)]
+#[case::equal(1)]
+#[case::greater(2)]
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
-fn is_not_set_by_a_reader(#[case] count: usize) -> Outcome {
+fn ftruncate_rejects_read_only_descriptor(#[case] count: usize) -> Outcome {
     let object = pages(1)?;
     let reader = shm_open(object.name(), OFlag::O_RDONLY, 0)?;
     expect_matches!(ftruncate(&reader, offset(count * page_size())), Err(EBADF | EINVAL));
@@ -77,9 +80,10 @@ fn is_not_set_by_a_reader(#[case] count: usize) -> Outcome {
     Ok(())
 }
 
-/// Setting it to what it is changes no byte and takes no page away from a mapping.
+/// `ftruncate` to the size that the shared memory object has returns 0. A byte stored through a mapping stays, and the size is
+/// the same.
 #[conformance::test(posix = "ftruncate")]
-fn set_to_the_same_changes_nothing() -> Outcome {
+fn ftruncate_to_the_same_size_keeps_mapped_bytes() -> Outcome {
     let object = pages(2)?;
     let size = page_size() + 100;
     object.set_size(size)?;
@@ -90,22 +94,24 @@ fn set_to_the_same_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// It is the size of the object and of nothing else: another object of the same process keeps its own.
+/// After `ftruncate` to 0 on one shared memory object, another object keeps its size and bytes. `st_dev` and `st_ino` of the two
+/// objects differ.
 #[conformance::test(posix = "ftruncate")]
-fn is_each_objects_own() -> Outcome {
+fn ftruncate_leaves_other_objects() -> Outcome {
     let (one, other) = (pages(1)?, pages(2)?);
     one.set_size(0)?;
     let (first, second) = (fstat(&one)?, fstat(&other)?);
     expect_eq!((first.st_size, contents(&other)), (0, Ok(pattern(2 * page_size()))));
-    expect!((first.st_dev, first.st_ino) != (second.st_dev, second.st_ino));
+    let identities = [first, second].map(|status| (status.st_dev, status.st_ino));
+    expect!(identities[0] != identities[1], "both objects have st_dev and st_ino {:?}", identities[0]);
     Ok(())
 }
 
-/// A large object takes no space before it is written to, and its last byte is as good as its first: two places whose page numbers
-/// differ only above the 32nd bit are two places.
+/// `ftruncate` to 2^32 pages and one more on a shared memory object returns 0 and leaves `st_blocks` 0. Stores into the first
+/// page and into page 2^32 change two different pages.
 #[cfg(target_pointer_width = "64")]
-#[conformance::test(posix = "ftruncate", posix = "mmap", man = "tmpfs(5)")]
-fn may_be_far_more_than_there_is_memory() -> Outcome {
+#[conformance::test(posix = "ftruncate", posix = "mmap", man = "tmpfs(5)", level = customary)]
+fn may_exceed_the_memory() -> Outcome {
     let name = Name::new("huge");
     let object = name.open(CREATE_NEW, 0o600)?;
     let page = page_size();
@@ -124,9 +130,10 @@ fn may_be_far_more_than_there_is_memory() -> Outcome {
     Ok(())
 }
 
-/// Bytes that a mapping puts behind the end of an object, into the rest of its last page, never become bytes of the object.
+/// Bytes stored through a mapping beyond the end of a shared memory object, in its last page, read as 0 after `ftruncate` to a
+/// greater size.
 #[conformance::test(posix = "mmap", posix = "ftruncate")]
-fn takes_in_nothing_that_lay_behind_the_end() -> Outcome {
+fn stores_beyond_the_end_are_discarded() -> Outcome {
     let object = pages(1)?;
     object.set_size(100)?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
@@ -141,9 +148,9 @@ fn takes_in_nothing_that_lay_behind_the_end() -> Outcome {
     Ok(())
 }
 
-/// Cutting an object within a page clears the rest of that page, in mappings that are there already too.
-#[conformance::test(posix = "ftruncate", posix = "mmap")]
-fn clears_the_rest_of_the_last_page() -> Outcome {
+/// After `ftruncate` to a size inside a page, an existing mapping shows 0 for every byte of this page beyond the new end.
+#[conformance::test(posix = "ftruncate", posix = "mmap", level = customary)]
+fn shrinking_clears_the_rest_of_the_page() -> Outcome {
     let object = pages(1)?;
     let mapping = object.map(page_size(), Access::Read)?;
     for size in [page_size() - 1, 100, 1] {
@@ -153,10 +160,10 @@ fn clears_the_rest_of_the_last_page() -> Outcome {
     Ok(())
 }
 
-/// A process may make no object longer than its file size limit: it is told so by `EFBIG` and one `SIGXFSZ`; up to the limit, and
-/// downwards from beyond it, everything is allowed.
+/// `ftruncate` to a size greater than the current size and than `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. Sizes
+/// up to the limit, and smaller sizes than the current one, are set without a signal.
 #[conformance::test(posix = "ftruncate", man = "getrlimit(2)")]
-fn keeps_to_the_file_size_limit() -> Outcome {
+fn ftruncate_obeys_the_file_size_limit() -> Outcome {
     let object = pages(4)?;
     let (page, limit) = (page_size(), 2 * page_size() + 5);
     signal::catch(Signal::SIGXFSZ, Restart::Yes)?;
@@ -171,23 +178,24 @@ fn keeps_to_the_file_size_limit() -> Outcome {
     Ok(())
 }
 
-/// Without a handler that signal ends the process, and the object stays as it is.
+/// `ftruncate` beyond `RLIMIT_FSIZE` kills a process without `SIGXFSZ` handler with `SIGXFSZ`. Size and bytes of the shared
+/// memory object stay as they were.
 #[conformance::test(posix = "ftruncate", man = "signal(7)")]
-fn beyond_the_limit_ends_the_process() -> Outcome {
+fn sigxfsz_without_handler_kills() -> Outcome {
     let object = pages(1)?;
-    let glutton = Participant::spawn("glutton", dup(&object)?, |object, _| {
+    let writer = Participant::spawn("writer", dup(&object)?, |object, _| {
         super::fixture::limit(Resource::RLIMIT_FSIZE, page_size())?;
         super::fixture::limit(Resource::RLIMIT_CORE, 0)?;
         ftruncate(&object, offset(page_size() + 1))
     })?;
-    expect_eq!(glutton.end()?, End::Killed(Signal::SIGXFSZ));
+    expect_eq!(writer.end()?, End::Killed(Signal::SIGXFSZ));
     expect_eq!(contents(&object), Ok(pattern(page_size())));
     Ok(())
 }
 
-/// The limit is for sizes, not for stores: a process may write all over an object that somebody else has made longer.
+/// A process with `RLIMIT_FSIZE` 1 maps a larger shared memory object with `mmap` and stores beyond the limit without a signal.
 #[conformance::test(man = "getrlimit(2)")]
-fn beyond_the_limit_can_be_mapped() -> Outcome {
+fn file_size_limit_ignores_mapped_stores() -> Outcome {
     let object = pages(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |object, _| {
         super::fixture::limit(Resource::RLIMIT_FSIZE, 1)?;

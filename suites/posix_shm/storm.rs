@@ -1,19 +1,20 @@
-//! Storms: processes work in an object of their own accord while some of them are killed and started again. What was finished
-//! stays finished, what was begun is begun, and those who come later go on from there.
+//! Storms: several processes store into, create and unlink shared memory objects while some of them are killed at random instants
+//! and started again.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
-use conformance::sys::mapping::Mapping;
-use conformance::sys::shm::{SharedMemory, shm_open};
+use conformance::process::Pause;
+use conformance::sys::memory::mapping::Mapping;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
 
 use super::fixture::{CREATE, Name, contents};
 
-/// Words in which each step is written, in order.
+/// Number of words that each step stores, in order.
 const WORDS: usize = 16;
 
-/// Steps that a page tells of: finished by all its words, or begun by some of the first. `None` if no order of steps leaves that.
+/// The steps that a page shows as begun (first word) and finished (last word). `None` if no order of stores results in these words.
 fn steps(page: &Mapping, number: usize) -> Option<(u32, u32)> {
     let first = number * page_size() / 4;
     let words: Vec<u32> = (first..first + WORDS).map(|word| page.word(word).load(SeqCst)).collect();
@@ -22,7 +23,7 @@ fn steps(page: &Mapping, number: usize) -> Option<(u32, u32)> {
     (in_order && begun - finished <= 1).then_some((begun, finished))
 }
 
-/// Does steps for ever in its own page of an object that it knows by name, from where the page says that it was.
+/// Stores steps without end into its own page of the named object, continuing with the last step found there.
 fn work(name: &str, number: usize) -> Result<(), Errno> {
     let object = SharedMemory::open(name, Access::ReadWrite)?;
     let mapping = object.map(object.size()?, Access::ReadWrite)?;
@@ -33,16 +34,17 @@ fn work(name: &str, number: usize) -> Result<(), Errno> {
         for word in 0..WORDS {
             mapping.word(number * page_size() / 4 + word).store(step, SeqCst);
         }
+        // Not a wait: the stores continue at full speed, and other processes get their turn on one processor.
         if step.is_multiple_of(16) {
             std::thread::yield_now();
         }
     }
 }
 
-/// However often members of a crowd are killed, each one's page tells of steps in order, none of them taken back; and what one
-/// member does in its page does not show in another's.
+/// If three processes that store increasing numbers into their own pages of a shared mapping are killed and restarted, the
+/// numbers of each page never decrease and stay in the order of the stores. Bytes outside of the stored words stay 0.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
-fn takes_no_step_back() -> Outcome {
+fn stores_stay_in_order_across_kills() -> Outcome {
     const MEMBERS: u8 = 3;
     let object = SharedMemory::create(&unique_name("storm"))?;
     object.set_size(usize::from(MEMBERS) * page_size())?;
@@ -50,22 +52,23 @@ fn takes_no_step_back() -> Outcome {
     let name = object.name();
     let mut nemesis = Nemesis::of_this_case();
     let mut crowd =
-        Crowd::gather(MEMBERS, |number, _| Participant::spawn("member", (), move |(), _| work(name, usize::from(number))))?;
+        Crowd::gather(MEMBERS, |number, _| Participant::spawn("writer", (), move |(), _| work(name, usize::from(number))))?;
     let mut known = [0; MEMBERS as usize];
     for _ in 0..10 {
         let goal = known.iter().sum::<u32>() + 1 + u32::try_from(nemesis.below(500)).unwrap_or(0);
+        let mut pause = Pause::default();
         loop {
             let mut done = 0;
             for (number, known) in known.iter_mut().enumerate() {
                 let finished = mapping.word(number * page_size() / 4 + WORDS - 1).load(SeqCst);
-                expect!(finished >= *known, "member {number} has finished {finished} steps, and had {known}");
+                expect!(finished >= *known, "writer {number} has finished {finished} steps, and had finished {known}");
                 *known = finished;
                 done += finished;
             }
             if done >= goal {
                 break;
             }
-            std::thread::yield_now();
+            pause.sleep();
         }
         crowd.strike(&mut nemesis)?;
     }
@@ -78,26 +81,26 @@ fn takes_no_step_back() -> Outcome {
     Ok(())
 }
 
-/// While members make, size, fill and unlink one name over and over and are killed at it, whoever opens the name finds an object
-/// without a size or with all of it, and in it nothing but what members store. When all are dead, each of these objects is filled
-/// up to where its maker was, and the name can be had again.
+/// While two processes create, size, fill and unlink one name and are killed and restarted, `shm_open` fails with `ENOENT` or
+/// opens an object of size 0 or 16. After all are killed, `shm_unlink` returns 0 or fails with `ENOENT`, and `shm_open` with
+/// `O_CREAT | O_EXCL` creates an empty object.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
-fn leaves_the_name_usable() -> Outcome {
+fn name_stays_usable_across_kills() -> Outcome {
     let name = Name::new("storm");
     let text = name.text();
     let mut nemesis = Nemesis::of_this_case();
     let mut crowd = Crowd::gather(2, |_, _| {
-        Participant::spawn("maker", (), move |(), _| -> Result<(), Errno> {
+        Participant::spawn("creator", (), move |(), _| -> Result<(), Errno> {
             loop {
                 match shm_open(text, CREATE | OFlag::O_EXCL, 0o600) {
                     Ok(object) => {
-                        conformance::sys::node::ftruncate(&object, 16)?;
+                        conformance::sys::fd::size::ftruncate(&object, 16)?;
                         Mapping::new(&object, 16, Access::ReadWrite)?.write(0, &[b'm'; 16]);
                     }
                     Err(EEXIST) => {}
                     Err(other) => return Err(other),
                 }
-                match conformance::sys::shm::shm_unlink(text) {
+                match conformance::sys::memory::shm::shm_unlink(text) {
                     Ok(()) | Err(ENOENT) => {}
                     Err(other) => return Err(other),
                 }
@@ -110,7 +113,7 @@ fn leaves_the_name_usable() -> Outcome {
         for _ in 0..nemesis.below(30) {
             match name.open(OFlag::O_RDONLY, 0) {
                 Ok(object) => {
-                    // No order here: a read is no snapshot of what another process stores meanwhile.
+                    // The order is not checked: another process may store while the bytes are read.
                     let bytes = contents(&object)?;
                     expect!([0, 16].contains(&bytes.len()) && bytes.iter().all(|byte| [0, b'm'].contains(byte)), "{bytes:?}");
                     last = Some(object);

@@ -1,27 +1,29 @@
-//! Visibility: a store is there for everybody who has the object mapped, related or not, at once and whole.
+//! Visibility of stores through `MAP_SHARED` mappings between processes: immediate, atomic by word, in order, and independent of
+//! the name and of the process that stored.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use conformance::prelude::*;
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::memory::shm::SharedMemory;
 use proptest::collection::vec;
 
 use super::fixture::{contents, pages};
 
-/// An object of so many pages of zeroes.
-fn zeroes(count: usize) -> Result<SharedMemory, Errno> {
-    let object = SharedMemory::create(&unique_name("zeroes"))?;
+/// An object of `count` pages of zeros.
+fn zeros(count: usize) -> Result<SharedMemory, Errno> {
+    let object = SharedMemory::create(&unique_name("zeros"))?;
     object.set_size(count * page_size())?;
     Ok(object)
 }
 
-/// Two processes that know nothing of each other but the name see each other's stores, in turn.
+/// Two unrelated processes that open a shared memory object by name and map it with `MAP_SHARED` each read, in turn, the last
+/// value that the other process stored.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
-fn is_mutual_between_strangers() -> Outcome {
-    let object = zeroes(2)?;
+fn is_mutual_between_unrelated_processes() -> Outcome {
+    let object = zeros(2)?;
     let mapping = object.map(2 * page_size(), Access::ReadWrite)?;
     let name = object.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
         let mapping = SharedMemory::open(&name, Access::ReadWrite)?.map(2 * page_size(), Access::ReadWrite)?;
         let mut seen = Vec::new();
         for turn in 0..3_u32 {
@@ -34,27 +36,28 @@ fn is_mutual_between_strangers() -> Outcome {
     })?;
     let mut seen = Vec::new();
     for turn in 0..3 {
-        stranger.until_reached("turn")?;
+        unrelated.until_reached("turn")?;
         seen.push(mapping.word(page_size() / 4).load(SeqCst));
         mapping.word(0).store(turn + 1, SeqCst);
-        stranger.open("turn")?;
+        unrelated.open("turn")?;
     }
-    stranger.until_reached("last turn")?;
+    unrelated.until_reached("last turn")?;
     seen.push(mapping.word(page_size() / 4).load(SeqCst));
-    stranger.open("last turn")?;
-    expect_eq!((stranger.join()?, seen), (Ok(vec![1, 2, 3]), vec![0, 100, 101, 102]));
+    unrelated.open("last turn")?;
+    expect_eq!((unrelated.join()?, seen), (Ok(vec![1, 2, 3]), vec![0, 100, 101, 102]));
     Ok(())
 }
 
-/// Additions that several processes make to one word, each through its own mapping, all count.
+/// If four processes add 1 to one word 2000 times each with atomic operations, through separate shared mappings at the same time,
+/// the word is 8000 afterwards.
 #[conformance::test(posix = "mmap")]
-fn loses_no_atomic_addition() -> Outcome {
+fn counts_every_atomic_addition() -> Outcome {
     const EACH: u32 = 2000;
-    let object = zeroes(1)?;
-    let adders = (0..4)
+    let object = zeros(1)?;
+    let processes = (0..4)
         .map(|number| {
-            Participant::spawn(&format!("adder {number}"), dup(&object)?, |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+            Participant::spawn(&format!("process {number}"), dup(&object)?, |own, link| {
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 for _ in 0..EACH {
                     mapping.word(3).fetch_add(1, Relaxed);
@@ -63,27 +66,28 @@ fn loses_no_atomic_addition() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for adder in &adders {
-        adder.until_reached("start")?;
+    for process in &processes {
+        process.until_reached("start")?;
     }
-    for adder in &adders {
-        adder.open("start")?;
+    for process in &processes {
+        process.open("start")?;
     }
-    for adder in adders {
-        adder.join()??;
+    for process in processes {
+        process.join()??;
     }
     expect_eq!(object.map(page_size(), Access::Read)?.word(3).load(SeqCst), 4 * EACH);
     Ok(())
 }
 
-/// Of several processes that try to take a word, each through its own mapping, one gets it.
+/// If four processes call atomic compare-exchange from 0 on the same words, through separate shared mappings at the same time,
+/// exactly one process succeeds for each word.
 #[conformance::test(posix = "mmap")]
-fn gives_a_word_to_one_taker() -> Outcome {
-    let object = zeroes(1)?;
-    let takers = (1..=4_u32)
+fn compare_exchange_succeeds_once_per_word() -> Outcome {
+    let object = zeros(1)?;
+    let processes = (1..=4_u32)
         .map(|number| {
-            Participant::spawn(&format!("taker {number}"), dup(&object)?, move |own, link| {
-                let mapping = conformance::sys::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
+            Participant::spawn(&format!("process {number}"), dup(&object)?, move |own, link| {
+                let mapping = conformance::sys::memory::mapping::Mapping::new(&own, page_size(), Access::ReadWrite)?;
                 link.meet("start");
                 let words = u32::try_from(page_size() / 4).unwrap_or(0);
                 Ok::<_, Errno>(
@@ -94,15 +98,15 @@ fn gives_a_word_to_one_taker() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for taker in &takers {
-        taker.until_reached("start")?;
+    for process in &processes {
+        process.until_reached("start")?;
     }
-    for taker in &takers {
-        taker.open("start")?;
+    for process in &processes {
+        process.open("start")?;
     }
     let mut taken = Vec::new();
-    for taker in takers {
-        taken.push(taker.join()??);
+    for process in processes {
+        taken.push(process.join()??);
     }
     expect_eq!(taken.iter().sum::<usize>(), page_size() / 4);
     let mapping = object.map(page_size(), Access::Read)?;
@@ -111,16 +115,18 @@ fn gives_a_word_to_one_taker() -> Outcome {
     Ok(())
 }
 
-/// Who sees the later of two stores sees the earlier one, where they are ordered; on different pages too.
+/// A process that reads the value of a release store with an acquire load, through a shared mapping, also reads the stores made
+/// before, on another page of the object.
 #[conformance::test(posix = "mmap")]
-fn keeps_the_order_of_stores() -> Outcome {
+fn release_store_orders_earlier_stores() -> Outcome {
     const LAST: u32 = 3000;
-    let object = zeroes(2)?;
+    let object = zeros(2)?;
     let writer = Participant::spawn("writer", dup(&object)?, |own, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&own, 2 * page_size(), Access::ReadWrite)?;
         for number in 1..=LAST {
             mapping.word(page_size() / 4).store(number, Relaxed);
             mapping.word(0).store(number, Release);
+            // Not a wait: the stores continue at full speed, and the reader gets its turn on one processor.
             if number % 64 == 0 {
                 std::thread::yield_now();
             }
@@ -135,15 +141,17 @@ fn keeps_the_order_of_stores() -> Outcome {
         if second == LAST {
             break;
         }
+        // Not a wait: a sleep would skip the instants between two stores.
         std::thread::yield_now();
     }
     expect_eq!(writer.join()?, Ok(()));
     Ok(())
 }
 
-/// Everything that a stranger stored before it was killed is there, wherever in the object, and nothing else.
+/// After a process that stored at any places of a shared mapping is killed, the shared memory object contains exactly its former
+/// bytes and the stored bytes.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
-fn does_not_end_with_the_one_who_stored() -> Outcome {
+fn stores_stay_after_the_writer_is_killed() -> Outcome {
     let object = pages(4)?;
     let stores = vec((0..4 * page_size() - 16, vec(0..=255_u8, 1..16)), 1..6);
     property(&stores, |stores| {
@@ -152,7 +160,8 @@ fn does_not_end_with_the_one_who_stored() -> Outcome {
             expected[*at..at + bytes.len()].copy_from_slice(bytes);
         }
         let writer = Participant::spawn("writer", dup(&object)?, |own, link| -> () {
-            let mapping = conformance::sys::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
+            let mapping =
+                conformance::sys::memory::mapping::Mapping::new(&own, 4 * page_size(), Access::ReadWrite).expect("a mapping");
             for (at, bytes) in &stores {
                 mapping.write(*at, bytes);
             }
@@ -166,16 +175,17 @@ fn does_not_end_with_the_one_who_stored() -> Outcome {
     })
 }
 
-/// A store into an object whose name is gone reaches those who have it, and no object of that name made since.
+/// After `shm_unlink` and creation of a new object of the same name, a store through a mapping of the old object is read through
+/// other mappings of the old object. Every byte of the new object stays 0.
 #[conformance::test(posix = "shm_unlink", posix = "mmap")]
-fn is_that_of_the_object_and_not_of_the_name() -> Outcome {
+fn stores_reach_the_unlinked_object() -> Outcome {
     let old = pages(1)?;
     let mapping = old.map(page_size(), Access::Read)?;
-    conformance::sys::shm::shm_unlink(old.name())?;
+    conformance::sys::memory::shm::shm_unlink(old.name())?;
     let new = SharedMemory::create(old.name())?;
     new.set_size(page_size())?;
     let writer = Participant::spawn("writer", dup(&old)?, |old, _| {
-        let mapping = conformance::sys::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
+        let mapping = conformance::sys::memory::mapping::Mapping::new(&old, page_size(), Access::ReadWrite)?;
         mapping.write(0, b"old");
         Ok::<_, Errno>(())
     })?;

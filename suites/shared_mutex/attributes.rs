@@ -1,61 +1,74 @@
-//! Attributes: what an object is before anything is said, and that nothing is taken for an attribute which is none.
+//! Attribute objects of mutexes, condition variables, read-write locks and barriers: defaults, setting and reading, invalid values.
 
 use conformance::prelude::*;
 #[cfg(has_barriers)]
-use conformance::sys::pthread_attributes::BarrierAttributes;
-use conformance::sys::pthread_attributes::{ConditionAttributes, LockAttributes, MutexAttributes};
-use conformance::sys::pthread_attributes::{ERRORCHECK, NORMAL, PRIO_INHERIT, PRIO_NONE, PRIVATE, RECURSIVE, SHARED};
+use conformance::sys::pthread::attributes::BarrierAttributes;
+use conformance::sys::pthread::attributes::{ConditionAttributes, LockAttributes, MutexAttributes};
+use conformance::sys::pthread::attributes::{ERRORCHECK, NORMAL, PRIO_INHERIT, PRIO_NONE, PRIVATE, RECURSIVE, SHARED};
 #[cfg(has_lock_preference)]
-use conformance::sys::pthread_attributes::{PREFER_READERS, PREFER_WRITERS};
+use conformance::sys::pthread::attributes::{PREFER_READERS, PREFER_WRITERS};
 #[cfg(has_robust_mutexes)]
-use conformance::sys::pthread_attributes::{ROBUST, STALLED};
+use conformance::sys::pthread::attributes::{ROBUST, STALLED};
 #[cfg(has_timed_locks)]
-use conformance::sys::pthread_time::{Clock, PROCESSOR_TIME};
+use conformance::sys::time::{Clock, PROCESSOR_TIME};
 use rstest::rstest;
 
-/// No value of any attribute.
-const NONSENSE: [i32; 2] = [-1, 77];
+/// Values that no attribute has.
+const INVALID: [i32; 2] = [-1, 77];
 
-/// A mutex is private to its process by default, and has no priority protocol; so are a condition variable and a read-write lock.
+/// On new attributes, `pthread_mutexattr_getpshared`, `pthread_condattr_getpshared` and `pthread_rwlockattr_getpshared` give
+/// `PTHREAD_PROCESS_PRIVATE`. `pthread_mutexattr_getprotocol` gives `PTHREAD_PRIO_NONE`.
 #[conformance::test(posix = "pthread_mutexattr_getpshared")]
-fn are_private_by_default() -> Outcome {
+fn default_to_private_and_prio_none() -> Outcome {
     let (mutex, condition, lock) = (MutexAttributes::new()?, ConditionAttributes::new()?, LockAttributes::new()?);
-    expect_eq!([mutex.shared(), condition.shared(), lock.shared()], [Ok(PRIVATE); 3]);
-    expect_eq!(mutex.protocol(), Ok(PRIO_NONE));
+    expect_eq!(([mutex.shared(), condition.shared(), lock.shared()], mutex.protocol()), ([Ok(PRIVATE); 3], Ok(PRIO_NONE)));
     Ok(())
 }
 
-/// A barrier is private to its process by default, can be shared, and can be nothing else.
+/// `pthread_barrierattr_getpshared` gives `PTHREAD_PROCESS_PRIVATE` on new attributes, and `PTHREAD_PROCESS_SHARED` after
+/// `pthread_barrierattr_setpshared` with `PTHREAD_PROCESS_SHARED`.
 #[cfg(has_barriers)]
 #[conformance::test(posix = "pthread_barrierattr_getpshared")]
-fn of_a_barrier_are_private_or_shared() -> Outcome {
+fn barrier_is_private_by_default() -> Outcome {
     let mut attributes = BarrierAttributes::new()?;
     expect_eq!(attributes.shared(), Ok(PRIVATE));
     expect_eq!((attributes.set_shared(SHARED), attributes.shared()), (Ok(()), Ok(SHARED)));
-    expect_eq!((NONSENSE.map(|value| attributes.set_shared(value)), attributes.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
     Ok(())
 }
 
-/// A mutex whose owner dies is of no concern to the system by default.
+/// `pthread_barrierattr_setpshared` fails with `EINVAL` for the values -1 and 77, and the attribute keeps the value that it had.
+#[cfg(has_barriers)]
+#[conformance::test(posix = "pthread_barrierattr_setpshared", level = customary)]
+fn barrier_setpshared_rejects_unknown_values() -> Outcome {
+    let mut attributes = BarrierAttributes::new()?;
+    attributes.set_shared(SHARED)?;
+    expect_eq!((INVALID.map(|value| attributes.set_shared(value)), attributes.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
+    Ok(())
+}
+
+/// On new mutex attributes, `pthread_mutexattr_getrobust` gives `PTHREAD_MUTEX_STALLED`.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutexattr_getrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn are_stalled_by_default() -> Outcome {
+fn default_to_stalled() -> Outcome {
     expect_eq!(MutexAttributes::new()?.robust(), Ok(STALLED));
     Ok(())
 }
 
-/// The type of a mutex by default behaves as one of the three that have names; Linux has it be normal.
-#[conformance::test(posix = "pthread_mutexattr_gettype", man = "pthread_mutexattr_settype(3)")]
-fn are_of_a_known_type_by_default() -> Outcome {
+/// On new mutex attributes, `pthread_mutexattr_gettype` gives `PTHREAD_MUTEX_DEFAULT`, which has the value of the normal, the
+/// errorcheck or the recursive type. The case records whether this value is `PTHREAD_MUTEX_NORMAL`.
+#[conformance::test(posix = "pthread_mutexattr_gettype", man = "pthread_mutexattr_settype(3)", level = observed)]
+fn default_type_is_one_of_the_named_types() -> Outcome {
     let kind = MutexAttributes::new()?.kind();
+    expect_eq!(kind, Ok(nix::libc::PTHREAD_MUTEX_DEFAULT));
     expect_matches!(kind, Ok(NORMAL | ERRORCHECK | RECURSIVE));
     observe!("mutex.default-type-is-normal", kind == Ok(NORMAL));
     Ok(())
 }
 
-/// What an attribute is set to is what it is, and setting one changes no other.
+/// `pthread_mutexattr_setpshared`, `pthread_mutexattr_settype` and `pthread_mutexattr_setprotocol` each set their own attribute
+/// of a mutex, and leave the values of the other two as they were.
 #[conformance::test(posix = "pthread_mutexattr_settype")]
-fn do_not_get_in_each_others_way() -> Outcome {
+fn are_set_independently() -> Outcome {
     let mut attributes = MutexAttributes::new()?;
     let all = |attributes: &MutexAttributes| (attributes.shared(), attributes.kind(), attributes.protocol());
     let first = attributes.kind();
@@ -71,10 +84,11 @@ fn do_not_get_in_each_others_way() -> Outcome {
     Ok(())
 }
 
-/// Robustness is set and unset, beside the other attributes.
+/// `pthread_mutexattr_getrobust` gives the value that `pthread_mutexattr_setrobust` has set last, `PTHREAD_MUTEX_ROBUST` or
+/// `PTHREAD_MUTEX_STALLED`. The type and the process-shared attribute stay as they were.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn are_robust_when_told_so() -> Outcome {
+fn setrobust_sets_robustness_only() -> Outcome {
     let mut attributes = MutexAttributes::new()?;
     expect_eq!([attributes.set_kind(RECURSIVE), attributes.set_shared(SHARED)], [Ok(()); 2]);
     for robust in [ROBUST, STALLED, ROBUST] {
@@ -84,59 +98,101 @@ fn are_robust_when_told_so() -> Outcome {
     Ok(())
 }
 
-/// A value that an attribute of a mutex cannot have is refused, and what was set before stays.
+/// `pthread_mutexattr_settype` and `pthread_mutexattr_setrobust` fail with `EINVAL` for the values -1 and 77, and the attribute
+/// keeps the value that it had.
 #[rstest]
-#[case::sharing(MutexAttributes::set_shared, MutexAttributes::shared, SHARED)]
-#[case::kind(MutexAttributes::set_kind, MutexAttributes::kind, ERRORCHECK)]
-#[case::protocol(MutexAttributes::set_protocol, MutexAttributes::protocol, PRIO_INHERIT)]
+#[case::mutex_type(MutexAttributes::set_kind, MutexAttributes::kind, ERRORCHECK)]
 #[cfg_attr(has_robust_mutexes, case::robustness(MutexAttributes::set_robust, MutexAttributes::robust, ROBUST))]
 #[conformance::test(posix = "pthread_mutexattr_settype", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_mutex_refuse_nonsense(
+fn settype_and_setrobust_reject_unknown_values(
     #[case] set: fn(&mut MutexAttributes, i32) -> Result<(), Errno>,
     #[case] get: fn(&MutexAttributes) -> Result<i32, Errno>,
-    #[case] sense: i32,
+    #[case] valid: i32,
+) -> Outcome {
+    reject_invalid(set, get, valid)
+}
+
+/// `pthread_mutexattr_setpshared` and `pthread_mutexattr_setprotocol` fail with `EINVAL` for the values -1 and 77, and the attribute
+/// keeps the value that it had.
+#[rstest]
+#[case::process_shared(MutexAttributes::set_shared, MutexAttributes::shared, SHARED)]
+#[case::protocol(MutexAttributes::set_protocol, MutexAttributes::protocol, PRIO_INHERIT)]
+#[conformance::test(
+    posix = "pthread_mutexattr_setprotocol",
+    posix = "pthread_mutexattr_setpshared",
+    man = "pthread_mutexattr_setpshared(3)",
+    level = customary
+)]
+fn mutex_setpshared_and_setprotocol_reject_unknown_values(
+    #[case] set: fn(&mut MutexAttributes, i32) -> Result<(), Errno>,
+    #[case] get: fn(&MutexAttributes) -> Result<i32, Errno>,
+    #[case] valid: i32,
+) -> Outcome {
+    reject_invalid(set, get, valid)
+}
+
+/// Sets a valid value, and expects the invalid ones to fail and to leave it.
+fn reject_invalid(
+    set: fn(&mut MutexAttributes, i32) -> Result<(), Errno>,
+    get: fn(&MutexAttributes) -> Result<i32, Errno>,
+    valid: i32,
 ) -> Outcome {
     let mut attributes = MutexAttributes::new()?;
-    expect_eq!(set(&mut attributes, sense), Ok(()));
-    expect_eq!((NONSENSE.map(|value| set(&mut attributes, value)), get(&attributes)), ([Err(EINVAL); 2], Ok(sense)));
+    expect_eq!(set(&mut attributes, valid), Ok(()));
+    expect_eq!((INVALID.map(|value| set(&mut attributes, value)), get(&attributes)), ([Err(EINVAL); 2], Ok(valid)));
     Ok(())
 }
 
-/// A condition variable and a read-write lock are shared or private and nothing else.
-#[conformance::test(posix = "pthread_condattr_setpshared")]
-fn of_conditions_and_locks_refuse_nonsense() -> Outcome {
+/// `pthread_condattr_setpshared` and `pthread_rwlockattr_setpshared` set `PTHREAD_PROCESS_SHARED`. For the values -1 and 77 both
+/// fail with `EINVAL`, and the attribute stays `PTHREAD_PROCESS_SHARED`.
+#[conformance::test(posix = "pthread_condattr_setpshared", posix = "pthread_rwlockattr_setpshared", level = customary)]
+fn condition_and_rwlock_setpshared_reject_unknown_values() -> Outcome {
     let (mut condition, mut lock) = (ConditionAttributes::new()?, LockAttributes::new()?);
     expect_eq!((condition.set_shared(SHARED), condition.shared()), (Ok(()), Ok(SHARED)));
-    expect_eq!((NONSENSE.map(|value| condition.set_shared(value)), condition.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
+    expect_eq!((INVALID.map(|value| condition.set_shared(value)), condition.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
     expect_eq!((lock.set_shared(SHARED), lock.shared()), (Ok(()), Ok(SHARED)));
-    expect_eq!((NONSENSE.map(|value| lock.set_shared(value)), lock.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
+    expect_eq!((INVALID.map(|value| lock.set_shared(value)), lock.shared()), ([Err(EINVAL); 2], Ok(SHARED)));
     Ok(())
 }
 
-/// A condition variable goes by the real-time clock by default and by the monotonic one if told so; it does not go by a clock that
-/// counts a process's own work.
+/// `pthread_condattr_getclock` gives `CLOCK_REALTIME` on new attributes, and `CLOCK_MONOTONIC` after `pthread_condattr_setclock`
+/// with `CLOCK_MONOTONIC`.
 #[cfg(has_timed_locks)]
 #[conformance::test(posix = "pthread_condattr_setclock")]
-fn of_a_condition_choose_its_clock() -> Outcome {
+fn condition_clock_is_realtime_or_monotonic() -> Outcome {
     let mut attributes = ConditionAttributes::new()?;
     let (realtime, monotonic) = (Clock::Realtime.id(), Clock::Monotonic.id());
     expect_eq!(attributes.clock(), Ok(realtime));
     expect_eq!((attributes.set_clock(monotonic), attributes.clock()), (Ok(()), Ok(monotonic)));
-    expect_eq!([attributes.set_clock(PROCESSOR_TIME), attributes.set_clock(4711)], [Err(EINVAL); 2]);
     expect_eq!((attributes.clock(), attributes.shared()), (Ok(monotonic), Ok(PRIVATE)));
     expect_eq!((attributes.set_shared(SHARED), attributes.clock()), (Ok(()), Ok(monotonic)));
     Ok(())
 }
 
-/// A read-write lock prefers readers by default, and can be told to prefer writers.
+/// `pthread_condattr_setclock` fails with `EINVAL` for `CLOCK_PROCESS_CPUTIME_ID` and for the unknown clock 4711, and the attribute
+/// keeps `CLOCK_MONOTONIC`, which was set before.
+#[cfg(has_timed_locks)]
+#[conformance::test(posix = "pthread_condattr_setclock", level = customary)]
+fn condition_setclock_rejects_cpu_time_and_unknown_clocks() -> Outcome {
+    let mut attributes = ConditionAttributes::new()?;
+    let monotonic = Clock::Monotonic.id();
+    attributes.set_clock(monotonic)?;
+    expect_eq!([attributes.set_clock(PROCESSOR_TIME), attributes.set_clock(4711)], [Err(EINVAL); 2]);
+    expect_eq!(attributes.clock(), Ok(monotonic));
+    Ok(())
+}
+
+/// `pthread_rwlockattr_getkind_np` gives `PTHREAD_RWLOCK_PREFER_READER_NP` on new attributes, and
+/// `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP` after `pthread_rwlockattr_setkind_np` with this kind.
+/// `pthread_rwlockattr_setkind_np` fails with `EINVAL` for the values -1 and 77.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
-fn of_a_lock_prefer_readers_or_writers() -> Outcome {
+fn rwlock_prefers_readers_by_default_or_writers() -> Outcome {
     let mut attributes = LockAttributes::new()?;
     expect_eq!(attributes.preference(), Ok(PREFER_READERS));
     expect_eq!((attributes.set_preference(PREFER_WRITERS), attributes.preference()), (Ok(()), Ok(PREFER_WRITERS)));
     expect_eq!(
-        (NONSENSE.map(|value| attributes.set_preference(value)), attributes.preference()),
+        (INVALID.map(|value| attributes.set_preference(value)), attributes.preference()),
         ([Err(EINVAL); 2], Ok(PREFER_WRITERS))
     );
     Ok(())

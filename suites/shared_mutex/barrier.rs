@@ -1,13 +1,12 @@
-//! Barriers: nobody passes until all are there, and then all do, one of them chosen.
+//! Barriers: `pthread_barrier_wait` blocks until the count is reached and then returns in all; signals, killed waiters, destruction.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_meeting::{Passed, SharedBarrier};
-use conformance::sys::shm::SharedMemory;
+use conformance::sys::pthread::barrier::{Passed, SharedBarrier};
 use rstest::rstest;
 
-use super::fixture::disturb;
+use super::fixture::{disturb, map_elsewhere, named_memory};
 
 fn barrier(count: u32) -> Result<SharedBarrier, Errno> {
     SharedBarrier::create(Mapping::anonymous(page_size())?, count)
@@ -25,22 +24,23 @@ fn waiters(barrier: &SharedBarrier, count: u32) -> Result<Vec<Waiter>, Failure> 
     Ok(waiters)
 }
 
-/// What those who came through were answered, sorted.
+/// What the calls of the waiters returned, sorted.
 fn passed(waiters: Vec<Waiter>) -> Result<Vec<Result<Passed, Errno>>, Failure> {
     let mut passed = waiters.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     passed.sort_unstable();
     Ok(passed)
 }
 
-/// So many that came through, of whom one was chosen.
+/// What as many calls return, sorted: one of them is the serial thread.
 fn all(count: u32) -> Vec<Result<Passed, Errno>> {
     (1..count).map(|_| Ok(Passed::Along)).chain([Ok(Passed::Chosen)]).collect()
 }
 
-/// Everybody sleeps until the last one arrives; then all pass, and exactly one is chosen.
+/// Processes that call `pthread_barrier_wait` stay blocked until as many as the count of the barrier have called. Then each call
+/// returns, one of them with `PTHREAD_BARRIER_SERIAL_THREAD` and the others with 0.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn lets_all_pass_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -> Outcome {
+fn wait_returns_in_all_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -> Outcome {
     let barrier = barrier(count)?;
     let waiters = waiters(&barrier, count - 1)?;
     for waiter in &waiters {
@@ -54,59 +54,62 @@ fn lets_all_pass_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -> Outc
     Ok(())
 }
 
-/// A barrier of one stops nobody, as often as it is used, and always chooses.
+/// On a barrier with count 1, each call of `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD` without blocking.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn of_one_stops_nobody() -> Outcome {
+fn count_of_one_returns_immediately() -> Outcome {
     let barrier = barrier(1)?;
     expect_eq!([0; 5].map(|_| barrier.wait()), [Ok(Passed::Chosen); 5]);
     Ok(())
 }
 
-/// A barrier can be used again at once, for as many rounds as one likes: each chooses one, and nobody is a round ahead.
+/// When two to four processes use a barrier for up to five rounds, `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD`
+/// as often as there are rounds. No call returns before every process has called `pthread_barrier_wait` in that round.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn can_be_used_round_after_round() -> Outcome {
+fn is_reusable_round_after_round() -> Outcome {
     property(&(2..5_u32, 1..6_u32), |(count, rounds)| {
         let barrier = barrier(count)?;
-        let mut players = Vec::new();
+        let mut waiters = Vec::new();
         for number in 0..count {
-            players.push(Participant::spawn(&format!("player {number}"), (), |(), _| {
-                let (mut chosen, mut ahead) = (0, 0);
+            waiters.push(Participant::spawn(&format!("waiter {number}"), (), |(), _| {
+                let (mut serial, mut early) = (0, 0);
                 for round in 1..=rounds {
                     barrier.word(0).fetch_add(1, SeqCst);
-                    chosen += u32::from(barrier.wait()? == Passed::Chosen);
-                    // Everybody has arrived in this round, and nobody can have arrived twice in the next.
+                    serial += u32::from(barrier.wait()? == Passed::Chosen);
+                    // All have arrived in this round, and not yet all in the next, which needs this process.
                     let arrived = barrier.word(0).load(SeqCst);
-                    ahead += u32::from(arrived < round * count || arrived >= (round + 1) * count);
+                    early += u32::from(arrived < round * count || arrived >= (round + 1) * count);
                 }
-                Ok::<_, Errno>((chosen, ahead))
+                Ok::<_, Errno>((serial, early))
             })?);
         }
-        let mut chosen = 0;
-        for player in players {
-            let (often, ahead) = player.join()??;
-            expect_eq!(ahead, 0);
-            chosen += often;
+        let mut serial = 0;
+        for waiter in waiters {
+            let (times, early) = waiter.join()??;
+            expect_eq!(early, 0);
+            serial += times;
         }
-        expect_eq!((chosen, barrier.word(0).load(SeqCst)), (rounds, rounds * count));
+        expect_eq!((serial, barrier.word(0).load(SeqCst)), (rounds, rounds * count));
         expect_matches!(barrier.destroy(), Ok(_));
         Ok(())
     })
 }
 
-/// A barrier for nobody is refused.
+/// `pthread_barrier_init` with a count of 0 fails with `EINVAL`.
 #[conformance::test(posix = "pthread_barrier_init", man = "pthread_barrier_init(3posix)")]
-fn for_nobody_is_refused() -> Outcome {
+fn init_rejects_a_count_of_zero() -> Outcome {
     expect_eq!(barrier(0).map(drop), Err(EINVAL));
     Ok(())
 }
 
-/// A barrier can be destroyed by the first to leave it, and its memory used for anything, before the others have left.
+/// In the first process in which `pthread_barrier_wait` has returned, `pthread_barrier_destroy` returns 0, and the memory of the
+/// barrier can be overwritten. Of all three `pthread_barrier_wait` calls, one still returns `PTHREAD_BARRIER_SERIAL_THREAD` and
+/// two return 0.
 #[conformance::test(
     posix = "pthread_barrier_destroy",
     man = "pthread_barrier_destroy(3posix)",
     fixed_in = "glibc 2.24 (b02840bacdef)"
 )]
-fn can_be_destroyed_by_the_first_to_leave() -> Outcome {
+fn can_be_destroyed_by_the_first_to_return() -> Outcome {
     for _ in 0..6 {
         let barrier = barrier(3)?;
         let waiters = waiters(&barrier, 2)?;
@@ -122,9 +125,10 @@ fn can_be_destroyed_by_the_first_to_leave() -> Outcome {
     Ok(())
 }
 
-/// The death of one that waits does not let the others pass before their time.
+/// If one of two processes that are blocked in `pthread_barrier_wait` on a barrier with count 3 is killed, the other stays
+/// blocked.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn lets_nobody_pass_for_the_dead() -> Outcome {
+fn stays_closed_when_a_waiter_is_killed() -> Outcome {
     let barrier = barrier(3)?;
     let mut waiters = waiters(&barrier, 2)?;
     waiters.remove(0).kill()?;
@@ -132,10 +136,11 @@ fn lets_nobody_pass_for_the_dead() -> Outcome {
     Ok(())
 }
 
-/// A signal is handled, and who waited waits on.
+/// A process that is blocked in `pthread_barrier_wait` stays blocked after a signal handler has run, installed with or without
+/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns when the last process calls `pthread_barrier_wait`.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
-fn is_not_left_for_a_signal(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
+fn wait_goes_on_after_a_signal_handler(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
     let barrier = barrier(2)?;
     let waiter = Participant::spawn("waiter", (), |(), _| {
         signal::catch(Signal::SIGUSR1, restart)?;
@@ -150,24 +155,22 @@ fn is_not_left_for_a_signal(#[values(Restart::Yes, Restart::No)] restart: Restar
     Ok(())
 }
 
-/// A process that maps the barrier for itself, at another address, is one of those who meet.
+/// On a process-shared barrier with count 3, `pthread_barrier_wait` returns in all three processes when the third calls it,
+/// although one of them has mapped the barrier at another address.
 #[conformance::test(posix = "pthread_barrierattr_setpshared", man = "pthread_barrierattr_setpshared(3posix)")]
 fn is_shared_at_different_addresses() -> Outcome {
-    let memory = SharedMemory::create(&unique_name("barrier"))?;
-    memory.set_size(page_size())?;
-    let barrier = SharedBarrier::create(memory.map(page_size(), Access::ReadWrite)?, 3)?;
+    let (memory, mapping) = named_memory("barrier")?;
+    let barrier = SharedBarrier::create(mapping, 3)?;
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
-        let memory = SharedMemory::open(&name, Access::ReadWrite)?;
-        let _room = Mapping::anonymous(3 * page_size())?;
-        let barrier = SharedBarrier::attach(memory.map(page_size(), Access::ReadWrite)?)?;
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
+        let barrier = SharedBarrier::attach(map_elsewhere(&name)?)?;
         link.reached("mapped");
         barrier.wait()
     })?;
     let mut all_waiters = waiters(&barrier, 1)?;
-    stranger.until_reached("mapped")?;
-    stranger.until_blocked()?;
-    all_waiters.push(stranger);
+    unrelated.until_reached("mapped")?;
+    unrelated.until_blocked()?;
+    all_waiters.push(unrelated);
     let last = barrier.wait();
     let mut seen = passed(all_waiters)?;
     seen.push(last);

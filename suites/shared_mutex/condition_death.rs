@@ -1,56 +1,60 @@
-//! Condition variables and death: a killed waiter swallows no notification, and a robust mutex tells the waiters of its owner's death.
+//! Condition variables when processes are killed: a waiter before a notification, and the owner of the robust mutex after one.
 
 #[cfg(has_robust_mutexes)]
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 #[cfg(has_robust_mutexes)]
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 #[cfg(has_robust_mutexes)]
 use super::condition_fixture::WAITING;
-use super::condition_fixture::{PERMITS, Scene, WENT_ON};
-use super::fixture::{Kind, WELL, turn};
+use super::condition_fixture::{ALL_OK, PERMITS, Scene};
+use super::fixture::{BOTH_OK, Kind, lock_unlock, normal_and_prio_inherit};
 
-/// A waiter that has been killed does not swallow a broadcast.
+/// If one of three processes blocked in `pthread_cond_wait` is killed, a later `pthread_cond_broadcast` wakes both others, and
+/// their waits return 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_broadcast(3)")]
-fn reaches_the_survivors_with_a_broadcast(#[values(0, 1, 2)] victim: usize) -> Outcome {
+fn broadcast_wakes_the_survivors_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
     let mut waiters = scene.waiters(3)?;
     waiters.remove(victim).kill()?;
-    expect_eq!((turn(&scene.mutex), scene.give(2), scene.condition.broadcast()), (WELL, WELL, Ok(())));
+    expect_eq!((lock_unlock(&scene.mutex), scene.add_permits(2), scene.condition.broadcast()), (BOTH_OK, BOTH_OK, Ok(())));
     for waiter in waiters {
-        expect_eq!(waiter.join()?, WENT_ON);
+        expect_eq!(waiter.join()?, ALL_OK);
     }
-    expect_eq!((scene.word(PERMITS), turn(&scene.mutex)), (0, WELL));
+    expect_eq!((scene.word(PERMITS), lock_unlock(&scene.mutex)), (0, BOTH_OK));
     Ok(())
 }
 
-/// A waiter that has been killed does not swallow a signal: it is one of the living that wakes.
+/// If one of three processes blocked in `pthread_cond_wait` is killed, each of two later `pthread_cond_signal` calls wakes one of
+/// the two others, in which `pthread_cond_wait` returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
-fn reaches_a_survivor_with_a_signal(#[values(0, 1, 2)] victim: usize) -> Outcome {
+fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
     let mut waiters = scene.waiters(3)?;
     waiters.remove(victim).kill()?;
     for signals in 1..=2 {
-        expect_eq!((scene.give(1), scene.condition.signal()), (WELL, Ok(())));
-        expect_eq!(scene.gone_on(signals), signals);
+        expect_eq!((scene.add_permits(1), scene.condition.signal()), (BOTH_OK, Ok(())));
+        expect_eq!(scene.returned(signals), signals);
     }
     for waiter in waiters {
-        expect_eq!(waiter.join()?, WENT_ON);
+        expect_eq!(waiter.join()?, ALL_OK);
     }
     Ok(())
 }
 
-/// Everybody who waits with a robust mutex goes on although the process that notified them is killed with the mutex: one is told
-/// of the death, and each holds the mutex in its turn.
+/// If a process is killed after it called `pthread_cond_broadcast` while it owns the robust mutex, `pthread_cond_wait` returns
+/// `EOWNERDEAD` in one of two waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter,
+/// `pthread_cond_wait` returns 0 in the other.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]
-fn tells_a_waiter_of_the_owners_death(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn wait_returns_eownerdead_when_the_owner_is_killed(kind: Kind) -> Outcome {
     let scene = Scene { mutex: kind.robust()?, condition: SharedCondition::create(Mapping::anonymous(page_size())?)? };
     let mut waiters = Vec::new();
     for name in ["waiter 1", "waiter 2"] {
@@ -62,10 +66,10 @@ fn tells_a_waiter_of_the_owners_death(#[values(Kind::Normal, Kind::Inheriting)] 
             while scene.word(PERMITS) == 0 && waited.is_ok() {
                 waited = scene.condition.wait(&scene.mutex);
             }
-            let repaired = if waited == Err(EOWNERDEAD) { scene.mutex.consistent() } else { Ok(()) };
-            [locked, waited, repaired, scene.mutex.unlock()]
+            let consistent = if waited == Err(EOWNERDEAD) { scene.mutex.consistent() } else { Ok(()) };
+            [locked, waited, consistent, scene.mutex.unlock()]
         })?;
-        scene.until_more_wait_than(before);
+        scene.until_waiting_exceeds(before);
         waiter.until_blocked()?;
         waiters.push(waiter);
     }
@@ -83,6 +87,6 @@ fn tells_a_waiter_of_the_owners_death(#[values(Kind::Normal, Kind::Inheriting)] 
     owner.kill()?;
     let mut seen = waiters.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     seen.sort_unstable();
-    expect_eq!((seen, turn(&scene.mutex)), (vec![[Ok(()); 4], [Ok(()), Err(EOWNERDEAD), Ok(()), Ok(())]], WELL));
+    expect_eq!((seen, lock_unlock(&scene.mutex)), (vec![[Ok(()); 4], [Ok(()), Err(EOWNERDEAD), Ok(()), Ok(())]], BOTH_OK));
     Ok(())
 }

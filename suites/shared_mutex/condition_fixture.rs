@@ -1,20 +1,20 @@
-//! What the cases about condition variables share: a mutex, a condition variable, and permits that waiters wait for.
+//! The fixture of the cases about condition variables: a mutex, a condition variable, and permits that waiters wait for.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 
-use super::fixture::{Kind, Turn};
+use super::fixture::{Kind, LockUnlock};
 
-/// The word behind the mutex that tells how many permits there are, which waiters take.
+/// The word behind the mutex that counts the permits; a waiter takes one.
 pub const PERMITS: usize = 0;
-/// How many have come to wait.
+/// The word that counts the processes that have begun to wait.
 pub const WAITING: usize = 1;
-/// How many have gone on.
-pub const GONE_ON: usize = 2;
+/// The word that counts the processes that have taken a permit.
+pub const RETURNED: usize = 2;
 
 /// A mutex of a kind, and a condition variable.
 pub struct Scene {
@@ -23,18 +23,18 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// With nobody waiting and no permit.
+    /// Without waiters and permits.
     pub fn new(kind: Kind) -> Result<Self, Errno> {
         let condition = SharedCondition::create(Mapping::anonymous(page_size())?)?;
         Ok(Scene { mutex: kind.mutex()?, condition })
     }
 
-    /// What a word behind the mutex holds.
+    /// The value of a word behind the mutex.
     pub fn word(&self, index: usize) -> u32 {
         self.mutex.word(index).load(SeqCst)
     }
 
-    /// Waits for a permit and takes it: what locking, the last wait and unlocking answered.
+    /// Waits for a permit and takes it: what locking, the last wait and unlocking returned.
     pub fn take_a_permit(&self) -> [Result<(), Errno>; 3] {
         let locked = self.mutex.lock();
         self.mutex.word(WAITING).fetch_add(1, SeqCst);
@@ -43,50 +43,50 @@ impl Scene {
             waited = self.condition.wait(&self.mutex);
         }
         self.mutex.word(PERMITS).fetch_sub(1, SeqCst);
-        self.mutex.word(GONE_ON).fetch_add(1, SeqCst);
+        self.mutex.word(RETURNED).fetch_add(1, SeqCst);
         [locked, waited, self.mutex.unlock()]
     }
 
-    /// Adds permits under the mutex, and notifies nobody.
-    pub fn give(&self, permits: u32) -> Turn {
+    /// Adds permits under the mutex, and notifies no waiter.
+    pub fn add_permits(&self, permits: u32) -> LockUnlock {
         let locked = self.mutex.lock();
         self.mutex.word(PERMITS).fetch_add(permits, SeqCst);
         (locked, self.mutex.unlock())
     }
 
-    /// Participants that sleep in the condition variable, and not on the mutex.
+    /// Participants that are blocked on the condition variable, and not on the mutex.
     pub fn waiters(&self, count: u32) -> Result<Vec<Waiter>, Failure> {
         let mut waiters = Vec::new();
         for number in 0..count {
             let before = self.word(WAITING);
             let waiter = Participant::spawn(&format!("waiter {number}"), (), |(), _| self.take_a_permit())?;
-            self.until_more_wait_than(before);
+            self.until_waiting_exceeds(before);
             waiter.until_blocked()?;
             waiters.push(waiter);
         }
         Ok(waiters)
     }
 
-    /// Returns once more than so many have come to wait. They hold the mutex until they sleep.
-    pub fn until_more_wait_than(&self, before: u32) {
+    /// Returns once more than so many have begun to wait. They own the mutex until they block.
+    pub fn until_waiting_exceeds(&self, before: u32) {
         let mut pause = Pause::default();
         while self.word(WAITING) <= before {
             pause.sleep();
         }
     }
 
-    /// How many have gone on, once so many have.
-    pub fn gone_on(&self, expected: u32) -> u32 {
+    /// How many have taken a permit, once at least so many have.
+    pub fn returned(&self, expected: u32) -> u32 {
         let mut pause = Pause::default();
-        while self.word(GONE_ON) < expected {
+        while self.word(RETURNED) < expected {
             pause.sleep();
         }
-        self.word(GONE_ON)
+        self.word(RETURNED)
     }
 }
 
-/// What a waiter gives back is what `take_a_permit` gives.
+/// A participant that runs `take_a_permit` and returns its result.
 pub type Waiter = Participant<[Result<(), Errno>; 3]>;
 
-/// What a waiter is answered that goes on as it should.
-pub const WENT_ON: [Result<(), Errno>; 3] = [Ok(()); 3];
+/// What `take_a_permit` gives where every call returned 0.
+pub const ALL_OK: [Result<(), Errno>; 3] = [Ok(()); 3];

@@ -1,19 +1,20 @@
-//! Condition variables in use: what producers, consumers and players of turns rely on.
+//! Condition variables in use: a sender that waits next, producer and consumer of a bounded buffer, processes that take turns.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_condition::SharedCondition;
+use conformance::sys::pthread::condition::SharedCondition;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
 use super::condition_fixture::{Scene, WAITING};
-use super::fixture::Kind;
+use super::fixture::{Kind, normal_and_prio_inherit};
 
-/// A signal is for who waited when it was sent, and not for who came afterwards: the first goes on, even if the sender itself waits
-/// next.
+/// If a process is blocked in `pthread_cond_wait` and another one calls `pthread_cond_signal` and then `pthread_cond_wait`
+/// itself, the first one is woken and the sender stays blocked.
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)", fixed_in = "glibc 2.25 (ed19993b5b)")]
-fn lets_those_go_on_who_came_first() -> Outcome {
+fn signal_wakes_an_earlier_waiter_than_the_sender() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
     for _ in 0..8 {
         scene.mutex.word(WAITING).store(0, SeqCst);
@@ -23,7 +24,7 @@ fn lets_those_go_on_who_came_first() -> Outcome {
             scene.condition.wait(&scene.mutex)?;
             scene.mutex.unlock()
         })?;
-        scene.until_more_wait_than(0);
+        scene.until_waiting_exceeds(0);
         first.until_blocked()?;
         let sender = Participant::spawn("sender", (), |(), _| {
             scene.mutex.lock()?;
@@ -37,15 +38,16 @@ fn lets_those_go_on_who_came_first() -> Outcome {
     Ok(())
 }
 
-/// What some put into a small buffer under the mutex others take out, all of it and in order, whatever the sizes.
+/// If a producer and a consumer use `pthread_cond_wait` and `pthread_cond_signal` or `pthread_cond_broadcast` on a bounded buffer
+/// under one mutex, the consumer takes every item once and in order, for any capacity and number of items.
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
-fn passes_on_what_is_put_into_a_buffer() -> Outcome {
-    property(&(1..4_u32, 1..30_u32, any::<bool>()), |(room, items, all)| {
+fn bounded_buffer_passes_every_item_in_order() -> Outcome {
+    property(&(1..4_u32, 1..30_u32, any::<bool>()), |(capacity, items, broadcast)| {
         const COUNT: usize = 0;
         const SLOTS: usize = 4;
         let (scene, not_full) = (Scene::new(Kind::Normal)?, SharedCondition::create(Mapping::anonymous(page_size())?)?);
-        let notify = |condition: &SharedCondition| if all { condition.broadcast() } else { condition.signal() };
-        let taker = Participant::spawn("taker", (), |(), _| {
+        let notify = |condition: &SharedCondition| if broadcast { condition.broadcast() } else { condition.signal() };
+        let consumer = Participant::spawn("consumer", (), |(), _| {
             let mut taken = Vec::new();
             for _ in 0..items {
                 scene.mutex.lock()?;
@@ -65,7 +67,7 @@ fn passes_on_what_is_put_into_a_buffer() -> Outcome {
         })?;
         for item in 0..items {
             expect_eq!(scene.mutex.lock(), Ok(()));
-            while scene.word(COUNT) == room {
+            while scene.word(COUNT) == capacity {
                 expect_eq!(not_full.wait(&scene.mutex), Ok(()));
             }
             let count = scene.word(COUNT);
@@ -73,36 +75,37 @@ fn passes_on_what_is_put_into_a_buffer() -> Outcome {
             scene.mutex.word(COUNT).store(count + 1, SeqCst);
             expect_eq!((notify(&scene.condition), scene.mutex.unlock()), (Ok(()), Ok(())));
         }
-        expect_eq!((taker.join()?, scene.word(COUNT)), (Ok((0..items).collect()), 0));
+        expect_eq!((consumer.join()?, scene.word(COUNT)), (Ok((0..items).collect()), 0));
         Ok(())
     })
 }
 
-/// Processes that take turns by broadcasts come in the order agreed on, round after round, and nobody misses a turn.
-#[rstest]
+/// If three processes in turn wait in `pthread_cond_wait` until a shared number says that it is their turn, increment the number,
+/// and call `pthread_cond_broadcast`, each process has its own turn in each of eight rounds.
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
-fn keeps_turns(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn broadcasts_keep_processes_in_turn(kind: Kind) -> Outcome {
     const ROUNDS: u32 = 8;
     let scene = Scene::new(kind)?;
-    let mut players = Vec::new();
+    let mut processes = Vec::new();
     for number in 0..3 {
-        players.push(Participant::spawn(&format!("player {number}"), (), |(), _| {
-            let mut played = Vec::new();
-            while played.len() < ROUNDS as usize {
+        processes.push(Participant::spawn(&format!("process {number}"), (), |(), _| {
+            let mut turns = Vec::new();
+            while turns.len() < ROUNDS as usize {
                 scene.mutex.lock()?;
                 while scene.word(0) % 3 != number {
                     scene.condition.wait(&scene.mutex)?;
                 }
-                played.push(scene.word(0));
+                turns.push(scene.word(0));
                 scene.mutex.word(0).fetch_add(1, SeqCst);
                 scene.condition.broadcast()?;
                 scene.mutex.unlock()?;
             }
-            Ok::<_, Errno>(played)
+            Ok::<_, Errno>(turns)
         })?);
     }
-    for (number, player) in (0..).zip(players) {
-        expect_eq!(player.join()?, Ok((0..ROUNDS).map(|round| 3 * round + number).collect()));
+    for (number, process) in (0..).zip(processes) {
+        expect_eq!(process.join()?, Ok((0..ROUNDS).map(|round| 3 * round + number).collect()));
     }
     expect_eq!(scene.word(0), 3 * ROUNDS);
     Ok(())

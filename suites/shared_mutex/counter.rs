@@ -1,40 +1,43 @@
-//! A counter that is read and written in two steps comes out right only if nobody else was in between.
+//! A counter that is incremented in two steps, which comes out right only where a mutex excludes: at full speed, with timed locks, and
+//! while owners are killed.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 #[cfg(has_robust_mutexes)]
 use conformance::fault::storm::{Crowd, Nemesis};
 use conformance::prelude::*;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::Kind;
+use super::fixture::{Kind, every_kind, normal_and_prio_inherit};
 
-/// Adds one in two steps, with a chance for others in between.
+/// Adds one in two steps, and lets other processes run between them where asked to.
 fn add_one(mutex: &SharedMutex, yielding: bool) {
     let counted = mutex.word(0).load(SeqCst);
     if yielding {
+        // Not a wait: it makes it likely that another process is scheduled here.
         std::thread::yield_now();
     }
     mutex.word(0).store(counted + 1, SeqCst);
 }
 
-/// No increment is lost and nobody is refused, however many processes count at once, by locking or by trying until they are let in.
-#[rstest]
+/// If four processes increment a counter 40 times each, by load and store, under a mutex locked with `pthread_mutex_lock`, or
+/// with `pthread_mutex_trylock` repeated after `EBUSY`, the counter is 160 at the end. Each other result of lock and unlock is 0.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setpshared(3)")]
-fn counts_each_increment(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] trying: bool,
-) -> Outcome {
+fn loses_no_increment(kind: Kind, #[values(false, true)] trylock: bool) -> Outcome {
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;
     let mut counters = Vec::new();
     for name in ["counter 1", "counter 2", "counter 3", "counter 4"] {
         counters.push(Participant::spawn(name, (), |(), _| {
             for turn in 0..EACH {
-                if trying {
+                if trylock {
+                    let mut pause = Pause::default();
                     while mutex.try_lock() == Err(EBUSY) {
-                        std::thread::yield_now();
+                        pause.sleep();
                     }
                 } else {
                     mutex.lock()?;
@@ -52,17 +55,18 @@ fn counts_each_increment(
     Ok(())
 }
 
-/// A timed lock that is always granted in the end excludes as any other.
+/// If three processes increment a counter 40 times each, by load and store, under a mutex locked with `pthread_mutex_timedlock`,
+/// repeated after each `ETIMEDOUT`, the counter is 120 at the end. Every `pthread_mutex_unlock` returns 0.
 #[cfg(has_timed_locks)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setpshared(3)")]
-fn counts_each_increment_in_time(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+fn loses_no_increment_under_timed_locks(kind: Kind) -> Outcome {
+    use conformance::sys::time::Clock;
     const EACH: u32 = 40;
     let mutex = kind.mutex()?;
     let count = |(), _: &Link| {
         for turn in 0..EACH {
-            // So short that some attempts fail, which must not let anybody in.
+            // So short that some attempts expire, which must not count as locking.
             while mutex.timed_lock(Clock::Realtime.after(std::time::Duration::from_micros(50))?) == Err(ETIMEDOUT) {}
             add_one(&mutex, turn % 2 == 0);
             mutex.unlock()?;
@@ -77,17 +81,20 @@ fn counts_each_increment_in_time(#[values(Kind::Normal, Kind::Inheriting)] kind:
     Ok(())
 }
 
-/// Two words that are changed together under a robust mutex differ only where an owner was killed between the two, and then the
-/// next owner is told. So with repairs they are equal in the end, and nobody waits for the dead.
+/// If processes that write two words under a robust mutex are killed at random instants, the two words are equal whenever
+/// `pthread_mutex_lock` returns 0, and may differ when it returns `EOWNERDEAD`. After `EOWNERDEAD`, `pthread_mutex_consistent`
+/// and `pthread_mutex_unlock` return 0.
 #[cfg(has_robust_mutexes)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn survives_counters_that_are_killed(#[values(Kind::Normal, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
-    const STRIKES: u32 = 8;
+fn two_words_agree_unless_eownerdead_is_returned(
+    #[values(Kind::Normal, Kind::Recursive, Kind::PrioInherit)] kind: Kind,
+) -> Outcome {
+    const KILLS: u32 = 8;
     let mutex = kind.robust()?;
-    let (told, tell) = pipe()?;
+    let (progress, report) = pipe()?;
     let mut crowd = Crowd::gather(3, |number, generation| {
-        Participant::spawn(&format!("counter {number}, life {generation}"), dup(&tell)?, |tell, _| -> Result<(), String> {
+        Participant::spawn(&format!("counter {number}, start {generation}"), dup(&report)?, |report, _| -> Result<(), String> {
             loop {
                 let locked = mutex.lock();
                 let (first, second) = (mutex.word(0).load(SeqCst), mutex.word(1).load(SeqCst));
@@ -101,27 +108,31 @@ fn survives_counters_that_are_killed(#[values(Kind::Normal, Kind::Recursive, Kin
                     other => return Err(format!("{other:?} with {first} and {second}")),
                 }
                 mutex.word(0).store(first + 1, SeqCst);
+                // Not a wait: it makes it likely that the process is killed here.
                 std::thread::yield_now();
                 mutex.word(1).store(first + 1, SeqCst);
                 mutex.unlock().map_err(|errno| format!("unlock: {errno:?}"))?;
-                if write(&tell, b"x").is_err() {
+                if write(&report, b"x").is_err() {
                     return Ok(());
                 }
             }
         })
     })?;
     let mut nemesis = Nemesis::of_this_case();
-    for _ in 0..STRIKES {
-        expect_matches!(read(&told, &mut vec![0; 1 + nemesis.below(9)]), Ok(1..));
+    for _ in 0..KILLS {
+        expect_matches!(read(&progress, &mut vec![0; 1 + nemesis.below(9)]), Ok(1..));
         crowd.strike(&mut nemesis)?;
     }
-    expect_matches!(read_exactly(&told, 12), Ok(_));
+    expect_matches!(read_exactly(&progress, 12), Ok(_));
     crowd.kill_all()?;
     let last = mutex.lock();
     let [first, second, reported] = [0, 1, 2].map(|word| mutex.word(word).load(SeqCst));
-    expect!(last == Err(EOWNERDEAD) || (last == Ok(()) && first == second), "{last:?} with {first} and {second}");
-    expect!(first == second || first == second + 1, "{first} and {second}");
-    // Of the three that were killed at the end, the third had nobody left to be told.
-    expect!(reported <= STRIKES + 2, "{reported} deaths reported of {STRIKES} and 3");
+    expect!(
+        last == Err(EOWNERDEAD) || (last == Ok(()) && first == second),
+        "locking returned {last:?} with the words {first} and {second}"
+    );
+    expect!(first == second || first == second + 1, "the words are {first} and {second}");
+    // Of the three that were killed at the end, no process was left to find the death of the last.
+    expect!(reported <= KILLS + 2, "EOWNERDEAD was returned {reported} times after {KILLS} kills and 3 at the end");
     Ok(())
 }

@@ -1,12 +1,13 @@
-//! Exclusion: a mutex is one object for all processes that map the memory it is in, wherever they map it.
+//! Exclusion between processes that inherited the memory of a mutex and processes that mapped it themselves.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::shm::SharedMemory;
 
-/// Takes and releases the mutex, and says what it found the counter to be, which it adds one to.
+use super::fixture::{map_elsewhere, named_memory};
+
+/// Locks the mutex, adds one to the counter, and unlocks: what locking returned, the counter before, what unlocking returned.
 fn count(mutex: &SharedMutex) -> (Result<(), Errno>, u32, Result<(), Errno>) {
     let locked = mutex.lock();
     let counted = mutex.word(0).load(SeqCst);
@@ -14,32 +15,29 @@ fn count(mutex: &SharedMutex) -> (Result<(), Errno>, u32, Result<(), Errno>) {
     (locked, counted, mutex.unlock())
 }
 
-/// A mutex that one process holds keeps out a child of it and a stranger that maps the memory for itself, and lets them in one
-/// after the other once it is unlocked.
+/// While a process owns a process-shared mutex, `pthread_mutex_lock` blocks in its child and in an unrelated process that maps
+/// the memory at another address, and `pthread_mutex_trylock` there fails with `EBUSY`. After `pthread_mutex_unlock`,
+/// `pthread_mutex_lock` returns 0 in both, one after the other.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
-fn holds_between_processes_that_map_the_memory_apart() -> Outcome {
-    let memory = SharedMemory::create(&unique_name("mutex"))?;
-    memory.set_size(page_size())?;
-    let mutex = SharedMutex::create(memory.map(page_size(), Access::ReadWrite)?)?;
+fn holds_for_a_child_and_an_unrelated_process() -> Outcome {
+    let (memory, mapping) = named_memory("mutex")?;
+    let mutex = SharedMutex::create(mapping)?;
     mutex.lock()?;
     let child = Participant::spawn("child", (), |(), _| count(&mutex))?;
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
-        let memory = SharedMemory::open(&name, Access::ReadWrite)?;
-        // Not where the case has it: this is another program, and maps something else first.
-        let _room = Mapping::anonymous(3 * page_size())?;
-        let mutex = SharedMutex::attach(memory.map(page_size(), Access::ReadWrite)?)?;
-        let not_free = mutex.try_lock();
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
+        let mutex = SharedMutex::attach(map_elsewhere(&name)?)?;
+        let tried = mutex.try_lock();
         link.reached("mapped");
-        Ok::<_, Errno>((not_free, count(&mutex)))
+        Ok::<_, Errno>((tried, count(&mutex)))
     })?;
     child.until_blocked()?;
-    stranger.until_reached("mapped")?;
-    stranger.until_blocked()?;
+    unrelated.until_reached("mapped")?;
+    unrelated.until_blocked()?;
     expect_eq!(mutex.word(0).load(SeqCst), 0);
     expect_eq!(mutex.unlock(), Ok(()));
-    let (not_free, (locked, second, unlocked)) = stranger.join()??;
-    expect_eq!((not_free, locked, unlocked), (Err(EBUSY), Ok(()), Ok(())));
+    let (tried, (locked, second, unlocked)) = unrelated.join()??;
+    expect_eq!((tried, locked, unlocked), (Err(EBUSY), Ok(()), Ok(())));
     let (locked, first, unlocked) = child.join()?;
     expect_eq!((locked, unlocked), (Ok(()), Ok(())));
     let mut counted = [first, second];

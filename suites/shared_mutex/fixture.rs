@@ -1,30 +1,44 @@
-//! What the topics have in common: the kinds of mutex, and processes that hold one.
+//! The fixture of the suite: kinds of mutex, participants that own a mutex or wait for it, deadlines, and shared memory that two
+//! processes map at different addresses.
 
 use std::time::Duration;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
+use conformance::sys::time::{Clock, Time};
+use rstest_reuse::template;
 
-/// How a mutex answers its owner and strangers.
+/// The type of a mutex, or its protocol where that decides how it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `PTHREAD_MUTEX_NORMAL`.
     Normal,
     /// `PTHREAD_MUTEX_ERRORCHECK`.
-    ErrorChecking,
+    Errorcheck,
     /// `PTHREAD_MUTEX_RECURSIVE`.
     Recursive,
-    /// Normal and `PTHREAD_PRIO_INHERIT`: the kernel knows the owner.
-    Inheriting,
+    /// The default type with the protocol `PTHREAD_PRIO_INHERIT`: the kernel knows the owner.
+    PrioInherit,
 }
+
+/// A case for each kind of mutex.
+#[template]
+#[rstest]
+fn every_kind(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive, Kind::PrioInherit)] kind: Kind) {}
+
+/// A case for a mutex that the kernel does not know, and for one whose owner it knows.
+#[template]
+#[rstest]
+fn normal_and_prio_inherit(#[values(Kind::Normal, Kind::PrioInherit)] kind: Kind) {}
 
 impl Kind {
     pub fn configure(self, attributes: &mut MutexAttributes) -> Result<(), Errno> {
         match self {
             Kind::Normal => attributes.set_kind(attributes::NORMAL),
-            Kind::ErrorChecking => attributes.set_kind(attributes::ERRORCHECK),
+            Kind::Errorcheck => attributes.set_kind(attributes::ERRORCHECK),
             Kind::Recursive => attributes.set_kind(attributes::RECURSIVE),
-            Kind::Inheriting => attributes.set_protocol(attributes::PRIO_INHERIT),
+            Kind::PrioInherit => attributes.set_protocol(attributes::PRIO_INHERIT),
         }
     }
 
@@ -33,7 +47,7 @@ impl Kind {
         SharedMutex::create_with(Mapping::anonymous(page_size())?, |attributes| self.configure(attributes))
     }
 
-    /// The same, and robust.
+    /// A robust mutex (`PTHREAD_MUTEX_ROBUST`) in memory that is shared with all participants.
     #[cfg(has_robust_mutexes)]
     pub fn robust(self) -> Result<SharedMutex, Errno> {
         SharedMutex::create_with(Mapping::anonymous(page_size())?, |attributes| {
@@ -43,21 +57,30 @@ impl Kind {
     }
 }
 
-/// For a time that does not come while a case runs: years, as a clock of the day may be set forward by hours.
-pub const FAR_AWAY: Duration = Duration::from_hours(50_000);
+/// An absolute time that has passed on every clock: the beginning of `CLOCK_REALTIME`.
+pub const PAST: Time = Time { seconds: 0, nanoseconds: 0 };
 
-/// A participant that holds the mutex until the gate `unlock` is opened, or it is killed; what unlocking answered.
-pub fn holder(mutex: &SharedMutex) -> Result<Participant<Result<(), Errno>>, Failure> {
-    let holder = Participant::spawn("holder", (), |(), link| {
+/// A timeout that does not expire while a case runs: years, as the real-time clock may be set forward by hours.
+pub const FAR_AHEAD: Duration = Duration::from_hours(50_000);
+
+/// A deadline on `CLOCK_REALTIME` that does not come while a case runs.
+pub fn far_deadline() -> Result<Time, Errno> {
+    Clock::Realtime.after(FAR_AHEAD)
+}
+
+/// A participant that owns the mutex until the gate `unlock` is opened, or it is killed; what unlocking returned.
+pub fn owner(mutex: &SharedMutex) -> Result<Participant<Result<(), Errno>>, Failure> {
+    let owner = Participant::spawn("owner", (), |(), link| {
         mutex.lock().expect("the mutex is free");
         link.meet("unlock");
         mutex.unlock()
     })?;
-    holder.until_reached("unlock")?;
-    Ok(holder)
+    owner.until_reached("unlock")?;
+    Ok(owner)
 }
 
-/// Waits until a participant is blocked, lets it handle `SIGUSR1`, and stops it and lets it go on: it is blocked still each time.
+/// Waits until a participant is blocked, sends it `SIGUSR1`, which it catches, and stops and continues it; fails where it is not
+/// blocked again after each.
 #[track_caller]
 pub fn disturb<T>(waiter: &Participant<T>) -> Result<(), Failure> {
     waiter.until_blocked()?;
@@ -68,13 +91,29 @@ pub fn disturb<T>(waiter: &Participant<T>) -> Result<(), Failure> {
     waiter.expect_still_blocked()
 }
 
-/// What a participant is answered that locks and unlocks.
-pub type Turn = (Result<(), Errno>, Result<(), Errno>);
+/// What locking and unlocking returned.
+pub type LockUnlock = (Result<(), Errno>, Result<(), Errno>);
 
-/// Locks and unlocks.
-pub fn turn(mutex: &SharedMutex) -> Turn {
+/// Locks the mutex and unlocks it.
+pub fn lock_unlock(mutex: &SharedMutex) -> LockUnlock {
     (mutex.lock(), mutex.unlock())
 }
 
-/// A turn in which all went well.
-pub const WELL: Turn = (Ok(()), Ok(()));
+/// Both the lock and the unlock returned 0.
+pub const BOTH_OK: LockUnlock = (Ok(()), Ok(()));
+
+/// A new shared memory object of one page, and a mapping of it.
+pub fn named_memory(name: &str) -> Result<(SharedMemory, Mapping), Errno> {
+    let memory = SharedMemory::create(&unique_name(name))?;
+    memory.set_size(page_size())?;
+    let mapping = memory.map(page_size(), Access::ReadWrite)?;
+    Ok((memory, mapping))
+}
+
+/// Opens the shared memory object of that name and maps it. Another mapping comes first, so that the address is not that of the
+/// process that created the object.
+pub fn map_elsewhere(name: &str) -> Result<Mapping, Errno> {
+    let memory = SharedMemory::open(name, Access::ReadWrite)?;
+    let _other = Mapping::anonymous(3 * page_size())?;
+    memory.map(page_size(), Access::ReadWrite)
+}

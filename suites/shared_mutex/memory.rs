@@ -1,47 +1,50 @@
-//! Memory: a mutex is one by the object that is mapped, whichever that is and wherever it is mapped.
+//! The memory that a mutex lies in: shared memory objects and files, mapped at two addresses, and two objects beside each other.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
+use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::shm::SharedMemory;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, WELL, turn};
+use super::fixture::{BOTH_OK, Kind, lock_unlock};
+#[cfg(has_robust_mutexes)]
+use super::fixture::{normal_and_prio_inherit, owner};
 
-/// What a mutex can live in, and be mapped from twice.
+/// What backs the memory of a mutex, and can be mapped twice.
 #[derive(Clone, Copy, Debug)]
-enum Home {
+enum Backing {
     /// An object of `shm_open`.
-    PosixMemory,
-    /// The same after `shm_unlink`.
-    UnlinkedMemory,
+    PosixShm,
+    /// An object of `shm_open` after `shm_unlink`.
+    UnlinkedPosixShm,
     /// A file.
     File,
-    /// A file without a name.
+    /// A file after `unlink`.
     UnlinkedFile,
 }
 
-impl Home {
-    /// The same memory mapped twice, at two addresses.
+impl Backing {
+    /// Two mappings of the same memory, at two addresses.
     fn twice(self) -> Result<[Mapping; 2], Errno> {
         let page = page_size();
         let map = |of: &dyn Fn() -> Result<Mapping, Errno>| Ok::<_, Errno>([of()?, of()?]);
         match self {
-            Home::PosixMemory | Home::UnlinkedMemory => {
-                let memory = SharedMemory::create(&unique_name("home"))?;
+            Backing::PosixShm | Backing::UnlinkedPosixShm => {
+                let memory = SharedMemory::create(&unique_name("backing"))?;
                 memory.set_size(page)?;
-                if matches!(self, Home::UnlinkedMemory) {
-                    conformance::sys::shm::shm_unlink(memory.name())?;
+                if matches!(self, Backing::UnlinkedPosixShm) {
+                    conformance::sys::memory::shm::shm_unlink(memory.name())?;
                 }
                 map(&|| memory.map(page, Access::ReadWrite))
             }
-            Home::File | Home::UnlinkedFile => {
+            Backing::File | Backing::UnlinkedFile => {
                 let scratch = Scratch::new()?;
-                let path = scratch.join("home");
+                let path = scratch.join("backing");
                 std::fs::write(&path, vec![0; page])?;
                 let file = open(&path, OFlag::O_RDWR)?;
-                if matches!(self, Home::UnlinkedFile) {
+                if matches!(self, Backing::UnlinkedFile) {
                     std::fs::remove_file(&path)?;
                 }
                 map(&|| Mapping::new(&file, page, Access::ReadWrite))
@@ -50,33 +53,37 @@ impl Home {
     }
 }
 
-/// A process that sleeps on a mutex by one address is woken by an unlock by another, in each kind of memory.
-#[rstest]
+/// If a mutex lies in a shared memory object or a file, linked or unlinked, that is mapped twice, `pthread_mutex_unlock` at one
+/// address wakes a process that is blocked in `pthread_mutex_lock` at the other address.
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
-fn is_shared_by_the_object(
-    #[values(Home::PosixMemory, Home::UnlinkedMemory, Home::File, Home::UnlinkedFile)] home: Home,
-    #[values(Kind::Normal, Kind::Inheriting)] kind: Kind,
+fn unlock_wakes_a_waiter_at_another_address(
+    #[values(Backing::PosixShm, Backing::UnlinkedPosixShm, Backing::File, Backing::UnlinkedFile)] backing: Backing,
+    kind: Kind,
 ) -> Outcome {
-    let [here, there] = home.twice()?;
+    let [here, there] = backing.twice()?;
     let here = SharedMutex::create_with(here, |attributes| kind.configure(attributes))?;
     let there = SharedMutex::attach(there)?;
     expect_eq!((here.lock(), there.try_lock()), (Ok(()), Err(EBUSY)));
-    let waiter = Participant::spawn("waiter", (), |(), _| (there.word(0).load(SeqCst), turn(&there), there.word(0).load(SeqCst)))?;
+    let waiter =
+        Participant::spawn("waiter", (), |(), _| (there.word(0).load(SeqCst), lock_unlock(&there), there.word(0).load(SeqCst)))?;
     waiter.until_blocked()?;
     here.word(0).store(5, SeqCst);
     expect_eq!(here.unlock(), Ok(()));
-    expect_eq!((waiter.join()?, here.try_lock()), ((0, WELL, 5), Ok(())));
+    expect_eq!((waiter.join()?, here.try_lock()), ((0, BOTH_OK, 5), Ok(())));
     Ok(())
 }
 
-/// The owner of a mutex is known by whichever address it comes: locking twice by two addresses is locking twice.
+/// If the owner of a mutex calls `pthread_mutex_lock` at a second address of the same memory, the call fails with `EDEADLK` for
+/// an errorcheck mutex and returns 0 for a recursive mutex. Two `pthread_mutex_unlock` calls, at either address, then free the
+/// recursive mutex.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
-fn is_the_same_by_two_addresses() -> Outcome {
-    let [here, there] = Home::PosixMemory.twice()?;
-    let here = SharedMutex::create_with(here, |attributes| Kind::ErrorChecking.configure(attributes))?;
+fn owner_is_recognised_at_another_address() -> Outcome {
+    let [here, there] = Backing::PosixShm.twice()?;
+    let here = SharedMutex::create_with(here, |attributes| Kind::Errorcheck.configure(attributes))?;
     let there = SharedMutex::attach(there)?;
     expect_eq!([here.lock(), there.lock(), there.unlock(), here.unlock()], [Ok(()), Err(EDEADLK), Ok(()), Err(EPERM)]);
-    let [here, there] = Home::File.twice()?;
+    let [here, there] = Backing::File.twice()?;
     let here = SharedMutex::create_with(here, |attributes| Kind::Recursive.configure(attributes))?;
     let there = SharedMutex::attach(there)?;
     expect_eq!(
@@ -86,42 +93,41 @@ fn is_the_same_by_two_addresses() -> Outcome {
     Ok(())
 }
 
-/// A robust mutex that its owner locked by one address is reported to those who sleep on it by another.
+/// If the owner of a robust mutex is killed after it locked the mutex at one address, a process that is blocked in
+/// `pthread_mutex_lock` at another address of the same memory gets `EOWNERDEAD`.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn tells_of_a_death_by_the_other_address(
-    #[values(Home::PosixMemory, Home::File)] home: Home,
-    #[values(Kind::Normal, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
-    let [here, there] = home.twice()?;
+fn eownerdead_is_returned_at_another_address(#[values(Backing::PosixShm, Backing::File)] backing: Backing, kind: Kind) -> Outcome {
+    let [here, there] = backing.twice()?;
     let here = SharedMutex::create_with(here, |attributes| {
         attributes.set_robust(conformance::sys::pthread::attributes::ROBUST)?;
         kind.configure(attributes)
     })?;
     let there = SharedMutex::attach(there)?;
-    let owner = super::fixture::holder(&here)?;
+    let owner = owner(&here)?;
     let waiter = Participant::spawn("waiter", (), |(), _| (there.lock(), there.consistent(), there.unlock()))?;
     waiter.until_blocked()?;
     owner.kill()?;
-    expect_eq!((waiter.join()?, turn(&here)), ((Err(EOWNERDEAD), Ok(()), Ok(())), WELL));
+    expect_eq!((waiter.join()?, lock_unlock(&here)), ((Err(EOWNERDEAD), Ok(()), Ok(())), BOTH_OK));
     Ok(())
 }
 
-/// Mutexes at the same place of two objects have nothing to do with each other: unlocking one wakes nobody who waits for the other.
+/// If two mutexes lie at the same offset of two shared memory objects or files, `pthread_mutex_unlock` of one wakes its own
+/// waiter, and the waiter of the other stays blocked.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
-fn keeps_two_objects_apart(#[values(Home::PosixMemory, Home::File)] home: Home) -> Outcome {
-    let ([one, _], [other, _]) = (home.twice()?, home.twice()?);
+fn objects_at_the_same_offset_are_separate(#[values(Backing::PosixShm, Backing::File)] backing: Backing) -> Outcome {
+    let ([one, _], [other, _]) = (backing.twice()?, backing.twice()?);
     let (one, other) = (SharedMutex::create(one)?, SharedMutex::create(other)?);
     expect_eq!([one.lock(), other.lock()], [Ok(()), Ok(())]);
-    let spawn = |name, mutex| Participant::spawn(name, (), |(), _| turn(mutex));
-    let (at_one, at_other) = (spawn("at one", &one)?, spawn("at the other", &other)?);
-    at_one.until_blocked()?;
-    at_other.until_blocked()?;
+    let spawn = |name, mutex| Participant::spawn(name, (), |(), _| lock_unlock(mutex));
+    let (of_one, of_other) = (spawn("waiter of the first", &one)?, spawn("waiter of the second", &other)?);
+    of_one.until_blocked()?;
+    of_other.until_blocked()?;
     expect_eq!(one.unlock(), Ok(()));
-    expect_eq!(at_one.join()?, WELL);
-    at_other.expect_still_blocked()?;
-    expect_eq!((other.unlock(), at_other.join()?), (Ok(()), WELL));
+    expect_eq!(of_one.join()?, BOTH_OK);
+    of_other.expect_still_blocked()?;
+    expect_eq!((other.unlock(), of_other.join()?), (Ok(()), BOTH_OK));
     Ok(())
 }

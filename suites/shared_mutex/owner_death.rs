@@ -1,23 +1,26 @@
-//! The death of an owner: whatever ends it, whoever comes next is told, and who only seemed to own changes nothing.
+//! The end of the owner of a robust mutex: by exit, signal, `execve`, or the end of a thread; and the end of processes that are not
+//! owners.
 //!
-//! The C library keeps the list of what a thread holds, and the kernel walks it when the thread ends or its program is replaced.
+//! The C library keeps the robust list of a thread, and the kernel walks it when the thread ends or executes another program.
 
 use conformance::prelude::*;
 use conformance::sys::pthread::{SharedMutex, attributes};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, WELL, holder, turn};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
-/// An heir's answer, and that of repairing and unlocking.
-type Inherited = (Result<(), Errno>, Result<(), Errno>, Result<(), Errno>);
+/// What locking, making consistent and unlocking returned.
+type Recovery = (Result<(), Errno>, Result<(), Errno>, Result<(), Errno>);
 
-const INHERITED: Inherited = (Err(EOWNERDEAD), Ok(()), Ok(()));
+/// What the new owner of a mutex gets whose owner died.
+const RECOVERED: Recovery = (Err(EOWNERDEAD), Ok(()), Ok(()));
 
-fn inherit(mutex: &SharedMutex) -> Inherited {
+fn recover(mutex: &SharedMutex) -> Recovery {
     (mutex.lock(), mutex.consistent(), mutex.unlock())
 }
 
-/// How a process can end.
+/// How a process or thread ends, or leaves its program.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Exit,
@@ -26,33 +29,31 @@ enum Ending {
     Thread,
 }
 
-/// Whatever ends an owner, the next one is told once, and after the repair the mutex is as good as new.
-#[rstest]
+/// If the owner of a robust mutex exits or is killed by a signal, the next `pthread_mutex_lock` returns `EOWNERDEAD` once. After
+/// `pthread_mutex_consistent` and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0 again.
+#[apply(every_kind)]
 #[case::exit(Ending::Exit)]
 #[case::killed(Ending::Signal(Signal::SIGKILL))]
 #[case::terminated(Ending::Signal(Signal::SIGTERM))]
 #[case::aborted(Ending::Signal(Signal::SIGABRT))]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn is_told_whatever_ended_it(
-    #[case] ending: Ending,
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn lock_returns_eownerdead_once_after_any_end(#[case] ending: Ending, kind: Kind) -> Outcome {
     ends(ending, kind)
 }
 
-/// A process that starts another program has not ended, but its memory has: POSIX leaves open what happens, Linux tells the next one.
-#[rstest]
-#[conformance::test(man = "get_robust_list(2)")]
-fn is_told_when_it_becomes_another_program(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+/// If the owner of a robust mutex executes another program with `execve`, the next `pthread_mutex_lock` returns `EOWNERDEAD`.
+/// POSIX leaves this open.
+#[apply(every_kind)]
+#[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
+fn lock_returns_eownerdead_after_exec(kind: Kind) -> Outcome {
     ends(Ending::Exec, kind)
 }
 
-/// A thread that ends while it owns a mutex is reported although its process lives, which POSIX allows.
-#[rstest]
-#[conformance::test(man = "get_robust_list(2)")]
-fn is_told_of_a_thread(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+/// If a thread ends while it owns a robust mutex and its process lives on, the next `pthread_mutex_lock` in another process
+/// returns `EOWNERDEAD`. POSIX allows this and does not require it.
+#[apply(every_kind)]
+#[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
+fn lock_returns_eownerdead_after_a_thread_ends(kind: Kind) -> Outcome {
     ends(Ending::Thread, kind)
 }
 
@@ -61,19 +62,19 @@ fn ends(ending: Ending, kind: Kind) -> Outcome {
     let owner = Participant::spawn("owner", (), |(), link| match ending {
         Ending::Thread => {
             std::thread::scope(|scope| scope.spawn(|| mutex.lock()).join().expect("the mutex is free")).expect("the mutex is free");
-            link.reached("over");
+            link.reached("locked");
             link.park()
         }
         Ending::Exit => mutex.lock().expect("the mutex is free"),
         Ending::Exec => {
             mutex.lock().expect("the mutex is free");
             let program = if cfg!(linux) {
-                // Whatever has become of its name meanwhile.
+                // It works even if the executable has been renamed.
                 PathBuf::from("/proc/self/exe")
             } else {
                 std::env::current_exe().expect("this executable has a path")
             };
-            // Lists nothing and ends; what counts is that it is started.
+            // Prints its version and ends; what counts is that it is started.
             let error = std::os::unix::process::CommandExt::exec(
                 std::process::Command::new(program).arg("--version").stdout(std::process::Stdio::null()),
             );
@@ -81,53 +82,53 @@ fn ends(ending: Ending, kind: Kind) -> Outcome {
         }
         Ending::Signal(_) => {
             mutex.lock().expect("the mutex is free");
-            link.reached("over");
+            link.reached("locked");
             link.park()
         }
     })?;
     match ending {
-        Ending::Thread => owner.until_reached("over")?,
+        Ending::Thread => owner.until_reached("locked")?,
         Ending::Exit => owner.join()?,
         Ending::Exec => expect_eq!(owner.end()?, End::Exited(0)),
         Ending::Signal(signal) => {
-            owner.until_reached("over")?;
+            owner.until_reached("locked")?;
             owner.signal(signal)?;
             expect_eq!(owner.end()?, End::Killed(signal));
         }
     }
-    let heir = Participant::spawn("heir", (), |(), _| (inherit(&mutex), turn(&mutex)))?;
-    expect_eq!((heir.join()?, turn(&mutex)), ((INHERITED, WELL), WELL));
+    let next = Participant::spawn("new owner", (), |(), _| (recover(&mutex), lock_unlock(&mutex)))?;
+    expect_eq!((next.join()?, lock_unlock(&mutex)), ((RECOVERED, BOTH_OK), BOTH_OK));
     Ok(())
 }
 
-/// Trying tells of the death too, once, and holds the mutex from then on.
-#[rstest]
+/// After the owner of a robust mutex was killed, `pthread_mutex_trylock` returns `EOWNERDEAD` and the caller owns the mutex. From
+/// then on, `pthread_mutex_trylock` by another process fails with `EBUSY`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutexattr_setrobust(3)")]
-fn is_told_to_one_who_tries(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn trylock_returns_eownerdead_once(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!(mutex.try_lock(), Err(EOWNERDEAD));
     let other = Participant::spawn("other", (), |(), _| [mutex.try_lock(), mutex.unlock()])?;
     expect_eq!(other.join()?, [Err(EBUSY), Err(EPERM)]);
     expect_eq!([mutex.consistent(), mutex.unlock()], [Ok(()); 2]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// Of those who sleep on the mutex when its owner is killed, in whichever state that is, one is told and the others get it repaired.
-#[rstest]
+/// If the owner of a robust mutex is killed, running or stopped, `pthread_mutex_lock` returns `EOWNERDEAD` in one of three
+/// blocked waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter, `pthread_mutex_lock` returns 0 in
+/// the other two.
+#[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutex_lock",
     man = "pthread_mutexattr_setrobust(3)",
     fixed_in = "glibc 2.25 (353683a22e, 65810f0ef0)"
 )]
-fn is_told_to_exactly_one_waiter(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] stopped: bool,
-) -> Outcome {
+fn exactly_one_waiter_gets_eownerdead(kind: Kind, #[values(false, true)] stopped: bool) -> Outcome {
     let mutex = kind.robust()?;
-    let owner = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let mut waiters = Vec::new();
     for name in ["waiter 1", "waiter 2", "waiter 3"] {
         let waiter = Participant::spawn(name, (), |(), _| match mutex.lock() {
@@ -143,51 +144,50 @@ fn is_told_to_exactly_one_waiter(
     owner.kill()?;
     let mut seen = waiters.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     seen.sort_unstable();
-    let well = (Ok(()), Ok(()), Ok(()));
-    expect_eq!((seen, turn(&mutex)), (vec![well, well, INHERITED], WELL));
+    let consistent = (Ok(()), Ok(()), Ok(()));
+    expect_eq!((seen, lock_unlock(&mutex)), (vec![consistent, consistent, RECOVERED], BOTH_OK));
     Ok(())
 }
 
-/// A waiter who was killed first is not the one who is told.
-#[rstest]
+/// If two processes are blocked on a robust mutex and the first of them is killed before the owner is, `pthread_mutex_lock`
+/// returns `EOWNERDEAD` in the second.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn is_not_told_to_a_dead_waiter(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn killed_waiter_does_not_take_eownerdead(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    let owner = holder(&mutex)?;
-    let [first, second] = ["first", "second"].map(|name| Participant::spawn(name, (), |(), _| inherit(&mutex)));
+    let owner = owner(&mutex)?;
+    let [first, second] = ["first", "second"].map(|name| Participant::spawn(name, (), |(), _| recover(&mutex)));
     let (first, second) = (first?, second?);
     first.until_blocked()?;
     second.until_blocked()?;
     first.kill()?;
     second.expect_still_blocked()?;
     owner.kill()?;
-    expect_eq!((second.join()?, turn(&mutex)), (INHERITED, WELL));
+    expect_eq!((second.join()?, lock_unlock(&mutex)), (RECOVERED, BOTH_OK));
     Ok(())
 }
 
-/// A waiter that is killed owned nothing: nobody is told of it.
-#[rstest]
+/// If a process that is blocked on a robust mutex is killed, the mutex stays locked by its owner. After `pthread_mutex_unlock` by
+/// the owner, `pthread_mutex_lock` returns 0.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_waiter_is_no_owners(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    let owner = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let waiter = Participant::spawn("waiter", (), |(), _| mutex.lock())?;
     waiter.until_blocked()?;
     waiter.kill()?;
     expect_eq!(mutex.try_lock(), Err(EBUSY));
     owner.open("unlock")?;
-    expect_eq!((owner.join()?, turn(&mutex)), (Ok(()), WELL));
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// A process that has unlocked what it locked, in whichever order, leaves nothing to be told.
-#[rstest]
+/// If a process locks three robust mutexes, unlocks them in another order, and is killed, `pthread_mutex_lock` returns 0 on each
+/// of them.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_former_owner_is_not_told(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
     let mutexes = [kind.robust()?, kind.robust()?, kind.robust()?];
     let former = Participant::spawn("former owner", (), |(), link| -> () {
         let [first, second, third] = &mutexes;
@@ -200,51 +200,50 @@ fn of_a_former_owner_is_not_told(
     })?;
     former.until_reached("unlocked")?;
     former.kill()?;
-    expect_eq!(mutexes.each_ref().map(turn), [WELL; 3]);
+    expect_eq!(mutexes.each_ref().map(lock_unlock), [BOTH_OK; 3]);
     Ok(())
 }
 
-/// The end of an owner's child is not the end of the owner, though the child has a copy of all that its parent knows, and has mutexes
-/// of its own meanwhile.
-#[rstest]
+/// If a child forked by the owner of a robust mutex exits or is killed, the parent still owns that mutex, and
+/// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned, `pthread_mutex_trylock`
+/// returns `EOWNERDEAD`.
+#[apply(every_kind)]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
-fn of_its_child_is_not_its_own(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] killed: bool,
-) -> Outcome {
-    let (mutex, its_own) = (kind.robust()?, [kind.robust()?, kind.robust()?]);
+fn child_death_leaves_parent_mutex_locked(kind: Kind, #[values(false, true)] killed: bool) -> Outcome {
+    let (mutex, of_child) = (kind.robust()?, [kind.robust()?, kind.robust()?]);
     expect_eq!(mutex.lock(), Ok(()));
     let child = Participant::spawn("child", (), |(), link| {
-        assert_eq!([its_own[0].lock(), its_own[1].lock(), its_own[0].unlock()], [Ok(()); 3]);
+        assert_eq!([of_child[0].lock(), of_child[1].lock(), of_child[0].unlock()], [Ok(()); 3]);
         if killed {
-            link.reached("here");
+            link.reached("locked");
             link.park();
         }
     })?;
     if killed {
-        child.until_reached("here")?;
+        child.until_reached("locked")?;
         child.kill()?;
     } else {
         child.join()?;
     }
     let other = || Participant::spawn("other", (), |(), _| (mutex.try_lock(), mutex.unlock()));
     expect_eq!(other()?.join()?, (Err(EBUSY), Err(EPERM)));
-    expect_eq!((mutex.unlock(), other()?.join()?), (Ok(()), WELL));
-    expect_eq!(its_own.each_ref().map(SharedMutex::try_lock), [Ok(()), Err(EOWNERDEAD)]);
+    expect_eq!((mutex.unlock(), other()?.join()?), (Ok(()), BOTH_OK));
+    expect_eq!(of_child.each_ref().map(SharedMutex::try_lock), [Ok(()), Err(EOWNERDEAD)]);
     Ok(())
 }
 
-/// One death wakes those who wait for each of the mutexes that the process held, of both kinds that the kernel tells apart.
+/// If a process is killed that owns four robust mutexes, two of them with the protocol `PTHREAD_PRIO_INHERIT`,
+/// `pthread_mutex_lock` returns `EOWNERDEAD` in the process that is blocked on each.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn is_told_at_each_mutex_that_it_held() -> Outcome {
-    let mutexes = [Kind::Normal.robust()?, Kind::Inheriting.robust()?, Kind::Recursive.robust()?, Kind::Inheriting.robust()?];
+fn waiters_of_each_owned_mutex_get_eownerdead() -> Outcome {
+    let mutexes = [Kind::Normal.robust()?, Kind::PrioInherit.robust()?, Kind::Recursive.robust()?, Kind::PrioInherit.robust()?];
     let owner = Participant::spawn("owner", (), |(), link| -> () {
         mutexes.iter().try_for_each(SharedMutex::lock).expect("each is free");
         link.reached("locked");
         link.park()
     })?;
     owner.until_reached("locked")?;
-    let waiters = mutexes.each_ref().map(|mutex| Participant::spawn("waiter", (), |(), _| inherit(mutex)));
+    let waiters = mutexes.each_ref().map(|mutex| Participant::spawn("waiter", (), |(), _| recover(mutex)));
     let mut blocked = Vec::new();
     for waiter in waiters {
         let waiter = waiter?;
@@ -253,13 +252,13 @@ fn is_told_at_each_mutex_that_it_held() -> Outcome {
     }
     owner.kill()?;
     let seen = blocked.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
-    expect_eq!((seen, mutexes.each_ref().map(turn)), (vec![INHERITED; 4], [WELL; 4]));
+    expect_eq!((seen, mutexes.each_ref().map(lock_unlock)), (vec![RECOVERED; 4], [BOTH_OK; 4]));
     Ok(())
 }
 
-/// A process can die with a hundred mutexes, and each one is reported.
+/// If a process exits while it owns 100 robust mutexes, `pthread_mutex_trylock` returns `EOWNERDEAD` on each of them.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)")]
-fn is_told_at_a_hundred_mutexes() -> Outcome {
+fn a_hundred_mutexes_return_eownerdead() -> Outcome {
     let mutexes = (0..100).map(|_| Kind::Normal.robust()).collect::<Result<Vec<_>, _>>()?;
     let owner = Participant::spawn("owner", (), |(), _| mutexes.iter().filter(|mutex| mutex.lock() == Ok(())).count())?;
     expect_eq!(owner.join()?, 100);
@@ -268,10 +267,11 @@ fn is_told_at_a_hundred_mutexes() -> Outcome {
     Ok(())
 }
 
-/// Two that wait for each other's mutex are freed by the death of one: the other gets both.
+/// If two processes each own a robust mutex and are blocked in `pthread_mutex_lock` on the mutex of the other, and one process is
+/// killed, the call of the other process returns `EOWNERDEAD`.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
-fn ends_a_deadlock(#[values(Kind::Normal)] kind: Kind) -> Outcome {
+fn ends_a_deadlock_of_two_owners(#[values(Kind::Normal)] kind: Kind) -> Outcome {
     let mutexes = [kind.robust()?, kind.robust()?];
     let cross = |first: usize| {
         let mutexes = &mutexes;
@@ -281,7 +281,7 @@ fn ends_a_deadlock(#[values(Kind::Normal)] kind: Kind) -> Outcome {
             (own, mutexes[1 - first].lock(), mutexes[1 - first].consistent())
         }
     };
-    let (one, other) = (Participant::spawn("one", (), cross(0))?, Participant::spawn("other", (), cross(1))?);
+    let (one, other) = (Participant::spawn("victim", (), cross(0))?, Participant::spawn("waiter", (), cross(1))?);
     for each in [&one, &other] {
         each.until_reached("cross")?;
     }
@@ -295,17 +295,18 @@ fn ends_a_deadlock(#[values(Kind::Normal)] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A mutex that is private to its process is reported to another thread of it when its owner's thread ends.
-#[conformance::test(man = "get_robust_list(2)")]
-fn in_a_private_mutex_is_told_to_the_other_thread() -> Outcome {
+/// If a thread ends while it owns a robust mutex that is private to its process (`PTHREAD_PROCESS_PRIVATE`), `pthread_mutex_lock`
+/// in another thread of the process returns `EOWNERDEAD`.
+#[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
+fn private_mutex_returns_eownerdead_after_a_thread_ends() -> Outcome {
     let mutex = SharedMutex::create_with(Mapping::anonymous(page_size())?, |attributes| {
         attributes.set_shared(attributes::PRIVATE)?;
         attributes.set_robust(attributes::ROBUST)
     })?;
     let process = Participant::spawn("process", (), |(), _| {
         let locked = std::thread::scope(|scope| scope.spawn(|| mutex.lock()).join().expect("no panic"));
-        (locked, inherit(&mutex), turn(&mutex))
+        (locked, recover(&mutex), lock_unlock(&mutex))
     })?;
-    expect_eq!(process.join()?, (Ok(()), INHERITED, WELL));
+    expect_eq!(process.join()?, (Ok(()), RECOVERED, BOTH_OK));
     Ok(())
 }

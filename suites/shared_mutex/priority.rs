@@ -1,29 +1,30 @@
-//! Priorities: a mutex that inherits goes to the most urgent waiter and lends its urgency to whoever keeps it waiting; one with a
-//! ceiling makes its owner urgent from the start.
+//! Priority protocols: with `PTHREAD_PRIO_INHERIT` the order of waiters and the priority that an owner inherits, with
+//! `PTHREAD_PRIO_PROTECT` the ceiling.
 
 use conformance::prelude::*;
 #[cfg(has_priority_ceilings)]
+use conformance::sys::process::scheduling::fifo_priorities;
+use conformance::sys::process::scheduling::{effective_priority, run_fifo};
+#[cfg(has_priority_ceilings)]
 use conformance::sys::pthread::MutexAttributes;
 use conformance::sys::pthread::{SharedMutex, attributes};
-#[cfg(has_priority_ceilings)]
-use conformance::sys::pthread_priority::fifo_priorities;
-use conformance::sys::pthread_priority::{effective_priority, run_fifo};
 use rstest::rstest;
 
-use super::fixture::{Kind, WELL, turn};
+use super::fixture::{BOTH_OK, Kind, lock_unlock, owner};
 
-/// A participant that is blocked on the mutex with that real-time priority, and writes its number into the pipe under the mutex.
-fn waiter(mutex: &SharedMutex, number: u8, priority: i32, tell: &OwnedFd) -> Result<Participant<[Result<(), Errno>; 2]>, Failure> {
-    let waiter = Participant::spawn(&format!("waiter {number}"), dup(tell)?, |tell, link| {
+/// A participant that is blocked on the mutex with that `SCHED_FIFO` priority (0: normal scheduling), and writes its number into the
+/// pipe while it owns the mutex.
+fn waiter(mutex: &SharedMutex, number: u8, priority: i32, order: &OwnedFd) -> Result<Participant<[Result<(), Errno>; 2]>, Failure> {
+    let waiter = Participant::spawn(&format!("waiter {number}"), dup(order)?, |order, link| {
         if priority > 0 {
             run_fifo(priority).expect("a real-time priority can be had");
         }
         link.reached("lock");
         let locked = mutex.lock();
         if locked == Err(EOWNERDEAD) {
-            mutex.consistent().expect("the mutex is inherited");
+            mutex.consistent().expect("the mutex is inconsistent");
         }
-        write_all(tell, &[number]).expect("there is room");
+        write_all(order, &[number]).expect("the pipe has free space");
         [locked, mutex.unlock()]
     })?;
     waiter.until_reached("lock")?;
@@ -31,71 +32,74 @@ fn waiter(mutex: &SharedMutex, number: u8, priority: i32, tell: &OwnedFd) -> Res
     Ok(waiter)
 }
 
-use super::fixture::holder;
-
-/// An unlock gives the mutex to the most urgent waiter, whichever came first, and among equals to the first.
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters lock the mutex in the order
+/// of their `SCHED_FIFO` priorities, highest first, before waiters of normal scheduling. Waiters of equal priority lock it in the
+/// order of their arrival.
 #[rstest]
 #[case::rising([3, 5, 7], [2, 1, 0])]
 #[case::falling([7, 5, 3], [0, 1, 2])]
 #[case::mixed([3, 7, 5], [1, 2, 0])]
 #[case::equal([5, 5, 5], [0, 1, 2])]
-#[case::ordinary_ones_last([0, 5, 5], [1, 2, 0])]
+#[case::normal_scheduling_last([0, 5, 5], [1, 2, 0])]
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE))]
-fn decides_who_is_next(#[case] priorities: [i32; 3], #[case] order: [u8; 3]) -> Outcome {
-    let mutex = Kind::Inheriting.mutex()?;
-    let holder = holder(&mutex)?;
-    let (told, tell) = pipe()?;
+fn unlock_hands_over_to_the_highest_priority_waiter(#[case] priorities: [i32; 3], #[case] expected: [u8; 3]) -> Outcome {
+    let mutex = Kind::PrioInherit.mutex()?;
+    let owner = owner(&mutex)?;
+    let (numbers, order) = pipe()?;
     let mut waiters = Vec::new();
     for (number, priority) in (0..).zip(priorities) {
-        waiters.push(waiter(&mutex, number, priority, &tell)?);
+        waiters.push(waiter(&mutex, number, priority, &order)?);
     }
-    holder.open("unlock")?;
-    expect_eq!(holder.join()?, Ok(()));
+    owner.open("unlock")?;
+    expect_eq!(owner.join()?, Ok(()));
     for waiter in waiters {
         expect_eq!(waiter.join()?, [Ok(()); 2]);
     }
-    expect_eq!(read_exactly(&told, 3), Ok(order.to_vec()));
+    expect_eq!(read_exactly(&numbers, 3), Ok(expected.to_vec()));
     Ok(())
 }
 
-/// Waiters of ordinary priority get a mutex that inherits in the order in which they came.
-#[conformance::test(man = "futex(2)")]
-fn among_equals_is_the_order_of_arrival() -> Outcome {
-    let mutex = Kind::Inheriting.mutex()?;
-    let holder = holder(&mutex)?;
-    let (told, tell) = pipe()?;
+/// Waiters of normal scheduling (`SCHED_OTHER`) that are blocked on a mutex with the protocol `PTHREAD_PRIO_INHERIT` lock it in
+/// the order of their arrival, also after one of them was killed.
+#[conformance::test(man = "futex(2)", level = customary)]
+fn normal_waiters_lock_in_order_of_arrival() -> Outcome {
+    let mutex = Kind::PrioInherit.mutex()?;
+    let owner = owner(&mutex)?;
+    let (numbers, order) = pipe()?;
     let mut waiters = Vec::new();
     for number in 0..4 {
-        waiters.push(waiter(&mutex, number, 0, &tell)?);
+        waiters.push(waiter(&mutex, number, 0, &order)?);
     }
     waiters.remove(1).kill()?;
-    holder.open("unlock")?;
-    expect_eq!(holder.join()?, Ok(()));
+    owner.open("unlock")?;
+    expect_eq!(owner.join()?, Ok(()));
     for waiter in waiters {
         expect_eq!(waiter.join()?, [Ok(()); 2]);
     }
-    expect_eq!(read_exactly(&told, 3), Ok(vec![0, 2, 3]));
+    expect_eq!(read_exactly(&numbers, 3), Ok(vec![0, 2, 3]));
     Ok(())
 }
 
-/// The death of an owner is told to the most urgent waiter.
-#[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE))]
-fn decides_who_inherits_from_the_dead() -> Outcome {
-    let mutex = Kind::Inheriting.robust()?;
-    let holder = holder(&mutex)?;
-    let (told, tell) = pipe()?;
-    let waiters = [waiter(&mutex, 0, 3, &tell)?, waiter(&mutex, 1, 7, &tell)?, waiter(&mutex, 2, 5, &tell)?];
-    holder.kill()?;
+/// If the owner of a robust mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, `pthread_mutex_lock` returns `EOWNERDEAD`
+/// in the blocked waiter of the highest priority. The others lock the mutex after it in order of priority.
+#[conformance::test(man = "futex(2)", level = customary, needs(CAP_SYS_NICE))]
+fn eownerdead_goes_to_the_highest_priority_waiter() -> Outcome {
+    let mutex = Kind::PrioInherit.robust()?;
+    let owner = owner(&mutex)?;
+    let (numbers, order) = pipe()?;
+    let waiters = [waiter(&mutex, 0, 3, &order)?, waiter(&mutex, 1, 7, &order)?, waiter(&mutex, 2, 5, &order)?];
+    owner.kill()?;
     let [low, high, middle] = waiters;
     expect_eq!((low.join()?, high.join()?, middle.join()?), ([Ok(()); 2], [Err(EOWNERDEAD), Ok(())], [Ok(()); 2]));
-    expect_eq!(read_exactly(&told, 3), Ok(vec![1, 2, 0]));
+    expect_eq!(read_exactly(&numbers, 3), Ok(vec![1, 2, 0]));
     Ok(())
 }
 
-/// An owner is as urgent as its most urgent waiter, and not any more once that one has the mutex.
+/// The owner of a mutex with the protocol `PTHREAD_PRIO_INHERIT` runs at the highest priority of the waiters that are blocked on
+/// it, and at its own priority again after it has unlocked.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_lent_to_the_owner() -> Outcome {
-    let mutex = Kind::Inheriting.mutex()?;
+fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
+    let mutex = Kind::PrioInherit.mutex()?;
     let owner = Participant::spawn("owner", (), |(), link| {
         mutex.lock().expect("the mutex is free");
         link.meet("unlock");
@@ -104,12 +108,12 @@ fn is_lent_to_the_owner() -> Outcome {
         unlocked
     })?;
     owner.until_reached("unlock")?;
-    let (_told, tell) = pipe()?;
+    let (_numbers, order) = pipe()?;
     let mut waiters = Vec::new();
-    // Each time: the priority of the one that comes, and that of the owner then.
-    for (number, (priority, lent)) in (0..).zip([(3, 3), (7, 7), (5, 7)]) {
-        waiters.push(waiter(&mutex, number, priority, &tell)?);
-        expect_eq!(effective_priority(owner.id()), Ok(lent));
+    // Each time: the priority of the new waiter, and that of the owner afterwards.
+    for (number, (priority, inherited)) in (0..).zip([(3, 3), (7, 7), (5, 7)]) {
+        waiters.push(waiter(&mutex, number, priority, &order)?);
+        expect_eq!(effective_priority(owner.id()), Ok(inherited));
     }
     owner.open("unlock")?;
     owner.until_reached("end")?;
@@ -122,35 +126,37 @@ fn is_lent_to_the_owner() -> Outcome {
     Ok(())
 }
 
-/// A waiter that is killed, or gives up, takes back what it lent, and leaves the owner what others lend it.
+/// If a waiter on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails with
+/// `ETIMEDOUT`, the owner runs at the highest priority of the remaining waiters, or at its own if there are none.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_taken_back_by_one_that_leaves() -> Outcome {
-    use conformance::sys::pthread_time::Clock;
-    let mutex = Kind::Inheriting.mutex()?;
-    let owner = holder(&mutex)?;
-    let (_told, tell) = pipe()?;
-    let (low, high) = (waiter(&mutex, 0, 3, &tell)?, waiter(&mutex, 1, 7, &tell)?);
+fn inherited_priority_ends_with_the_waiter() -> Outcome {
+    use conformance::sys::time::Clock;
+    let mutex = Kind::PrioInherit.mutex()?;
+    let owner = owner(&mutex)?;
+    let (_numbers, order) = pipe()?;
+    let (low, high) = (waiter(&mutex, 0, 3, &order)?, waiter(&mutex, 1, 7, &order)?);
     expect_eq!(effective_priority(owner.id()), Ok(7));
     high.kill()?;
     expect_eq!(effective_priority(owner.id()), Ok(3));
-    let late = Participant::spawn("late", (), |(), _| {
+    let expired = Participant::spawn("expired waiter", (), |(), _| {
         run_fifo(9)?;
         mutex.timed_lock(Clock::Realtime.after(std::time::Duration::from_millis(1))?)
     })?;
-    expect_eq!((late.join()?, effective_priority(owner.id())), (Err(ETIMEDOUT), Ok(3)));
+    expect_eq!((expired.join()?, effective_priority(owner.id())), (Err(ETIMEDOUT), Ok(3)));
     low.kill()?;
     expect_eq!(effective_priority(owner.id()), Ok(0));
     owner.open("unlock")?;
-    expect_eq!((owner.join()?, turn(&mutex)), (Ok(()), WELL));
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// What is lent is lent on: to the owner of the mutex that the owner waits for.
+/// If the owner of one `PTHREAD_PRIO_INHERIT` mutex is blocked on a second one, the owner of the second one also inherits the
+/// priority of a waiter on the first. Both lose that priority when the waiter is killed.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_lent_along_a_chain() -> Outcome {
-    let (first, second) = (Kind::Inheriting.mutex()?, Kind::Inheriting.mutex()?);
-    let end = holder(&first)?;
-    let middle = Participant::spawn("middle", (), |(), link| {
+fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
+    let (first, second) = (Kind::PrioInherit.mutex()?, Kind::PrioInherit.mutex()?);
+    let end = owner(&first)?;
+    let middle = Participant::spawn("owner and waiter", (), |(), link| {
         second.lock().expect("the mutex is free");
         link.reached("locked");
         [first.lock(), first.unlock(), second.unlock()]
@@ -158,32 +164,35 @@ fn is_lent_along_a_chain() -> Outcome {
     middle.until_reached("locked")?;
     middle.until_blocked()?;
     expect_eq!([effective_priority(end.id()), effective_priority(middle.id())], [Ok(0), Ok(0)]);
-    let (_told, tell) = pipe()?;
-    let urgent = waiter(&second, 0, 6, &tell)?;
+    let (_numbers, order) = pipe()?;
+    let high = waiter(&second, 0, 6, &order)?;
     expect_eq!([effective_priority(end.id()), effective_priority(middle.id())], [Ok(6), Ok(6)]);
-    urgent.kill()?;
+    high.kill()?;
     expect_eq!([effective_priority(end.id()), effective_priority(middle.id())], [Ok(0), Ok(0)]);
     end.open("unlock")?;
     expect_eq!((end.join()?, middle.join()?), (Ok(()), [Ok(()); 3]));
     Ok(())
 }
 
-/// A mutex without a protocol lends nothing.
+/// While a waiter of a higher priority is blocked on a mutex with the protocol `PTHREAD_PRIO_NONE`, the owner still runs at its
+/// own priority.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
-fn is_not_lent_without_a_protocol() -> Outcome {
+fn owner_without_protocol_inherits_no_priority() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
-    let owner = holder(&mutex)?;
-    let (_told, tell) = pipe()?;
-    let waiter = waiter(&mutex, 0, 6, &tell)?;
+    let owner = owner(&mutex)?;
+    let (_numbers, order) = pipe()?;
+    let waiter = waiter(&mutex, 0, 6, &order)?;
     expect_eq!(effective_priority(owner.id()), Ok(0));
     owner.open("unlock")?;
     expect_eq!((owner.join()?, waiter.join()?), (Ok(()), [Ok(()); 2]));
     Ok(())
 }
 
-/// A mutex that inherits may be of each kind, and answers its owner and others as that kind does.
+/// If a mutex has the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by its owner fails with `EDEADLK` for the errorcheck
+/// type, and returns 0 for the recursive type. A recursive mutex that was locked three times is free after three
+/// `pthread_mutex_unlock` calls.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "pthread_mutex_lock(3)")]
-fn goes_with_each_kind_of_mutex() -> Outcome {
+fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     let with = |kind| {
         SharedMutex::create_with(Mapping::anonymous(page_size())?, |attributes| {
             attributes.set_protocol(attributes::PRIO_INHERIT)?;
@@ -197,21 +206,35 @@ fn goes_with_each_kind_of_mutex() -> Outcome {
     expect_eq!(other.join()?, [(Err(EBUSY), Err(EPERM)); 2]);
     expect_eq!([checking.unlock(), checking.unlock()], [Ok(()), Err(EPERM)]);
     expect_eq!([0; 4].map(|_| recursive.unlock()), [Ok(()), Ok(()), Ok(()), Err(EPERM)]);
-    let other = Participant::spawn("other", (), |(), _| [turn(&checking), turn(&recursive)])?;
-    expect_eq!(other.join()?, [WELL; 2]);
+    let other = Participant::spawn("other", (), |(), _| [lock_unlock(&checking), lock_unlock(&recursive)])?;
+    expect_eq!(other.join()?, [BOTH_OK; 2]);
     Ok(())
 }
 
-/// A ceiling is a priority that there is: others are refused, and the ceiling stays.
+/// `pthread_mutexattr_setprioceiling` returns 0 for the minimum and the maximum priority of `SCHED_FIFO` and one between them,
+/// and `pthread_mutexattr_getprioceiling` gives that priority.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprioceiling", man = "sched(7)")]
-fn of_a_ceiling_is_a_real_time_priority() -> Outcome {
+fn mutexattr_setprioceiling_accepts_fifo_priorities() -> Outcome {
     let (lowest, highest) = fifo_priorities();
     let mut attributes = MutexAttributes::new()?;
     expect_eq!(attributes.set_protocol(attributes::PRIO_PROTECT), Ok(()));
     for priority in [lowest, highest, lowest + 4] {
         expect_eq!((attributes.set_ceiling(priority), attributes.ceiling()), (Ok(()), Ok(priority)));
     }
+    expect_eq!(attributes.protocol(), Ok(attributes::PRIO_PROTECT));
+    Ok(())
+}
+
+/// `pthread_mutexattr_setprioceiling` fails with `EINVAL` for a priority below the minimum or above the maximum of `SCHED_FIFO`, and
+/// the ceiling stays as it was.
+#[cfg(has_priority_ceilings)]
+#[conformance::test(posix = "pthread_mutexattr_setprioceiling", man = "sched(7)", level = customary)]
+fn mutexattr_setprioceiling_rejects_priorities_out_of_range() -> Outcome {
+    let (lowest, highest) = fifo_priorities();
+    let mut attributes = MutexAttributes::new()?;
+    attributes.set_protocol(attributes::PRIO_PROTECT)?;
+    attributes.set_ceiling(lowest + 4)?;
     expect_eq!([lowest - 1, highest + 1, -7].map(|priority| attributes.set_ceiling(priority)), [Err(EINVAL); 3]);
     expect_eq!((attributes.ceiling(), attributes.protocol()), (Ok(lowest + 4), Ok(attributes::PRIO_PROTECT)));
     Ok(())
@@ -225,14 +248,15 @@ fn with_ceiling(ceiling: i32) -> Result<SharedMutex, Errno> {
     })
 }
 
-/// An owner has the priority of the mutex's ceiling while it holds it, of the highest of several, and its own again afterwards.
+/// The owner of mutexes with the protocol `PTHREAD_PRIO_PROTECT` runs at the highest ceiling of those that it owns, and at its
+/// own priority again after it has unlocked them.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "sched(7)", needs(CAP_SYS_NICE, procfs))]
-fn is_raised_to_the_ceiling() -> Outcome {
+fn owner_runs_at_the_ceiling() -> Outcome {
     let (low, high) = (with_ceiling(5)?, with_ceiling(8)?);
     expect_eq!((low.ceiling(), high.ceiling()), (Ok(5), Ok(8)));
     let owner = Participant::spawn("owner", (), |(), _| {
-        let own = || effective_priority(nix_pid());
+        let own = || effective_priority(nix::unistd::getpid());
         run_fifo(2)?;
         let mut seen = vec![own()];
         for change in [low.lock(), high.lock(), low.unlock(), high.unlock(), high.try_lock(), high.unlock()] {
@@ -255,43 +279,60 @@ fn is_raised_to_the_ceiling() -> Outcome {
     Ok(())
 }
 
-#[cfg(has_priority_ceilings)]
-fn nix_pid() -> nix::unistd::Pid {
-    nix::unistd::getpid()
-}
-
-/// One that is more urgent than the ceiling allows is refused, by each way of locking, and has not got the mutex.
+/// If the caller has a higher priority than the ceiling of the mutex, `pthread_mutex_lock` and `pthread_mutex_trylock` fail with
+/// `EINVAL`. At the priority of the ceiling, `pthread_mutex_lock` returns 0.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "sched(7)", needs(CAP_SYS_NICE))]
-fn above_the_ceiling_is_refused() -> Outcome {
+fn lock_above_the_ceiling_fails_with_einval() -> Outcome {
     let mutex = with_ceiling(5)?;
-    let urgent = Participant::spawn("urgent", (), |(), _| {
+    let high = Participant::spawn("process above the ceiling", (), |(), _| {
         run_fifo(6)?;
-        let refused = [mutex.lock(), mutex.try_lock()];
+        let above = [mutex.lock(), mutex.try_lock()];
         run_fifo(5)?;
-        Ok::<_, Errno>((refused, turn(&mutex)))
+        Ok::<_, Errno>((above, lock_unlock(&mutex)))
     })?;
-    expect_eq!(urgent.join()?, Ok(([Err(EINVAL); 2], WELL)));
+    expect_eq!(high.join()?, Ok(([Err(EINVAL); 2], BOTH_OK)));
     Ok(())
 }
 
-/// The ceiling of a mutex can be changed, by one whom it allows to lock, and the old one is given back; a priority that there is
-/// not is refused.
+/// `pthread_mutex_setprioceiling` on a mutex with ceiling 5 sets the ceiling 9 and gives the old ceiling 5. A process of priority
+/// 8 can then lock the mutex.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_setprioceiling", man = "sched(7)", needs(CAP_SYS_NICE))]
-fn of_a_ceiling_can_be_changed() -> Outcome {
+fn mutex_setprioceiling_sets_the_ceiling() -> Outcome {
+    let mutex = with_ceiling(5)?;
+    let changer = Participant::spawn("process that sets the ceiling", (), |(), _| {
+        run_fifo(1)?;
+        Ok::<_, Errno>([mutex.set_ceiling(9), mutex.ceiling()])
+    })?;
+    expect_eq!(changer.join()?, Ok([Ok(5), Ok(9)]));
+    let below = Participant::spawn("process below the new ceiling", (), |(), _| {
+        run_fifo(8)?;
+        Ok::<_, Errno>(lock_unlock(&mutex))
+    })?;
+    expect_eq!(below.join()?, Ok(BOTH_OK));
+    Ok(())
+}
+
+/// `pthread_mutex_setprioceiling` fails with `EINVAL` for a priority above the maximum of `SCHED_FIFO`, and the mutex keeps the ceiling
+/// that it had.
+#[cfg(has_priority_ceilings)]
+#[conformance::test(posix = "pthread_mutex_setprioceiling", man = "sched(7)", level = customary, needs(CAP_SYS_NICE))]
+fn mutex_setprioceiling_rejects_a_priority_out_of_range() -> Outcome {
     let mutex = with_ceiling(5)?;
     let (_, highest) = fifo_priorities();
-    let changer = Participant::spawn("changer", (), |(), _| {
+    let changer = Participant::spawn("process that sets the ceiling", (), |(), _| {
         run_fifo(1)?;
-        Ok::<_, Errno>([mutex.set_ceiling(9), mutex.ceiling(), mutex.set_ceiling(highest + 1), mutex.ceiling()])
+        Ok::<_, Errno>([mutex.set_ceiling(9), mutex.set_ceiling(highest + 1), mutex.ceiling()])
     })?;
-    expect_eq!(changer.join()?, Ok([Ok(5), Ok(9), Err(EINVAL), Ok(9)]));
-    let urgent = Participant::spawn("urgent", (), |(), _| {
-        run_fifo(8)?;
-        Ok::<_, Errno>(turn(&mutex))
-    })?;
-    expect_eq!(urgent.join()?, Ok(WELL));
+    expect_eq!(changer.join()?, Ok([Ok(5), Err(EINVAL), Ok(9)]));
+    Ok(())
+}
+
+/// `pthread_mutex_getprioceiling` on a mutex with the protocol `PTHREAD_PRIO_NONE` fails with `EINVAL`.
+#[cfg(has_priority_ceilings)]
+#[conformance::test(posix = "pthread_mutex_getprioceiling")]
+fn getprioceiling_without_prio_protect_fails_with_einval() -> Outcome {
     expect_eq!(Kind::Normal.mutex()?.ceiling(), Err(EINVAL));
     Ok(())
 }

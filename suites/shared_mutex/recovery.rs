@@ -1,62 +1,66 @@
-//! Recovery: who inherits a mutex from the dead may declare it repaired, and dies as any other owner if it does not come to that.
+//! Recovery of a robust mutex after `EOWNERDEAD`: `pthread_mutex_consistent`, the rights of the new owner, its death, and the state not
+//! recoverable.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, WELL, holder, turn};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
-/// Only a mutex that has been inherited can be declared repaired, and once.
-#[rstest]
+/// `pthread_mutex_consistent` on a robust mutex returns 0 once after the caller got `EOWNERDEAD`. In every other state, including
+/// a repeated call, `pthread_mutex_consistent` fails with `EINVAL`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn is_for_what_is_broken(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn consistent_needs_an_inconsistent_mutex(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!((mutex.consistent(), mutex.lock()), (Err(EINVAL), Err(EOWNERDEAD)));
     expect_eq!([mutex.consistent(), mutex.consistent(), mutex.unlock()], [Ok(()), Err(EINVAL), Ok(())]);
-    expect_eq!((mutex.consistent(), turn(&mutex)), (Err(EINVAL), WELL));
+    expect_eq!((mutex.consistent(), lock_unlock(&mutex)), (Err(EINVAL), BOTH_OK));
     Ok(())
 }
 
-/// A mutex that is not robust is never broken, so that it cannot be repaired.
-#[rstest]
+/// `pthread_mutex_consistent` on a mutex that is not robust, unlocked or owned by the caller, fails with `EINVAL`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
-fn is_not_for_a_mutex_that_is_not_robust(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn consistent_rejects_a_mutex_that_is_not_robust(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!((mutex.consistent(), mutex.lock(), mutex.consistent(), mutex.unlock()), (Err(EINVAL), Ok(()), Err(EINVAL), Ok(())));
     Ok(())
 }
 
-/// Who has not inherited the mutex but declares it repaired is refused, or does it for the owner: no standard says.
+/// If a process calls `pthread_mutex_consistent` while another one owns the inconsistent mutex, the call returns 0 or fails with
+/// `EPERM` or `EINVAL`, and the case records which. The owner's own call then returns 0, or fails with `EINVAL` if the first one
+/// returned 0.
 #[conformance::test(posix = "pthread_mutex_consistent", level = observed)]
-fn by_another_than_the_heir_is_up_to_the_system() -> Outcome {
+fn consistent_by_another_process_is_recorded() -> Outcome {
     let mutex = Kind::Normal.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!(mutex.lock(), Err(EOWNERDEAD));
-    let stranger = Participant::spawn("stranger", (), |(), _| (mutex.consistent(), mutex.unlock()))?;
-    let (consistent, unlocked) = stranger.join()?;
-    observe!("mutex.repaired-by-a-stranger", format!("{consistent:?}"));
+    let other = Participant::spawn("other", (), |(), _| (mutex.consistent(), mutex.unlock()))?;
+    let (consistent, unlocked) = other.join()?;
+    observe!("mutex.consistent-by-another-process", format!("{consistent:?}"));
     expect_matches!(consistent, Ok(()) | Err(EPERM | EINVAL));
     expect_eq!(unlocked, Err(EPERM));
     expect_eq!((mutex.consistent(), mutex.unlock()), (if consistent == Ok(()) { Err(EINVAL) } else { Ok(()) }, Ok(())));
-    expect_eq!(turn(&mutex), WELL);
+    expect_eq!(lock_unlock(&mutex), BOTH_OK);
     Ok(())
 }
 
-/// The heir of a recursive mutex holds it once, however often the dead owner had locked it; from there it counts as ever.
+/// If the owner of a recursive robust mutex ends after locking it three times, the process that gets `EOWNERDEAD` owns it with a
+/// lock count of 1. After one more `pthread_mutex_lock`, two `pthread_mutex_unlock` calls free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_recursive_mutex_begins_at_one() -> Outcome {
+fn recursive_count_restarts_at_one() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
     let owner = Participant::spawn("owner", (), |(), _| [mutex.lock(), mutex.lock(), mutex.lock()])?;
     expect_eq!(owner.join()?, [Ok(()); 3]);
     expect_eq!((mutex.lock(), mutex.consistent()), (Err(EOWNERDEAD), Ok(())));
-    let other = |answer| {
+    let other = |expected| {
         let other = Participant::spawn("other", (), |(), _| (mutex.try_lock(), mutex.unlock()))?;
-        expect_eq!(other.join()?, answer);
+        expect_eq!(other.join()?, expected);
         Ok(())
     };
     expect_eq!([mutex.lock(), mutex.unlock()], [Ok(()); 2]);
@@ -65,68 +69,70 @@ fn of_a_recursive_mutex_begins_at_one() -> Outcome {
     other((Ok(()), Ok(())))
 }
 
-/// The heir of a recursive mutex may lock it once more before it is repaired.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on a recursive robust mutex, a second `pthread_mutex_lock` by the new owner,
+/// before `pthread_mutex_consistent`, returns 0. Two `pthread_mutex_unlock` calls then free the mutex.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_recursive_mutex_may_wait_until_it_is_locked_twice() -> Outcome {
+fn recursive_can_be_relocked_before_consistent() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!([mutex.lock(), mutex.lock(), mutex.consistent()], [Err(EOWNERDEAD), Ok(()), Ok(())]);
     expect_eq!([mutex.unlock(), mutex.unlock(), mutex.unlock()], [Ok(()), Ok(()), Err(EPERM)]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// The heir of a mutex that checks errors owns it: locking it once more is a deadlock, even before it is repaired.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on an errorcheck robust mutex, a second `pthread_mutex_lock` by the new owner
+/// fails with `EDEADLK`, before and after `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn of_a_checking_mutex_knows_the_heir() -> Outcome {
-    let mutex = Kind::ErrorChecking.robust()?;
-    holder(&mutex)?.kill()?;
+fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
+    let mutex = Kind::Errorcheck.robust()?;
+    owner(&mutex)?.kill()?;
     expect_eq!([mutex.lock(), mutex.lock()], [Err(EOWNERDEAD), Err(EDEADLK)]);
     expect_eq!([mutex.consistent(), mutex.lock(), mutex.unlock()], [Ok(()), Err(EDEADLK), Ok(())]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// An heir that is killed in turn, before the repair or after it, has an heir: as often as it happens.
-#[rstest]
+/// If each new owner of a robust mutex is killed in turn after it got `EOWNERDEAD`, before or after it called
+/// `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` every time.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutexattr_setrobust(3)")]
-fn can_be_cut_short_and_begun_again(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] repaired: bool,
-) -> Outcome {
+fn each_killed_new_owner_leaves_eownerdead(kind: Kind, #[values(false, true)] consistent: bool) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     for generation in 1..4 {
-        let heir = Participant::spawn("heir", (), |(), link| -> () {
+        let next = Participant::spawn("new owner", (), |(), link| -> () {
             assert_eq!((mutex.lock(), mutex.word(0).load(SeqCst)), (Err(EOWNERDEAD), generation - 1));
-            assert!(!repaired || mutex.consistent() == Ok(()));
+            assert!(!consistent || mutex.consistent() == Ok(()));
             mutex.word(0).store(generation, SeqCst);
-            link.reached("inherited");
+            link.reached("locked");
             link.park()
         })?;
-        heir.until_reached("inherited")?;
+        next.until_reached("locked")?;
         expect_eq!(mutex.try_lock(), Err(EBUSY));
-        heir.kill()?;
+        next.kill()?;
     }
     expect_eq!((mutex.lock(), mutex.word(0).load(SeqCst)), (Err(EOWNERDEAD), 3));
-    expect_eq!((mutex.consistent(), mutex.unlock(), turn(&mutex)), (Ok(()), Ok(()), WELL));
+    expect_eq!((mutex.consistent(), mutex.unlock(), lock_unlock(&mutex)), (Ok(()), Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// While an heir is at the repair others wait, and the death of the heir is told to exactly one of them.
-#[rstest]
+/// If a process that got `EOWNERDEAD` on a robust mutex is killed while two others are blocked on the mutex, `pthread_mutex_lock`
+/// returns `EOWNERDEAD` in one of them. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this process,
+/// `pthread_mutex_lock` returns 0 in the other.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
-fn is_waited_for(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn killed_new_owner_gives_eownerdead_to_one_waiter(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
-    let heir = Participant::spawn("heir", (), |(), link| -> () {
+    owner(&mutex)?.kill()?;
+    let next = Participant::spawn("new owner", (), |(), link| -> () {
         assert_eq!(mutex.lock(), Err(EOWNERDEAD));
-        link.reached("inherited");
+        link.reached("locked");
         link.park()
     })?;
-    heir.until_reached("inherited")?;
+    next.until_reached("locked")?;
     let wait = |(), _: &Link| {
         let locked = mutex.lock();
         (locked, if locked == Err(EOWNERDEAD) { mutex.consistent() } else { Ok(()) }, mutex.unlock())
@@ -135,23 +141,21 @@ fn is_waited_for(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Ki
     for waiter in &waiters {
         waiter.until_blocked()?;
     }
-    heir.kill()?;
+    next.kill()?;
     let [first, second] = waiters;
     let mut seen = [first.join()?, second.join()?];
     seen.sort_unstable();
-    expect_eq!((seen, turn(&mutex)), ([(Ok(()), Ok(()), Ok(())), (Err(EOWNERDEAD), Ok(()), Ok(()))], WELL));
+    expect_eq!((seen, lock_unlock(&mutex)), ([(Ok(()), Ok(()), Ok(())), (Err(EOWNERDEAD), Ok(()), Ok(()))], BOTH_OK));
     Ok(())
 }
 
-/// Each kind of mutex that was unlocked without a repair is lost to all, by each way of locking, and to who destroys it it is a
-/// mutex as any other.
-#[rstest]
+/// If a process that got `EOWNERDEAD` unlocks the mutex without `pthread_mutex_consistent`, every later `pthread_mutex_lock` and
+/// `pthread_mutex_trylock` fails with `ENOTRECOVERABLE`. `pthread_mutex_consistent` then fails with `EINVAL`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)")]
-fn that_is_left_out_loses_the_mutex(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn unlock_without_consistent_makes_it_not_recoverable(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!((mutex.lock(), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));
     expect_eq!([mutex.lock(), mutex.consistent(), mutex.unlock()], [Err(ENOTRECOVERABLE), Err(EINVAL), Err(EPERM)]);
     let other = Participant::spawn("other", (), |(), _| [mutex.lock(), mutex.lock(), mutex.try_lock()])?;
@@ -159,14 +163,13 @@ fn that_is_left_out_loses_the_mutex(
     Ok(())
 }
 
-/// A waiter that sleeps while the mutex is lost is told so.
-#[rstest]
+/// If the new owner of a robust mutex unlocks it without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
+/// `ENOTRECOVERABLE` in a process that is blocked on it.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_consistent(3)")]
-fn that_is_left_out_is_told_to_a_waiter(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn waiter_gets_enotrecoverable(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
+    owner(&mutex)?.kill()?;
     expect_eq!(mutex.lock(), Err(EOWNERDEAD));
     let waiter = Participant::spawn("waiter", (), |(), _| mutex.lock())?;
     waiter.until_blocked()?;
@@ -174,36 +177,37 @@ fn that_is_left_out_is_told_to_a_waiter(
     Ok(())
 }
 
-/// A newcomer that begins to wait while an heir is at the repair, or gives up waiting, does not make those forgotten who wait longer.
+/// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, `pthread_mutex_trylock` fails with
+/// `EBUSY` and `pthread_mutex_timedlock` with `ETIMEDOUT`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
+/// `pthread_mutex_lock` still returns 0 in both waiters.
 #[cfg(has_timed_locks)]
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc, commit 5920a4a624")]
-fn leaves_the_turn_of_those_who_wait(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
-    use conformance::sys::pthread_time::Clock;
+fn waiters_lock_after_failed_attempts_of_others(kind: Kind) -> Outcome {
+    use conformance::sys::time::Clock;
     let mutex = kind.robust()?;
-    let owner = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let wait = |name: &str| {
         let waiter = Participant::spawn(name, (), |(), link| {
             let locked = mutex.lock();
             if locked == Err(EOWNERDEAD) {
-                link.meet("repair");
+                link.meet("recover");
             }
             (locked, if locked.is_err() { mutex.consistent() } else { Ok(()) }, mutex.unlock())
         })?;
         waiter.until_blocked()?;
         Ok::<_, Failure>(waiter)
     };
-    let first = wait("first")?;
+    let first = wait("waiter 1")?;
     owner.kill()?;
-    first.until_reached("repair")?;
-    let (second, newcomer) = (wait("second")?, wait("newcomer")?);
-    let late = Clock::Realtime.after(std::time::Duration::from_millis(1))?;
-    expect_eq!([mutex.try_lock(), mutex.timed_lock(late)], [Err(EBUSY), Err(ETIMEDOUT)]);
-    first.open("repair")?;
-    let well = (Ok(()), Ok(()), Ok(()));
-    expect_eq!((first.join()?, second.join()?, newcomer.join()?), ((Err(EOWNERDEAD), Ok(()), Ok(())), well, well));
-    expect_eq!(turn(&mutex), WELL);
+    first.until_reached("recover")?;
+    let (second, third) = (wait("waiter 2")?, wait("waiter 3")?);
+    let soon = Clock::Realtime.after(std::time::Duration::from_millis(1))?;
+    expect_eq!([mutex.try_lock(), mutex.timed_lock(soon)], [Err(EBUSY), Err(ETIMEDOUT)]);
+    first.open("recover")?;
+    let consistent = (Ok(()), Ok(()), Ok(()));
+    let recovered = (Err(EOWNERDEAD), Ok(()), Ok(()));
+    expect_eq!((first.join()?, second.join()?, third.join()?), (recovered, consistent, consistent));
+    expect_eq!(lock_unlock(&mutex), BOTH_OK);
     Ok(())
 }

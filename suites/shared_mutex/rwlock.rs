@@ -1,297 +1,268 @@
-//! Read-write locks: any number of readers or one writer, and the last one to leave lets the next in.
+//! Read-write locks without deadlines: shared and exclusive locking, which waiters an unlock wakes, killed holders and waiters, signal
+//! handlers, the preference of writers. Deadlines have a file of their own.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
-use conformance::sys::pthread_rwlock::{SharedLock, Wish};
-use conformance::sys::shm::SharedMemory;
+#[cfg(has_lock_preference)]
+use conformance::process::Pause;
+use conformance::sys::pthread::rwlock::{SharedLock, Wish};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::fixture::disturb;
+use super::fixture::{disturb, map_elsewhere, named_memory};
+#[cfg(has_lock_preference)]
+use super::rwlock_fixture::rwlock_that_prefers_writers;
+use super::rwlock_fixture::{FREE, READ_LOCKED, WRITE_LOCKED, holder, holding, rwlock, tried_by_another, waiter};
 
-fn lock() -> Result<SharedLock, Errno> {
-    SharedLock::create(Mapping::anonymous(page_size())?)
-}
-
-/// A participant that holds the lock until the gate `unlock` is opened, or it is killed; what unlocking answered.
-pub fn holder(lock: &SharedLock, wish: Wish) -> Result<Participant<Result<(), Errno>>, Failure> {
-    let holder = Participant::spawn("holder", (), |(), link| {
-        lock.lock(wish).expect("the lock can be had");
-        link.meet("unlock");
-        lock.unlock()
-    })?;
-    holder.until_reached("unlock")?;
-    Ok(holder)
-}
-
-/// A participant that is blocked on the lock; what locking and unlocking answered. It counts itself while it is inside.
-fn waiter(lock: &SharedLock, wish: Wish) -> Result<Participant<[Result<(), Errno>; 2]>, Failure> {
-    let waiter = Participant::spawn(if wish == Wish::Read { "reader" } else { "writer" }, (), |(), link| {
-        let locked = lock.lock(wish);
-        lock.word(0).fetch_add(1, SeqCst);
-        link.wait("unlock");
-        lock.word(0).fetch_sub(1, SeqCst);
-        [locked, lock.unlock()]
-    })?;
-    waiter.until_blocked()?;
-    Ok(waiter)
-}
-
-/// How many are inside, once so many are.
-fn inside(lock: &SharedLock, expected: u32) -> u32 {
-    let mut pause = Pause::default();
-    while lock.word(0).load(SeqCst) < expected {
-        pause.sleep();
-    }
-    lock.word(0).load(SeqCst)
-}
-
-/// What another process is answered that tries to read and to write.
-pub fn for_another(lock: &SharedLock) -> Result<[Result<(), Errno>; 2], Failure> {
-    let try_and_leave = |wish| lock.try_lock(wish).and_then(|()| lock.unlock());
-    Participant::spawn("other", (), |(), _| [Wish::Read, Wish::Write].map(try_and_leave))?.join()
-}
-
-const FREE: [Result<(), Errno>; 2] = [Ok(()), Ok(())];
-const READ: [Result<(), Errno>; 2] = [Ok(()), Err(EBUSY)];
-const WRITTEN: [Result<(), Errno>; 2] = [Err(EBUSY), Err(EBUSY)];
-
-/// Readers are let in together and keep writers out until the last of them has left.
+/// Three processes hold a read-write lock after `pthread_rwlock_rdlock` at the same time. Until the last of them calls
+/// `pthread_rwlock_unlock`, `pthread_rwlock_tryrdlock` by another process returns 0 and `pthread_rwlock_trywrlock` fails with
+/// `EBUSY`.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn lets_readers_in_together() -> Outcome {
-    let lock = lock()?;
+fn readers_share_the_lock() -> Outcome {
+    let lock = rwlock()?;
     let readers = [holder(&lock, Wish::Read)?, holder(&lock, Wish::Read)?, holder(&lock, Wish::Read)?];
     for reader in readers {
-        expect_eq!(for_another(&lock)?, READ);
+        expect_eq!(tried_by_another(&lock)?, READ_LOCKED);
         reader.open("unlock")?;
         expect_eq!(reader.join()?, Ok(()));
     }
-    expect_eq!(for_another(&lock)?, FREE);
+    expect_eq!(tried_by_another(&lock)?, FREE);
     Ok(())
 }
 
-/// A writer keeps everybody out until it has left.
+/// While a process holds a read-write lock for writing, `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by another
+/// process fail with `EBUSY`. After `pthread_rwlock_unlock`, both return 0.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn lets_a_writer_in_alone() -> Outcome {
-    let lock = lock()?;
+fn writer_excludes_readers_and_writers() -> Outcome {
+    let lock = rwlock()?;
     let writer = holder(&lock, Wish::Write)?;
-    expect_eq!(for_another(&lock)?, WRITTEN);
+    expect_eq!(tried_by_another(&lock)?, WRITE_LOCKED);
     writer.open("unlock")?;
-    expect_eq!((writer.join()?, for_another(&lock)?), (Ok(()), FREE));
+    expect_eq!((writer.join()?, tried_by_another(&lock)?), (Ok(()), FREE));
     Ok(())
 }
 
-/// A writer is woken by the last reader that leaves, and by none before.
+/// A process blocked in `pthread_rwlock_wrlock` stays blocked while any of three readers holds the lock, and holds the lock after
+/// the last of them has called `pthread_rwlock_unlock`.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn lets_a_writer_in_after_the_last_reader() -> Outcome {
-    let lock = lock()?;
+fn last_reader_wakes_a_blocked_writer() -> Outcome {
+    let lock = rwlock()?;
     let readers = [holder(&lock, Wish::Read)?, holder(&lock, Wish::Read)?, holder(&lock, Wish::Read)?];
     let writer = waiter(&lock, Wish::Write)?;
     for reader in readers {
-        expect_eq!((writer.until_settled()?, inside(&lock, 0)), (Settled::Blocked, 0));
+        expect_eq!((writer.until_settled()?, holding(&lock, 0)), (Settled::Blocked, 0));
         reader.open("unlock")?;
         expect_eq!(reader.join()?, Ok(()));
     }
-    expect_eq!((inside(&lock, 1), for_another(&lock)?), (1, WRITTEN));
+    expect_eq!((holding(&lock, 1), tried_by_another(&lock)?), (1, WRITE_LOCKED));
     writer.open("unlock")?;
-    expect_eq!((writer.join()?, for_another(&lock)?), (FREE, FREE));
+    expect_eq!((writer.join()?, tried_by_another(&lock)?), (FREE, FREE));
     Ok(())
 }
 
-/// A writer that leaves lets in all the readers that wait, together.
+/// `pthread_rwlock_unlock` by a writer wakes all three processes that are blocked in `pthread_rwlock_rdlock`, and they hold the
+/// lock at the same time.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn lets_all_readers_in_after_a_writer() -> Outcome {
-    let lock = lock()?;
+fn writer_unlock_wakes_all_blocked_readers() -> Outcome {
+    let lock = rwlock()?;
     expect_eq!(lock.lock(Wish::Write), Ok(()));
     let readers = [waiter(&lock, Wish::Read)?, waiter(&lock, Wish::Read)?, waiter(&lock, Wish::Read)?];
-    expect_eq!((inside(&lock, 0), lock.unlock()), (0, Ok(())));
-    expect_eq!((inside(&lock, 3), for_another(&lock)?), (3, READ));
+    expect_eq!((holding(&lock, 0), lock.unlock()), (0, Ok(())));
+    expect_eq!((holding(&lock, 3), tried_by_another(&lock)?), (3, READ_LOCKED));
     for reader in readers {
         reader.open("unlock")?;
         expect_eq!(reader.join()?, FREE);
     }
-    expect_eq!(for_another(&lock)?, FREE);
+    expect_eq!(tried_by_another(&lock)?, FREE);
     Ok(())
 }
 
-/// Of several writers that wait each gets in, one after the other, beside readers that come in between.
+/// If two readers and two writers are blocked on a read-write lock when its writer calls `pthread_rwlock_unlock`, each of them
+/// gets the lock in the end, and their calls return 0.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn forgets_nobody_of_a_mixed_crowd() -> Outcome {
-    let lock = lock()?;
+fn every_blocked_reader_and_writer_gets_the_lock() -> Outcome {
+    let lock = rwlock()?;
     expect_eq!(lock.lock(Wish::Write), Ok(()));
-    let mut crowd = Vec::new();
-    for wish in [Wish::Write, Wish::Read, Wish::Write, Wish::Read] {
-        let member = waiter(&lock, wish)?;
-        member.open("unlock")?;
-        crowd.push(member);
+    let mut waiters = Vec::new();
+    for mode in [Wish::Write, Wish::Read, Wish::Write, Wish::Read] {
+        let waiter = waiter(&lock, mode)?;
+        waiter.open("unlock")?;
+        waiters.push(waiter);
     }
     expect_eq!(lock.unlock(), Ok(()));
-    for member in crowd {
-        expect_eq!(member.join()?, FREE);
+    for waiter in waiters {
+        expect_eq!(waiter.join()?, FREE);
     }
-    expect_eq!((inside(&lock, 0), for_another(&lock)?), (0, FREE));
+    expect_eq!((holding(&lock, 0), tried_by_another(&lock)?), (0, FREE));
     Ok(())
 }
 
-/// A process that has taken the lock for reading several times lets writers in after as many unlocks.
+/// After a process has called `pthread_rwlock_rdlock` or `pthread_rwlock_tryrdlock` n times, `pthread_rwlock_trywrlock` by
+/// another process fails with `EBUSY` until the first one has called `pthread_rwlock_unlock` n times, and then returns 0.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn counts_how_often_it_is_read() -> Outcome {
-    property(&(1..5_usize, any::<bool>()), |(times, tried)| {
-        let lock = lock()?;
+fn recursive_read_locks_are_counted() -> Outcome {
+    property(&(1..5_usize, any::<bool>()), |(times, trylock)| {
+        let lock = rwlock()?;
         for _ in 0..times {
-            expect_eq!(if tried { lock.try_lock(Wish::Read) } else { lock.lock(Wish::Read) }, Ok(()));
+            expect_eq!(if trylock { lock.try_lock(Wish::Read) } else { lock.lock(Wish::Read) }, Ok(()));
         }
         for _ in 0..times {
-            expect_eq!((for_another(&lock)?, lock.unlock()), (READ, Ok(())));
+            expect_eq!((tried_by_another(&lock)?, lock.unlock()), (READ_LOCKED, Ok(())));
         }
-        expect_eq!(for_another(&lock)?, FREE);
+        expect_eq!(tried_by_another(&lock)?, FREE);
         Ok(())
     })
 }
 
-/// A writer that asks once more, for whichever purpose, is told of the deadlock and still has the lock.
+/// If the process that holds a read-write lock for writing locks it again, the call fails with `EDEADLK` or blocks, and the case
+/// records which. `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by that process fail with `EBUSY`.
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_wrlock", level = observed)]
-fn may_tell_a_writer_of_its_deadlock(#[values(Wish::Read, Wish::Write)] wish: Wish) -> Outcome {
-    let lock = lock()?;
+fn relock_by_the_writer_is_recorded(#[values(Wish::Read, Wish::Write)] mode: Wish) -> Outcome {
+    let lock = rwlock()?;
     let writer = Participant::spawn("writer", (), |(), _| {
         let first = lock.lock(Wish::Write);
-        (first, lock.try_lock(wish), lock.lock(wish), lock.unlock())
+        (first, lock.try_lock(mode), lock.lock(mode), lock.unlock())
     })?;
-    let told = writer.until_settled()? == Settled::Ended;
-    observe!("rwlock.writers-deadlock-is-told", told);
-    if told {
+    let failed = writer.until_settled()? == Settled::Ended;
+    observe!("rwlock.relock-by-the-writer", if failed { "EDEADLK" } else { "blocks" });
+    if failed {
         expect_eq!(writer.join()?, (Ok(()), Err(EBUSY), Err(EDEADLK), Ok(())));
-        expect_eq!(for_another(&lock)?, FREE);
+        expect_eq!(tried_by_another(&lock)?, FREE);
     }
     Ok(())
 }
 
-/// Nothing tells others that a holder was killed: the lock stays as it left it.
+/// If a process that holds a read-write lock for reading or writing is killed, the lock stays held. A process blocked in
+/// `pthread_rwlock_wrlock` stays blocked, and `pthread_rwlock_trywrlock` fails with `EBUSY`.
 #[rstest]
-#[case::a_reader(Wish::Read, READ)]
-#[case::a_writer(Wish::Write, WRITTEN)]
+#[case::a_reader(Wish::Read, READ_LOCKED)]
+#[case::a_writer(Wish::Write, WRITE_LOCKED)]
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn stays_locked_by_the_dead(#[case] wish: Wish, #[case] left: [Result<(), Errno>; 2]) -> Outcome {
-    let lock = lock()?;
-    let holder = holder(&lock, wish)?;
+fn stays_locked_when_its_holder_is_killed(#[case] mode: Wish, #[case] left: [Result<(), Errno>; 2]) -> Outcome {
+    let lock = rwlock()?;
+    let holder = holder(&lock, mode)?;
     let writer = waiter(&lock, Wish::Write)?;
     holder.kill()?;
-    expect_eq!((writer.until_settled()?, inside(&lock, 0)), (Settled::Blocked, 0));
+    expect_eq!((writer.until_settled()?, holding(&lock, 0)), (Settled::Blocked, 0));
     writer.kill()?;
-    // The dead writer may count as one that waits, for which some systems hold readers back; it is not inside.
-    let seen = for_another(&lock)?;
-    expect_eq!((seen[1], seen[0] == left[0] || wish == Wish::Read), (left[1], true));
+    // Some systems may count the killed writer as waiting, and hold back readers for it; it does not hold the lock.
+    let seen = tried_by_another(&lock)?;
+    expect_eq!((seen[1], seen[0] == left[0] || mode == Wish::Read), (left[1], true));
     Ok(())
 }
 
-/// A reader that is killed while it waits for a writer leaves the others their turn.
+/// If one of two processes blocked in `pthread_rwlock_rdlock` is killed, `pthread_rwlock_unlock` by the writer wakes the other,
+/// which then holds the lock.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn is_not_disturbed_by_a_dead_waiting_reader() -> Outcome {
-    let lock = lock()?;
+fn killed_blocked_reader_does_not_stop_another() -> Outcome {
+    let lock = rwlock()?;
     expect_eq!(lock.lock(Wish::Write), Ok(()));
     let (first, second) = (waiter(&lock, Wish::Read)?, waiter(&lock, Wish::Read)?);
     first.kill()?;
-    expect_eq!((lock.unlock(), inside(&lock, 1)), (Ok(()), 1));
+    expect_eq!((lock.unlock(), holding(&lock, 1)), (Ok(()), 1));
     second.open("unlock")?;
     expect_eq!(second.join()?, FREE);
     Ok(())
 }
 
-/// Whether a reader is let in past a writer that waits is up to the system, where no priorities decide.
+/// While a reader holds the lock and a writer is blocked, `pthread_rwlock_tryrdlock` by another process returns 0 or fails with
+/// `EBUSY`, and the case records which. After `pthread_rwlock_unlock` by the reader, the writer holds the lock.
 #[conformance::test(posix = "pthread_rwlock_rdlock", level = observed)]
-fn may_let_a_reader_pass_a_waiting_writer() -> Outcome {
-    let lock = lock()?;
+fn tryrdlock_while_a_writer_waits_is_recorded() -> Outcome {
+    let lock = rwlock()?;
     let reader = holder(&lock, Wish::Read)?;
     let writer = waiter(&lock, Wish::Write)?;
-    let [passing, writing] = for_another(&lock)?;
-    expect_matches!(passing, Ok(()) | Err(EBUSY));
-    observe!("rwlock.reader-passes-a-waiting-writer", passing.is_ok());
-    expect_eq!((writing, writer.until_settled()?), (Err(EBUSY), Settled::Blocked));
+    let [tryrdlock, trywrlock] = tried_by_another(&lock)?;
+    expect_matches!(tryrdlock, Ok(()) | Err(EBUSY));
+    observe!("rwlock.tryrdlock-passes-a-waiting-writer", tryrdlock.is_ok());
+    expect_eq!((trywrlock, writer.until_settled()?), (Err(EBUSY), Settled::Blocked));
     reader.open("unlock")?;
-    expect_eq!((reader.join()?, inside(&lock, 1), for_another(&lock)?), (Ok(()), 1, WRITTEN));
+    expect_eq!((reader.join()?, holding(&lock, 1), tried_by_another(&lock)?), (Ok(()), 1, WRITE_LOCKED));
     writer.open("unlock")?;
-    expect_eq!((writer.join()?, for_another(&lock)?), (FREE, FREE));
+    expect_eq!((writer.join()?, tried_by_another(&lock)?), (FREE, FREE));
     Ok(())
 }
 
-/// A lock that prefers writers holds readers back while one waits.
+/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, `pthread_rwlock_rdlock` blocks while a writer waits for
+/// an earlier reader. After `pthread_rwlock_unlock` by that writer, `pthread_rwlock_rdlock` returns 0.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
-fn holds_readers_back_where_it_prefers_writers() -> Outcome {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
-    let lock = SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))?;
+fn writer_preference_holds_back_new_readers() -> Outcome {
+    let lock = rwlock_that_prefers_writers()?;
     let reader = holder(&lock, Wish::Read)?;
-    expect_eq!(for_another(&lock)?, READ);
+    expect_eq!(tried_by_another(&lock)?, READ_LOCKED);
     let writer = waiter(&lock, Wish::Write)?;
     let late = waiter(&lock, Wish::Read)?;
-    expect_eq!(for_another(&lock)?, WRITTEN);
+    expect_eq!(tried_by_another(&lock)?, WRITE_LOCKED);
     reader.open("unlock")?;
-    expect_eq!((reader.join()?, inside(&lock, 1), late.until_settled()?), (Ok(()), 1, Settled::Blocked));
+    expect_eq!((reader.join()?, holding(&lock, 1), late.until_settled()?), (Ok(()), 1, Settled::Blocked));
     writer.open("unlock")?;
-    expect_eq!((writer.join()?, inside(&lock, 1)), (FREE, 1));
+    expect_eq!((writer.join()?, holding(&lock, 1)), (FREE, 1));
     late.open("unlock")?;
-    expect_eq!((late.join()?, for_another(&lock)?), (FREE, FREE));
+    expect_eq!((late.join()?, tried_by_another(&lock)?), (FREE, FREE));
     Ok(())
 }
 
-/// A signal is handled and does not end the wait.
+/// A process that is blocked in `pthread_rwlock_rdlock` or `pthread_rwlock_wrlock` stays blocked after a signal handler has run,
+/// installed with or without `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns 0 after `pthread_rwlock_unlock` by
+/// the holder.
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "signal(7)")]
-fn is_not_interrupted(
-    #[values(Wish::Read, Wish::Write)] wish: Wish,
+fn wait_goes_on_after_a_signal_handler(
+    #[values(Wish::Read, Wish::Write)] mode: Wish,
     #[values(Restart::Yes, Restart::No)] restart: Restart,
 ) -> Outcome {
-    let lock = lock()?;
+    let lock = rwlock()?;
     let writer = holder(&lock, Wish::Write)?;
     let waiter = Participant::spawn("waiter", (), |(), _| {
         signal::catch(Signal::SIGUSR1, restart)?;
-        Ok::<_, Errno>((lock.lock(wish), lock.unlock(), signal::caught(Signal::SIGUSR1)))
+        Ok::<_, Errno>((lock.lock(mode), lock.unlock(), signal::caught(Signal::SIGUSR1)))
     })?;
     disturb(&waiter)?;
     writer.open("unlock")?;
-    expect_eq!((writer.join()?, waiter.join()?, for_another(&lock)?), (Ok(()), Ok((Ok(()), Ok(()), 1)), FREE));
+    expect_eq!((writer.join()?, waiter.join()?, tried_by_another(&lock)?), (Ok(()), Ok((Ok(()), Ok(()), 1)), FREE));
     Ok(())
 }
 
-/// A process that maps the lock for itself, at another address, is kept out and let in as any other.
+/// If a process has mapped a process-shared read-write lock at another address while a reader holds it,
+/// `pthread_rwlock_tryrdlock` there returns 0, `pthread_rwlock_trywrlock` fails with `EBUSY`, and `pthread_rwlock_wrlock` blocks
+/// until the reader unlocks.
 #[conformance::test(posix = "pthread_rwlockattr_setpshared", man = "pthread_rwlockattr_setpshared(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
-    let memory = SharedMemory::create(&unique_name("lock"))?;
-    memory.set_size(page_size())?;
-    let lock = SharedLock::create(memory.map(page_size(), Access::ReadWrite)?)?;
+    let (memory, mapping) = named_memory("lock")?;
+    let lock = SharedLock::create(mapping)?;
     expect_eq!(lock.lock(Wish::Read), Ok(()));
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
-        let memory = SharedMemory::open(&name, Access::ReadWrite)?;
-        let _room = Mapping::anonymous(3 * page_size())?;
-        let lock = SharedLock::attach(memory.map(page_size(), Access::ReadWrite)?)?;
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
+        let lock = SharedLock::attach(map_elsewhere(&name)?)?;
         let read = (lock.try_lock(Wish::Read), lock.unlock());
-        let not_free = lock.try_lock(Wish::Write);
+        let write = lock.try_lock(Wish::Write);
         link.reached("mapped");
-        Ok::<_, Errno>((read, not_free, lock.lock(Wish::Write), lock.unlock()))
+        Ok::<_, Errno>((read, write, lock.lock(Wish::Write), lock.unlock()))
     })?;
-    stranger.until_reached("mapped")?;
-    stranger.until_blocked()?;
+    unrelated.until_reached("mapped")?;
+    unrelated.until_blocked()?;
     expect_eq!(lock.unlock(), Ok(()));
-    expect_eq!(stranger.join()?, Ok(((Ok(()), Ok(())), Err(EBUSY), Ok(()), Ok(()))));
+    expect_eq!(unrelated.join()?, Ok(((Ok(()), Ok(())), Err(EBUSY), Ok(()), Ok(()))));
     expect_matches!(lock.destroy(), Ok(_));
     Ok(())
 }
 
-/// Two words that are written together are read alike, however many read and write at once, and no writing is lost.
+/// If two writers increment two words together, 30 times each, under `pthread_rwlock_wrlock` while two readers compare them under
+/// `pthread_rwlock_rdlock`, the readers always find them equal. Both words are 60 at the end.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
-fn keeps_readers_from_half_a_change() -> Outcome {
+fn readers_see_no_partial_write() -> Outcome {
     const EACH: u32 = 30;
-    let lock = lock()?;
+    let lock = rwlock()?;
     let write = |(), _: &Link| {
         for turn in 0..EACH {
             lock.lock(Wish::Write)?;
             let count = lock.word(1).load(SeqCst) + 1;
             lock.word(1).store(count, SeqCst);
             if turn % 4 == 0 {
+                // Not a wait: it makes it likely that a reader runs between the two words.
                 std::thread::yield_now();
             }
             lock.word(2).store(count, SeqCst);
@@ -313,27 +284,29 @@ fn keeps_readers_from_half_a_change() -> Outcome {
     for each in writers.into_iter().chain(readers) {
         expect_eq!(each.join()?, Ok(0));
     }
-    expect_eq!(([1, 2].map(|word| lock.word(word).load(SeqCst)), for_another(&lock)?), ([2 * EACH; 2], FREE));
+    expect_eq!(([1, 2].map(|word| lock.word(word).load(SeqCst)), tried_by_another(&lock)?), ([2 * EACH; 2], FREE));
     Ok(())
 }
 
-/// Processes that only ever try, to read and to write a lock that prefers writers, all get in.
+/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, two readers and two writers that repeat
+/// `pthread_rwlock_tryrdlock` or `pthread_rwlock_trywrlock` after each `EBUSY` all lock it 30 times.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)", fixed_in = "glibc 2.30")]
-fn lets_all_in_who_only_try() -> Outcome {
-    use conformance::sys::pthread_attributes::PREFER_WRITERS;
+fn trylock_makes_progress_with_writer_preference() -> Outcome {
     const EACH: u32 = 30;
-    let lock = SharedLock::create_with(Mapping::anonymous(page_size())?, |attributes| attributes.set_preference(PREFER_WRITERS))?;
-    let work = |wish| {
+    let lock = rwlock_that_prefers_writers()?;
+    let work = |mode| {
         let lock = &lock;
         move |(), _: &Link| {
             for _ in 0..EACH {
-                while lock.try_lock(wish) == Err(EBUSY) {
-                    std::thread::yield_now();
+                let mut pause = Pause::default();
+                while lock.try_lock(mode) == Err(EBUSY) {
+                    pause.sleep();
                 }
                 let count = lock.word(0).load(SeqCst);
+                // Not a wait: it makes it likely that the lock is found held.
                 std::thread::yield_now();
-                if wish == Wish::Write {
+                if mode == Wish::Write {
                     lock.word(0).store(count + 1, SeqCst);
                 }
                 lock.unlock()?;
@@ -342,12 +315,12 @@ fn lets_all_in_who_only_try() -> Outcome {
         }
     };
     let mut all = Vec::new();
-    for wish in [Wish::Write, Wish::Read, Wish::Write, Wish::Read] {
-        all.push(Participant::spawn("worker", (), work(wish))?);
+    for mode in [Wish::Write, Wish::Read, Wish::Write, Wish::Read] {
+        all.push(Participant::spawn("worker", (), work(mode))?);
     }
     for each in all {
         expect_eq!(each.join()?, Ok(()));
     }
-    expect_eq!((lock.word(0).load(SeqCst), for_another(&lock)?), (2 * EACH, FREE));
+    expect_eq!((lock.word(0).load(SeqCst), tried_by_another(&lock)?), (2 * EACH, FREE));
     Ok(())
 }

@@ -1,18 +1,21 @@
-//! Spin locks: as plain mutexes, but whoever waits does not sleep.
+//! Spin locks: exclusion, a killed owner, and sharing at different addresses.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::pthread_meeting::SharedSpinLock;
-use conformance::sys::shm::SharedMemory;
+use conformance::process::Pause;
+use conformance::sys::pthread::spin_lock::SharedSpinLock;
+
+use super::fixture::{map_elsewhere, named_memory};
 
 fn lock() -> Result<SharedSpinLock, Errno> {
     SharedSpinLock::create(Mapping::anonymous(page_size())?)
 }
 
-/// A spin lock that one process holds is busy for another, and for its owner, until it is unlocked.
+/// While a process holds a spin lock, `pthread_spin_trylock` fails with `EBUSY` in another process and in the owner itself. After
+/// `pthread_spin_unlock`, `pthread_spin_trylock` returns 0.
 #[conformance::test(posix = "pthread_spin_trylock", man = "pthread_spin_lock(3)")]
-fn is_busy_while_it_is_held() -> Outcome {
+fn trylock_fails_with_ebusy_while_locked() -> Outcome {
     let lock = lock()?;
     let other = || Participant::spawn("other", (), |(), _| lock.try_lock().and_then(|()| lock.unlock()));
     expect_eq!(other()?.join()?, Ok(()));
@@ -23,32 +26,36 @@ fn is_busy_while_it_is_held() -> Outcome {
     Ok(())
 }
 
-/// A process that spins gets the lock when its owner unlocks it, and does not get it before.
+/// A process that spins in `pthread_spin_lock` gets the lock after the owner has called `pthread_spin_unlock`, and sees what the
+/// owner wrote before that.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
-fn is_passed_on() -> Outcome {
+fn lock_returns_after_the_unlock() -> Outcome {
     let lock = lock()?;
     expect_eq!(lock.lock(), Ok(()));
-    let spinner = Participant::spawn("spinner", (), |(), link| {
+    let waiter = Participant::spawn("waiter", (), |(), link| {
         link.reached("lock");
         (lock.lock(), lock.word(0).load(SeqCst), lock.unlock())
     })?;
-    spinner.until_reached("lock")?;
+    waiter.until_reached("lock")?;
+    // Not a wait: it lets the waiter begin to spin, also on a machine with one processor.
     std::thread::yield_now();
     lock.word(0).store(1, SeqCst);
-    expect_eq!((lock.unlock(), spinner.join()?, lock.try_lock()), (Ok(()), (Ok(()), 1, Ok(())), Ok(())));
+    expect_eq!((lock.unlock(), waiter.join()?, lock.try_lock()), (Ok(()), (Ok(()), 1, Ok(())), Ok(())));
     Ok(())
 }
 
-/// No increment is lost, however many processes count at once.
+/// If three processes increment a counter 200 times each, by load and store, under one spin lock, locked by
+/// `pthread_spin_trylock` repeated after each `EBUSY`, the counter is 600 at the end.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
-fn counts_each_increment() -> Outcome {
+fn loses_no_increment() -> Outcome {
     const EACH: u32 = 200;
     let lock = lock()?;
     let count = |(), _: &Link| {
         for _ in 0..EACH {
-            // Who is preempted inside lets the others spin: they yield here, for the sake of machines with one processor.
+            // Trying and pausing, so that on a machine with one processor an owner that was preempted can go on.
+            let mut pause = Pause::default();
             while lock.try_lock() == Err(EBUSY) {
-                std::thread::yield_now();
+                pause.sleep();
             }
             let counted = lock.word(0).load(SeqCst);
             lock.word(0).store(counted + 1, SeqCst);
@@ -63,9 +70,9 @@ fn counts_each_increment() -> Outcome {
     Ok(())
 }
 
-/// The death of its owner does not free it.
+/// If the owner of a spin lock is killed, the lock stays locked, and each `pthread_spin_trylock` fails with `EBUSY`.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
-fn stays_locked_by_the_dead() -> Outcome {
+fn stays_locked_when_its_owner_is_killed() -> Outcome {
     let lock = lock()?;
     let owner = Participant::spawn("owner", (), |(), link| -> () {
         assert_eq!(lock.lock(), Ok(()));
@@ -78,25 +85,23 @@ fn stays_locked_by_the_dead() -> Outcome {
     Ok(())
 }
 
-/// A process that maps the lock for itself, at another address, is kept out and let in as any other.
+/// In a process that has mapped a process-shared spin lock at another address, `pthread_spin_trylock` fails with `EBUSY` while
+/// the lock is held. `pthread_spin_lock` returns 0 there after the unlock.
 #[conformance::test(posix = "pthread_spin_init", man = "pthread_spin_init(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
-    let memory = SharedMemory::create(&unique_name("spin"))?;
-    memory.set_size(page_size())?;
-    let lock = SharedSpinLock::create(memory.map(page_size(), Access::ReadWrite)?)?;
+    let (memory, mapping) = named_memory("spin")?;
+    let lock = SharedSpinLock::create(mapping)?;
     expect_eq!(lock.lock(), Ok(()));
     let name = memory.name().to_owned();
-    let stranger = Participant::exec("stranger", (), &name, |(), name: String, link| {
-        let memory = SharedMemory::open(&name, Access::ReadWrite)?;
-        let _room = Mapping::anonymous(3 * page_size())?;
-        let lock = SharedSpinLock::attach(memory.map(page_size(), Access::ReadWrite)?)?;
-        let busy = lock.try_lock();
+    let unrelated = Participant::exec("unrelated process", (), &name, |(), name: String, link| {
+        let lock = SharedSpinLock::attach(map_elsewhere(&name)?)?;
+        let tried = lock.try_lock();
         link.meet("unlocked");
-        Ok::<_, Errno>([busy, lock.lock(), lock.unlock()])
+        Ok::<_, Errno>([tried, lock.lock(), lock.unlock()])
     })?;
-    stranger.until_reached("unlocked")?;
+    unrelated.until_reached("unlocked")?;
     expect_eq!(lock.unlock(), Ok(()));
-    stranger.open("unlocked")?;
-    expect_eq!((stranger.join()?, lock.try_lock()), (Ok([Err(EBUSY), Ok(()), Ok(())]), Ok(())));
+    unrelated.open("unlocked")?;
+    expect_eq!((unrelated.join()?, lock.try_lock()), (Ok([Err(EBUSY), Ok(()), Ok(())]), Ok(())));
     Ok(())
 }

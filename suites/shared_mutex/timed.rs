@@ -1,121 +1,115 @@
-//! Timed locking: a time is looked at only where one has to wait, and giving up leaves no trace.
+//! Mutexes with deadlines (`pthread_mutex_timedlock`, `pthread_mutex_clocklock`): past and far deadlines, invalid times, clocks, and
+//! robust mutexes.
 
 use std::time::Duration;
 
 use conformance::prelude::*;
 use conformance::sys::pthread::SharedMutex;
-use conformance::sys::pthread_time::{Clock, Time};
+use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{FAR_AWAY, Kind, WELL, disturb, holder, turn};
+use super::fixture::{BOTH_OK, Kind, PAST, disturb, far_deadline, lock_unlock, owner};
+#[cfg(has_clock_locks)]
+use super::fixture::{FAR_AHEAD, every_kind, normal_and_prio_inherit};
 
-/// The beginning of the real-time clock, long ago.
-const LONG_AGO: Time = Time { seconds: 0, nanoseconds: 0 };
-
-fn much_later() -> Result<Time, Errno> {
-    Clock::Realtime.after(FAR_AWAY)
-}
-
-/// A mutex that is free is locked whatever the time is.
-#[rstest]
+/// `pthread_mutex_timedlock` on an unlocked mutex returns 0 whether its deadline has passed or is far ahead, and the caller owns
+/// the mutex.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn locks_a_free_mutex_however_late_it_is(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn past_deadline_locks_a_free_mutex(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let other = || Participant::spawn("other", (), |(), _| mutex.try_lock());
-    expect_eq!((mutex.timed_lock(LONG_AGO), other()?.join()?, mutex.unlock()), (Ok(()), Err(EBUSY), Ok(())));
-    expect_eq!((mutex.timed_lock(much_later()?), other()?.join()?, mutex.unlock()), (Ok(()), Err(EBUSY), Ok(())));
+    expect_eq!((mutex.timed_lock(PAST), other()?.join()?, mutex.unlock()), (Ok(()), Err(EBUSY), Ok(())));
+    expect_eq!((mutex.timed_lock(far_deadline()?), other()?.join()?, mutex.unlock()), (Ok(()), Err(EBUSY), Ok(())));
     Ok(())
 }
 
-/// Where the mutex is locked a time that is past ends the attempt at once; the owner has the mutex still, and its unlock frees it.
-#[rstest]
+/// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline that has passed fails with `ETIMEDOUT`. The
+/// owner keeps the mutex, and `pthread_mutex_unlock` by the owner returns 0.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn gives_up_at_once_when_the_time_is_past(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
-    expect_eq!([LONG_AGO; 2].map(|past| mutex.timed_lock(past)), [Err(ETIMEDOUT); 2]);
+    let owner = owner(&mutex)?;
+    expect_eq!([PAST; 2].map(|past| mutex.timed_lock(past)), [Err(ETIMEDOUT); 2]);
     expect_eq!(mutex.try_lock(), Err(EBUSY));
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, turn(&mutex)), (Ok(()), WELL));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// A time before the beginning of the clock is past as any other.
-#[rstest]
+/// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_sec` -1 fails with `ETIMEDOUT`, as this time is
+/// before the beginning of `CLOCK_REALTIME`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn gives_up_at_once_when_the_time_is_before_the_clock(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn fails_with_etimedout_for_negative_seconds(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     expect_eq!(mutex.timed_lock(Time { seconds: -1, nanoseconds: 999_999_999 }), Err(ETIMEDOUT));
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, turn(&mutex)), (Ok(()), WELL));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// An attempt gives up not before its time.
-#[rstest]
+/// While another process owns the mutex, `pthread_mutex_timedlock` fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the
+/// deadline, and not earlier.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn waits_until_its_time(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn expires_at_the_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let until = Clock::Realtime.after(Duration::from_millis(2))?;
-    let late = mutex.timed_lock(until);
-    let now = Clock::Realtime.now()?;
-    expect_eq!(late, Err(ETIMEDOUT));
-    expect!(now >= until, "it gave up at {now:?}, before {until:?}");
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, turn(&mutex)), (Ok(()), WELL));
+    let returned = mutex.timed_lock(until);
+    let now = Time::now(Clock::Realtime)?;
+    expect_eq!(returned, Err(ETIMEDOUT));
+    expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// A time whose nanoseconds are none is refused where one would have to wait.
-#[rstest]
+/// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`,
+/// and the owner keeps the mutex.
+#[apply(every_kind)]
 #[case::negative(-1)]
-#[case::a_whole_second(1_000_000_000)]
-#[case::far_too_many(i64::from(i32::MAX))]
+#[case::one_second(1_000_000_000)]
+#[case::largest_int(i64::from(i32::MAX))]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn refuses_a_time_that_there_is_not(
-    #[case] nanoseconds: i64,
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64, kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
-    let never = Time { nanoseconds, ..much_later()? };
-    expect_eq!((mutex.timed_lock(never), mutex.try_lock()), (Err(EINVAL), Err(EBUSY)));
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, turn(&mutex)), (Ok(()), WELL));
+    let owner = owner(&mutex)?;
+    let invalid = Time { nanoseconds, ..far_deadline()? };
+    expect_eq!((mutex.timed_lock(invalid), mutex.try_lock()), (Err(EINVAL), Err(EBUSY)));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }
 
-/// An attempt that has time left gets the mutex when it is unlocked.
-#[rstest]
+/// `pthread_mutex_timedlock` with a deadline far ahead blocks, and returns 0 after `pthread_mutex_unlock` by the owner. Meanwhile
+/// `pthread_mutex_timedlock` by another process with a deadline that has passed fails with `ETIMEDOUT` and leaves the first
+/// waiter blocked.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn gets_the_mutex_when_it_is_unlocked_in_time(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let (holder, until) = (holder(&mutex)?, much_later()?);
+    let (owner, until) = (owner(&mutex)?, far_deadline()?);
     let waiter = Participant::spawn("waiter", (), |(), _| (mutex.timed_lock(until), mutex.unlock()))?;
     waiter.until_blocked()?;
-    expect_eq!(mutex.timed_lock(LONG_AGO), Err(ETIMEDOUT));
+    expect_eq!(mutex.timed_lock(PAST), Err(ETIMEDOUT));
     waiter.expect_still_blocked()?;
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, waiter.join()?, turn(&mutex)), (Ok(()), WELL, WELL));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, waiter.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK, BOTH_OK));
     Ok(())
 }
 
-/// The owner of a mutex that checks errors is told so by a timed attempt too, and that of a recursive one counted, even in the past.
+/// `pthread_mutex_timedlock` by the owner of a mutex, with a past or far deadline, fails with `EDEADLK` for an errorcheck mutex
+/// and returns 0 for a recursive mutex. The recursive mutex is free after as many `pthread_mutex_unlock` calls.
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn knows_the_owner() -> Outcome {
-    let (checking, recursive) = (Kind::ErrorChecking.mutex()?, Kind::Recursive.mutex()?);
+fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
+    let (checking, recursive) = (Kind::Errorcheck.mutex()?, Kind::Recursive.mutex()?);
     expect_eq!([checking.lock(), recursive.lock()], [Ok(()); 2]);
-    for until in [LONG_AGO, much_later()?] {
+    for until in [PAST, far_deadline()?] {
         expect_eq!((checking.timed_lock(until), recursive.timed_lock(until)), (Err(EDEADLK), Ok(())));
     }
     expect_eq!([checking.unlock(), checking.unlock()], [Ok(()), Err(EPERM)]);
@@ -123,56 +117,54 @@ fn knows_the_owner() -> Outcome {
     Ok(())
 }
 
-/// The owner of a normal mutex gives up on itself when the time has come.
+/// `pthread_mutex_timedlock` by the owner of a normal mutex fails with `ETIMEDOUT` when the deadline has passed.
+/// `pthread_mutex_unlock` by the owner then returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn frees_an_owner_from_its_own_deadlock(#[values(Kind::Normal)] kind: Kind) -> Outcome {
+fn relock_of_a_normal_mutex_times_out(#[values(Kind::Normal)] kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     let until = Clock::Realtime.after(Duration::from_millis(1))?;
     expect_eq!([mutex.lock(), mutex.timed_lock(until), mutex.unlock()], [Ok(()), Err(ETIMEDOUT), Ok(())]);
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!(next.join()?, WELL);
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!(next.join()?, BOTH_OK);
     Ok(())
 }
 
-/// A signal is handled and does not end the wait, nor does a stop.
-#[rstest]
+/// A process that is blocked in `pthread_mutex_timedlock` stays blocked after a signal handler has run, installed with or without
+/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns 0 after `pthread_mutex_unlock` by the owner.
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "signal(7)")]
-fn is_not_interrupted(
-    #[values(Kind::Normal, Kind::Inheriting)] kind: Kind,
-    #[values(Restart::Yes, Restart::No)] restart: Restart,
-) -> Outcome {
+fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
     let mutex = kind.mutex()?;
-    let (holder, until) = (holder(&mutex)?, much_later()?);
+    let (owner, until) = (owner(&mutex)?, far_deadline()?);
     let waiter = Participant::spawn("waiter", (), |(), _| {
         signal::catch(Signal::SIGUSR1, restart)?;
         Ok::<_, Errno>((mutex.timed_lock(until), mutex.unlock(), signal::caught(Signal::SIGUSR1)))
     })?;
     disturb(&waiter)?;
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, waiter.join()?), (Ok(()), Ok((Ok(()), Ok(()), 1))));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, waiter.join()?), (Ok(()), Ok((Ok(()), Ok(()), 1))));
     Ok(())
 }
 
-/// One who gave up, and one who was killed before, are not waited for: those who wait on get the mutex.
-#[rstest]
+/// If one waiter on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`,
+/// `pthread_mutex_lock` of a third waiter returns 0 after `pthread_mutex_unlock` by the owner.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
-fn leaves_the_others_their_turn(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-) -> Outcome {
+fn expired_and_killed_waiters_do_not_stop_others(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let (holder, later, soon) = (holder(&mutex)?, much_later()?, Clock::Realtime.after(Duration::from_millis(3))?);
+    let (owner, later, soon) = (owner(&mutex)?, far_deadline()?, Clock::Realtime.after(Duration::from_millis(3))?);
     let spawn = |name, until| Participant::spawn(name, (), |(), _| (lock_until(&mutex, until), mutex.unlock()));
-    let killed = spawn("killed", Some(later))?;
+    let killed = spawn("victim", Some(later))?;
     killed.until_blocked()?;
-    let patient = spawn("patient", None)?;
-    patient.until_blocked()?;
-    let late = Participant::spawn("late", (), |(), _| mutex.timed_lock(soon))?;
+    let remaining = spawn("waiter", None)?;
+    remaining.until_blocked()?;
+    let expired = Participant::spawn("expired waiter", (), |(), _| mutex.timed_lock(soon))?;
     killed.kill()?;
-    expect_eq!(late.join()?, Err(ETIMEDOUT));
-    patient.expect_still_blocked()?;
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, patient.join()?, turn(&mutex)), (Ok(()), WELL, WELL));
+    expect_eq!(expired.join()?, Err(ETIMEDOUT));
+    remaining.expect_still_blocked()?;
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, remaining.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK, BOTH_OK));
     Ok(())
 }
 
@@ -180,97 +172,102 @@ fn lock_until(mutex: &SharedMutex, until: Option<Time>) -> Result<(), Errno> {
     until.map_or_else(|| mutex.lock(), |until| mutex.timed_lock(until))
 }
 
-/// A timed attempt is told of an owner that was killed before it came, or while it waited, and holds the mutex then.
+/// If the owner of a robust mutex is killed during `pthread_mutex_timedlock`, the call returns `EOWNERDEAD` and the caller owns
+/// the mutex. If the owner was killed before the call, `pthread_mutex_timedlock` returns `EOWNERDEAD` also for a deadline that
+/// has passed.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setrobust(3)")]
-fn is_told_of_the_owners_death(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(false, true)] waiting: bool,
-) -> Outcome {
+fn returns_eownerdead_when_the_owner_is_killed(kind: Kind, #[values(false, true)] killed_while_waiting: bool) -> Outcome {
     let mutex = kind.robust()?;
-    let (owner, until) = (holder(&mutex)?, if waiting { much_later()? } else { LONG_AGO });
-    if !waiting {
+    let (owner, until) = (owner(&mutex)?, if killed_while_waiting { far_deadline()? } else { PAST });
+    if !killed_while_waiting {
         owner.kill()?;
     }
-    let heir = Participant::spawn("heir", (), |(), link| {
+    let next = Participant::spawn("new owner", (), |(), link| {
         let locked = mutex.timed_lock(until);
         link.meet("unlock");
         (locked, mutex.consistent(), mutex.unlock())
     })?;
-    if waiting {
-        heir.until_blocked()?;
+    if killed_while_waiting {
+        next.until_blocked()?;
         owner.kill()?;
     }
-    heir.until_reached("unlock")?;
-    expect_eq!((mutex.try_lock(), mutex.timed_lock(LONG_AGO)), (Err(EBUSY), Err(ETIMEDOUT)));
-    heir.open("unlock")?;
-    expect_eq!((heir.join()?, mutex.timed_lock(LONG_AGO)), ((Err(EOWNERDEAD), Ok(()), Ok(())), Ok(())));
+    next.until_reached("unlock")?;
+    expect_eq!((mutex.try_lock(), mutex.timed_lock(PAST)), (Err(EBUSY), Err(ETIMEDOUT)));
+    next.open("unlock")?;
+    expect_eq!((next.join()?, mutex.timed_lock(PAST)), ((Err(EOWNERDEAD), Ok(()), Ok(())), Ok(())));
     Ok(())
 }
 
-/// A mutex that nobody repaired tells a timed attempt so, and not that time is up.
+/// On a mutex that is not recoverable, `pthread_mutex_timedlock` with a deadline that has passed fails with `ENOTRECOVERABLE`,
+/// every time and in every process.
 #[cfg(has_robust_mutexes)]
-#[rstest]
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_consistent(3)")]
-fn is_told_that_the_mutex_is_lost(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn returns_enotrecoverable_for_a_past_deadline(kind: Kind) -> Outcome {
     let mutex = kind.robust()?;
-    holder(&mutex)?.kill()?;
-    expect_eq!((mutex.timed_lock(LONG_AGO), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));
-    let next = Participant::spawn("next", (), |(), _| [LONG_AGO; 2].map(|until| mutex.timed_lock(until)))?;
-    expect_eq!((next.join()?, mutex.timed_lock(LONG_AGO)), ([Err(ENOTRECOVERABLE); 2], Err(ENOTRECOVERABLE)));
+    owner(&mutex)?.kill()?;
+    expect_eq!((mutex.timed_lock(PAST), mutex.unlock()), (Err(EOWNERDEAD), Ok(())));
+    let next = Participant::spawn("next owner", (), |(), _| [PAST; 2].map(|until| mutex.timed_lock(until)))?;
+    expect_eq!((next.join()?, mutex.timed_lock(PAST)), ([Err(ENOTRECOVERABLE); 2], Err(ENOTRECOVERABLE)));
     Ok(())
 }
 
-/// An attempt goes by the clock that it names: it waits until that clock's time and no less, and has hours by it elsewhere.
+/// While another process owns the mutex, `pthread_mutex_clocklock` fails with `ETIMEDOUT` when the clock that is passed has
+/// reached the deadline, and not earlier. With a deadline far ahead, `pthread_mutex_clocklock` returns 0 after
+/// `pthread_mutex_unlock` by the owner.
 #[cfg(has_clock_locks)]
 #[rstest]
-#[conformance::test(man = "pthread_mutex_clocklock(3)")]
-fn goes_by_the_clock_it_names(
+#[conformance::test(posix = "pthread_mutex_clocklock")]
+fn clocklock_expires_on_the_given_clock(
     #[values(Clock::Realtime, Clock::Monotonic)] clock: Clock,
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive)] kind: Kind,
+    #[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive)] kind: Kind,
 ) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let until = clock.after(Duration::from_millis(2))?;
-    let late = mutex.clock_lock(clock.id(), until);
-    let now = clock.now()?;
-    expect_eq!(late, Err(ETIMEDOUT));
-    expect!(now >= until, "it gave up at {now:?}, before {until:?}");
-    let later = clock.after(FAR_AWAY)?;
+    let returned = mutex.clock_lock(clock.id(), until);
+    let now = Time::now(clock)?;
+    expect_eq!(returned, Err(ETIMEDOUT));
+    expect!(now >= until, "returned at {now:?}, before the deadline {until:?}");
+    let later = clock.after(FAR_AHEAD)?;
     let waiter = Participant::spawn("waiter", (), |(), _| (mutex.clock_lock(clock.id(), later), mutex.unlock()))?;
     waiter.until_blocked()?;
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, waiter.join()?, turn(&mutex)), (Ok(()), WELL, WELL));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, waiter.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK, BOTH_OK));
     Ok(())
 }
 
-/// The kernel has no monotonic way to wait for a mutex with priority inheritance before 5.14; later it has, and goes by that clock.
+/// On an owned mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_clocklock` with `CLOCK_MONOTONIC` fails with
+/// `ETIMEDOUT` once that clock has reached the deadline, or with `EINVAL`, as Linux has no such wait before 5.14. The case
+/// records which.
 #[cfg(has_clock_locks)]
-#[conformance::test(man = "pthread_mutex_clocklock(3)", level = observed)]
-fn of_an_inheriting_mutex_may_know_one_clock_only() -> Outcome {
-    let mutex = Kind::Inheriting.mutex()?;
-    let _holder = holder(&mutex)?;
+#[conformance::test(posix = "pthread_mutex_clocklock", level = observed)]
+fn monotonic_clocklock_with_prio_inherit_is_recorded() -> Outcome {
+    let mutex = Kind::PrioInherit.mutex()?;
+    let _owner = owner(&mutex)?;
     let until = Clock::Monotonic.after(Duration::from_millis(2))?;
     let seen = mutex.clock_lock(Clock::Monotonic.id(), until);
-    let now = Clock::Monotonic.now()?;
+    let now = Time::now(Clock::Monotonic)?;
     expect_matches!(seen, Err(ETIMEDOUT | EINVAL));
-    observe!("mutex.inheriting-with-monotonic-clock", format!("{seen:?}"));
-    expect!(seen == Err(EINVAL) || now >= until, "it gave up at {now:?}, before {until:?}");
+    observe!("mutex.prio-inherit-clocklock-on-monotonic-clock", format!("{seen:?}"));
+    expect!(seen == Err(EINVAL) || now >= until, "returned at {now:?}, before the deadline {until:?}");
     expect_eq!(mutex.try_lock(), Err(EBUSY));
     Ok(())
 }
 
-/// A clock that nobody can wait by is refused, whether the mutex is free or not.
+/// `pthread_mutex_clocklock` with `CLOCK_PROCESS_CPUTIME_ID` or the unknown clock 4711 fails with `EINVAL`, whether the mutex is
+/// unlocked or another process owns it.
 #[cfg(has_clock_locks)]
-#[conformance::test(man = "pthread_mutex_clocklock(3)")]
-fn refuses_a_clock_that_it_does_not_know() -> Outcome {
+#[conformance::test(posix = "pthread_mutex_clocklock", level = customary)]
+fn clocklock_rejects_cpu_time_and_unknown_clocks() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
-    let clocks = [conformance::sys::pthread_time::PROCESSOR_TIME, 4711];
-    expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, much_later().unwrap_or(LONG_AGO))), [Err(EINVAL); 2]);
-    let holder = holder(&mutex)?;
-    expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, LONG_AGO)), [Err(EINVAL); 2]);
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, turn(&mutex)), (Ok(()), WELL));
+    let clocks = [conformance::sys::time::PROCESSOR_TIME, 4711];
+    expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, far_deadline().unwrap_or(PAST))), [Err(EINVAL); 2]);
+    let owner = owner(&mutex)?;
+    expect_eq!(clocks.map(|clock| mutex.clock_lock(clock, PAST)), [Err(EINVAL); 2]);
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, lock_unlock(&mutex)), (Ok(()), BOTH_OK));
     Ok(())
 }

@@ -1,15 +1,17 @@
-//! Waiters: an unlock lets exactly one in, and neither signals, stops nor the death of one of them disturbs the others.
+//! Processes that are blocked in `pthread_mutex_lock`: how many an unlock wakes, signal handlers, stops, and killed waiters.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use super::fixture::{Kind, WELL, holder, turn};
+use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
-/// Participants that are blocked on the mutex; one that gets it holds it until its gate `unlock` is opened.
+/// Participants that are blocked on the mutex; one that locks it owns it until its gate `unlock` is opened. Word 0 counts those that
+/// have locked it, word 1 is the number of the last.
 fn waiters<const N: usize>(mutex: &SharedMutex) -> Result<[Participant<Result<(), Errno>>; N], Failure> {
     let mut waiters = Vec::new();
     for number in (0..).take(N) {
@@ -27,8 +29,8 @@ fn waiters<const N: usize>(mutex: &SharedMutex) -> Result<[Participant<Result<()
     Ok(waiters)
 }
 
-/// How many have come in so far, once somebody has.
-fn came_in(mutex: &SharedMutex, expected: u32) -> u32 {
+/// How many waiters have locked the mutex, once at least so many have.
+fn locked_by(mutex: &SharedMutex, expected: u32) -> u32 {
     let mut pause = Pause::default();
     while mutex.word(0).load(SeqCst) < expected {
         pause.sleep();
@@ -36,85 +38,84 @@ fn came_in(mutex: &SharedMutex, expected: u32) -> u32 {
     mutex.word(0).load(SeqCst)
 }
 
-/// Each unlock lets exactly one of several waiters in: the others sleep on until that one unlocks, and nobody is forgotten.
-#[rstest]
+/// If three processes are blocked in `pthread_mutex_lock`, each `pthread_mutex_unlock` lets exactly one of them lock the mutex.
+/// The others stay blocked until the next `pthread_mutex_unlock`.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn come_in_one_by_one(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!(mutex.lock(), Ok(()));
     let mut waiting: Vec<_> = (0..).zip(waiters::<3>(&mutex)?).collect();
-    expect_eq!((came_in(&mutex, 0), mutex.unlock()), (0, Ok(())));
+    expect_eq!((locked_by(&mutex, 0), mutex.unlock()), (0, Ok(())));
     for turn in 1..=3 {
-        expect_eq!(came_in(&mutex, turn), turn);
-        let who = mutex.word(1).load(SeqCst);
-        let (inside, outside): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(number, _)| *number == who);
-        for (_, waiter) in &outside {
+        expect_eq!(locked_by(&mutex, turn), turn);
+        let last = mutex.word(1).load(SeqCst);
+        let (owners, blocked): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(number, _)| *number == last);
+        for (_, waiter) in &blocked {
             waiter.expect_still_blocked()?;
         }
-        expect_eq!((inside.len(), came_in(&mutex, turn), mutex.try_lock()), (1, turn, Err(EBUSY)));
-        for (_, waiter) in inside {
+        expect_eq!((owners.len(), locked_by(&mutex, turn), mutex.try_lock()), (1, turn, Err(EBUSY)));
+        for (_, waiter) in owners {
             waiter.open("unlock")?;
             expect_eq!(waiter.join()?, Ok(()));
         }
-        waiting = outside;
+        waiting = blocked;
     }
-    expect_eq!((came_in(&mutex, 3), turn(&mutex)), (3, WELL));
+    expect_eq!((locked_by(&mutex, 3), lock_unlock(&mutex)), (3, BOTH_OK));
     Ok(())
 }
 
-/// A waiter runs the handler of a signal, once, and waits on: locking is never interrupted.
-#[rstest]
+/// If a process that is blocked in `pthread_mutex_lock` catches a signal, with or without `SA_RESTART`, the handler runs once and
+/// the process stays blocked. The call returns 0 after `pthread_mutex_unlock` by the owner.
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "signal(7)")]
-fn wait_on_after_a_signal(
-    #[values(Kind::Normal, Kind::Inheriting)] kind: Kind,
-    #[values(Restart::Yes, Restart::No)] restart: Restart,
-) -> Outcome {
+fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let waiter = Participant::spawn("waiter", (), |(), _| {
         signal::catch(Signal::SIGUSR1, restart)?;
-        Ok::<_, Errno>((turn(&mutex), signal::caught(Signal::SIGUSR1)))
+        Ok::<_, Errno>((lock_unlock(&mutex), signal::caught(Signal::SIGUSR1)))
     })?;
     waiter.until_blocked()?;
     waiter.signal(Signal::SIGUSR1)?;
     waiter.expect_still_blocked()?;
     expect_eq!(mutex.try_lock(), Err(EBUSY));
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, waiter.join()?), (Ok(()), Ok((WELL, 1))));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, waiter.join()?), (Ok(()), Ok((BOTH_OK, 1))));
     Ok(())
 }
 
-/// A waiter that is stopped and continued waits on, and one that is stopped while the mutex is freed gets it when it goes on.
-#[rstest]
+/// A process that is blocked in `pthread_mutex_lock` is blocked again after `SIGSTOP` and `SIGCONT`. If the owner calls
+/// `pthread_mutex_unlock` while the process is stopped, the call returns 0 after `SIGCONT`.
+#[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
-fn wait_on_after_a_stop(#[values(Kind::Normal, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
-    let waiter = Participant::spawn("waiter", (), |(), _| turn(&mutex))?;
+    let owner = owner(&mutex)?;
+    let waiter = Participant::spawn("waiter", (), |(), _| lock_unlock(&mutex))?;
     waiter.until_blocked()?;
     waiter.stop()?;
     waiter.resume()?;
     waiter.expect_still_blocked()?;
     waiter.stop()?;
-    holder.open("unlock")?;
-    expect_eq!(holder.join()?, Ok(()));
+    owner.open("unlock")?;
+    expect_eq!(owner.join()?, Ok(()));
     waiter.resume()?;
-    expect_eq!((waiter.join()?, turn(&mutex)), (WELL, WELL));
+    expect_eq!((waiter.join()?, lock_unlock(&mutex)), (BOTH_OK, BOTH_OK));
     Ok(())
 }
 
-/// A waiter that is killed takes no turn with it: the unlock lets another one in, wherever in the queue the dead one was.
-#[rstest]
+/// If one of three processes blocked in `pthread_mutex_lock` is killed, first, middle or last in the queue,
+/// `pthread_mutex_unlock` lets one of the two others lock the mutex. After `pthread_mutex_unlock` by that one, the last one locks
+/// it.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn are_not_disturbed_when_one_of_them_is_killed(
-    #[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind,
-    #[values(0, 1, 2)] victim: usize,
-) -> Outcome {
+fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim: usize) -> Outcome {
     let mutex = kind.mutex()?;
     expect_eq!(mutex.lock(), Ok(()));
     let waiters = waiters::<3>(&mutex)?;
     waiters[victim].kill()?;
-    expect_eq!((mutex.unlock(), came_in(&mutex, 1)), (Ok(()), 1));
+    expect_eq!((mutex.unlock(), locked_by(&mutex, 1)), (Ok(()), 1));
     let survivors = waiters.into_iter().enumerate().filter(|(number, _)| *number != victim).map(|(_, waiter)| waiter);
     let survivors: Vec<_> = survivors.collect();
     for survivor in &survivors {
@@ -123,23 +124,24 @@ fn are_not_disturbed_when_one_of_them_is_killed(
     for survivor in survivors {
         expect_eq!(survivor.join()?, Ok(()));
     }
-    expect_eq!((came_in(&mutex, 2), turn(&mutex)), (2, WELL));
+    expect_eq!((locked_by(&mutex, 2), lock_unlock(&mutex)), (2, BOTH_OK));
     Ok(())
 }
 
-/// The only waiter being killed leaves a mutex that is locked, unlocked and locked by others as if it had never been there.
-#[rstest]
+/// If the only process that is blocked in `pthread_mutex_lock` is killed, the owner keeps the mutex. After `pthread_mutex_unlock`
+/// by the owner, `pthread_mutex_lock` by another process and `pthread_mutex_destroy` return 0.
+#[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
-fn leave_nothing_behind(#[values(Kind::Normal, Kind::ErrorChecking, Kind::Recursive, Kind::Inheriting)] kind: Kind) -> Outcome {
+fn killed_only_waiter_leaves_a_usable_mutex(kind: Kind) -> Outcome {
     let mutex = kind.mutex()?;
-    let holder = holder(&mutex)?;
+    let owner = owner(&mutex)?;
     let [waiter] = waiters::<1>(&mutex)?;
     waiter.kill()?;
     expect_eq!(mutex.try_lock(), Err(EBUSY));
-    holder.open("unlock")?;
-    expect_eq!((holder.join()?, came_in(&mutex, 0)), (Ok(()), 0));
-    let next = Participant::spawn("next", (), |(), _| turn(&mutex))?;
-    expect_eq!((next.join()?, mutex.try_lock(), mutex.unlock()), (WELL, Ok(()), Ok(())));
+    owner.open("unlock")?;
+    expect_eq!((owner.join()?, locked_by(&mutex, 0)), (Ok(()), 0));
+    let next = Participant::spawn("next owner", (), |(), _| lock_unlock(&mutex))?;
+    expect_eq!((next.join()?, mutex.try_lock(), mutex.unlock()), (BOTH_OK, Ok(()), Ok(())));
     expect_matches!(mutex.destroy(), Ok(_));
     Ok(())
 }

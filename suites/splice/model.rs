@@ -1,4 +1,5 @@
-//! Transfers against a model: two pipes are two queues of bytes, whatever their buffers, pages and offsets are.
+//! Transfers against a model: two pipes are two queues of bytes, and chains of `splice`, `tee` and `sendfile` of any lengths
+//! preserve a stream.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -6,8 +7,9 @@ use std::io::IoSlice;
 use conformance::prelude::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, NONBLOCK, PLAIN, content, drain, file, null, position};
+use common::transfer::{Backing, NO_FLAGS, SPLICE_F_NONBLOCK, content, drain, every_backing, file, null, position};
 
 /// One step of a walk.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ enum Step {
     Map(usize),
 }
 
-/// Eighths of a page and single bytes, so that most sizes end inside a page and some at its end.
+/// A size in eighths of a page and single bytes: most sizes end inside a page, some at its end.
 fn size() -> impl Strategy<Value = usize> {
     (0_usize..20, 0_usize..4).prop_map(|(eighths, bytes)| (eighths * page_size() / 8 + bytes).max(1))
 }
@@ -38,45 +40,45 @@ fn step(mapped: bool) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A small pipe whose ends do not wait.
+/// A non-blocking pipe of four pages.
 fn small() -> Result<(OwnedFd, OwnedFd), Errno> {
     let ends = pipe2(OFlag::O_NONBLOCK)?;
     set_pipe_size(&ends.1, i32::try_from(4 * page_size()).map_err(|_| ERANGE)?)?;
     Ok(ends)
 }
 
-/// Two pipes with what they should hold.
+/// Two pipes and the bytes that they should hold.
 struct Walk<'a> {
     source: (OwnedFd, OwnedFd),
     sink: (OwnedFd, OwnedFd),
     in_source: VecDeque<u8>,
     in_sink: VecDeque<u8>,
-    /// Bytes still to come. Mapped memory is read late, and so has to stay as it is until the end.
+    /// Bytes that are not yet written. Memory given to `vmsplice` is read later, and must not change until the end.
     coming: &'a [u8],
 }
 
 impl Walk<'_> {
-    /// Takes a step that brings bytes into a pipe, and gives what the call answered beside the most that it may have moved.
+    /// Makes a step that puts bytes into a pipe. Returns the result of the call and the largest count that it may return.
     fn fill(&mut self, step: Step) -> Option<(Result<usize, Errno>, usize)> {
         Some(match step {
             Step::Write(size) | Step::Map(size) => {
                 let bytes = &self.coming[..size.min(self.coming.len())];
                 let mapped = matches!(step, Step::Map(_));
                 let into = &self.source.1;
-                let seen = if mapped { vmsplice(into, &[IoSlice::new(bytes)], NONBLOCK) } else { write(into, bytes) };
+                let seen = if mapped { vmsplice(into, &[IoSlice::new(bytes)], SPLICE_F_NONBLOCK) } else { write(into, bytes) };
                 let (taken, rest) = self.coming.split_at(seen.unwrap_or(0).min(bytes.len()));
                 self.in_source.extend(taken);
                 self.coming = rest;
                 (seen, bytes.len())
             }
             Step::Move(size) => {
-                let seen = splice(&self.source.0, &self.sink.1, size, PLAIN);
+                let seen = splice(&self.source.0, &self.sink.1, size, NO_FLAGS);
                 let most = size.min(self.in_source.len());
                 self.in_sink.extend(self.in_source.drain(..seen.unwrap_or(0).min(most)));
                 (seen, most)
             }
             Step::Copy(size) => {
-                let seen = tee(&self.source.0, &self.sink.1, size, PLAIN);
+                let seen = tee(&self.source.0, &self.sink.1, size, NO_FLAGS);
                 let most = size.min(self.in_source.len());
                 self.in_sink.extend(self.in_source.range(..seen.unwrap_or(0).min(most)));
                 (seen, most)
@@ -85,7 +87,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Takes a step of any kind.
+    /// Makes a step of any kind.
     fn take(&mut self, step: Step) -> Outcome {
         let into_sink = matches!(step, Step::Move(_) | Step::Copy(_));
         let full = ready(if into_sink { &self.sink.1 } else { &self.source.1 }, PollFlags::POLLOUT)?.is_empty();
@@ -94,7 +96,7 @@ impl Walk<'_> {
                 Ok(count) => expect!((1..=most).contains(&count), "{step:?} moved {count} of {most}"),
                 Err(errno) => {
                     expect_eq!(errno, EAGAIN, "{step:?}");
-                    expect!(most == 0 || full, "{step:?} with {most} bytes to move and room for them");
+                    expect!(most == 0 || full, "{step:?} failed with {most} bytes in the source and free space in the target");
                 }
             }
             expect_eq!((unread(&self.source.0)?, unread(&self.sink.0)?), (self.in_source.len(), self.in_sink.len()));
@@ -105,7 +107,7 @@ impl Walk<'_> {
             Step::ReadCopy(size) => (&self.sink.0, &mut self.in_sink, size),
             Step::Resize(pages) => {
                 let size = i32::try_from(page_size() << pages).map_err(|_| ERANGE)?;
-                // Refused while it would lose bytes.
+                // Fails with `EBUSY` while the pipe holds more bytes than the new capacity.
                 expect_matches!(set_pipe_size(&self.sink.1, size), Ok(_) | Err(EBUSY));
                 return Ok(());
             }
@@ -113,16 +115,16 @@ impl Walk<'_> {
         };
         let expected: Vec<u8> = queue.drain(..size.min(queue.len())).collect();
         let seen = read_some(end, size);
-        expect!(if expected.is_empty() { seen == Err(EAGAIN) } else { seen == Ok(expected) }, "{step:?}");
+        expect_eq!(seen, if expected.is_empty() { Err(EAGAIN) } else { Ok(expected) }, "{step:?}");
         Ok(())
     }
 }
 
-/// Whatever is written, mapped, moved, copied, read and resized, in any order and at any size: both pipes hold what two queues would
-/// hold, count it right, and refuse only what an empty source or a target without room explains.
+/// In any sequence of `write`, `vmsplice`, `read`, `splice`, `tee` and `F_SETPIPE_SZ` on two pipes, each pipe holds the bytes of
+/// a model queue. A transfer fails with `EAGAIN` only if the source is empty or the target is full.
 #[rstest]
-#[case::without_mapped_memory(false)]
-#[case::with_mapped_memory(true)]
+#[case::without_vmsplice(false)]
+#[case::with_vmsplice(true)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
 fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
     const MOST_STEPS: usize = 30;
@@ -133,40 +135,41 @@ fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
         for step in steps {
             walk.take(step)?;
         }
-        expect!(walk.in_source == drain(&walk.source.0)?);
-        expect!(walk.in_sink == drain(&walk.sink.0)?);
+        expect_eq!(Vec::from(walk.in_source), drain(&walk.source.0)?);
+        expect_eq!(Vec::from(walk.in_sink), drain(&walk.sink.0)?);
         Ok(())
     })
 }
 
-/// What goes from a file through two pipes into another file, in pieces of any lengths, is the same there; at each step the files'
-/// positions and the pipes' contents account for every byte.
-#[rstest]
+/// `splice` calls of any lengths from a file through two pipes into another file copy the file unchanged. After each call, the
+/// source position is the target position plus the unread bytes of both pipes.
+#[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
-fn a_chain_of_transfers_is_a_copy(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
     let all = pattern(9 * page_size());
     let sizes = || prop::collection::vec(size(), 1..6);
     property(&(size(), 0_usize..4, sizes(), sizes(), sizes()), |(rest, whole, first, second, third)| {
         let bytes = &all[..whole * page_size() + rest];
-        let (source, kept) = (backing.file(bytes)?, backing.file(b"")?);
+        let (source, kept) = (file_type.file(bytes)?, file_type.file(b"")?);
         let (near, far) = (small()?, small()?);
         let hops = [(&source, &near.1, first), (&near.0, &far.1, second), (&far.0, &kept, third)];
         let mut turn = 0;
         while position(&kept)? < bytes.len() {
             for (from, to, sizes) in &hops {
-                expect_matches!(splice(from, to, sizes[turn % sizes.len()].max(page_size() / 8), PLAIN), Ok(_) | Err(EAGAIN));
+                expect_matches!(splice(from, to, sizes[turn % sizes.len()].max(page_size() / 8), NO_FLAGS), Ok(_) | Err(EAGAIN));
                 expect_eq!(position(&source)?, position(&kept)? + unread(&near.0)? + unread(&far.0)?);
             }
             turn += 1;
         }
-        expect!(content(&kept)? == bytes && content(&source)? == bytes);
+        expect_eq!((content(&kept)?, content(&source)?), (bytes.to_vec(), bytes.to_vec()));
         Ok(())
     })
 }
 
-/// What `sendfile` sends in pieces of any lengths is what a reader reads in pieces of other lengths.
+/// `sendfile` calls of any lengths from a file into a pipe, and `read` calls of other lengths from the pipe, yield the bytes of
+/// the file in order.
 #[conformance::test(man = "sendfile(2)")]
-fn a_file_sent_in_pieces_is_read_whole() -> Outcome {
+fn sendfile_in_pieces_copies_a_file() -> Outcome {
     let all = pattern(9 * page_size());
     let sizes = || prop::collection::vec(size(), 1..6);
     property(&(size(), 0_usize..6, sizes(), sizes()), |(rest, whole, sent, taken)| {
@@ -182,45 +185,46 @@ fn a_file_sent_in_pieces_is_read_whole() -> Outcome {
             seen.extend(read_some(&reader, taken[turn % taken.len()].max(page_size() / 8))?);
             turn += 1;
         }
-        expect!(seen == bytes);
+        expect_eq!(seen, bytes.to_vec());
         Ok(())
     })
 }
 
-/// A tap (copy to one side, then move on) gives both sides the whole stream, as long as only what was copied is moved.
+/// If each piece of a stream is copied by `tee` into a second pipe and then moved by `splice` into a file, the second pipe and
+/// the file both receive the whole stream.
 #[conformance::test(man = "tee(2)")]
-fn a_tap_gives_both_sides_everything() -> Outcome {
+fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     let all = pattern(20 * page_size());
     property(&(prop::collection::vec(size(), 1..6), prop::collection::vec(size(), 1..4)), |(writes, pieces)| {
         let (source, feed) = small()?;
-        let (tapped, tap) = small()?;
+        let (sink, target) = small()?;
         let kept = file(b"")?;
-        let mut heard = Vec::new();
+        let mut copied_bytes = Vec::new();
         let mut written = 0;
         for (turn, size) in writes.into_iter().enumerate() {
             write_all(&feed, &all[written..written + size])?;
             written += size;
             while unread(&source)? > 0 {
-                let copied = tee(&source, &tap, pieces[turn % pieces.len()].max(page_size() / 8), PLAIN);
+                let copied = tee(&source, &target, pieces[turn % pieces.len()].max(page_size() / 8), NO_FLAGS);
                 expect_matches!(copied, Ok(1..));
-                expect_eq!(splice(&source, &kept, copied.unwrap_or(0), PLAIN), copied);
-                heard.extend(drain(&tapped)?);
+                expect_eq!(splice(&source, &kept, copied.unwrap_or(0), NO_FLAGS), copied);
+                copied_bytes.extend(drain(&sink)?);
             }
         }
-        expect!(heard == all[..written]);
-        expect!(content(&kept)? == all[..written]);
+        expect_eq!(copied_bytes, all[..written].to_vec());
+        expect_eq!(content(&kept)?, all[..written].to_vec());
         Ok(())
     })
 }
 
-/// A writer of more than the pipe holds is served by readers, files and copies in turn: nothing is lost, doubled or out of order,
-/// and its one write is done at last.
+/// A `write` of 40 pages that is blocked on a pipe returns its whole count after `read`, `splice`, and `tee` followed by `splice`
+/// have taken all bytes in turn. Each byte is returned or moved once and in order.
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
-fn a_blocked_writer_is_served_by_everybody_in_turn() -> Outcome {
+fn blocked_write_is_drained_by_read_splice_and_tee() -> Outcome {
     let bytes = pattern(40 * page_size());
     let (reader, writer_end) = pipe()?;
     let (copied, copy) = pipe()?;
-    let (kept, forgotten) = (file(b"")?, null()?);
+    let (kept, dev_null) = (file(b"")?, null()?);
     let whole = bytes.clone();
     let writer = Participant::spawn("writer", writer_end, move |end, _| write(&end, &whole))?;
     let mut seen: Vec<u8> = Vec::new();
@@ -233,19 +237,19 @@ fn a_blocked_writer_is_served_by_everybody_in_turn() -> Outcome {
         match turn % 3 {
             0 => seen.extend(read_some(&reader, piece)?),
             1 => {
-                let moved = splice(&reader, &kept, piece, PLAIN);
+                let moved = splice(&reader, &kept, piece, NO_FLAGS);
                 expect_matches!(moved, Ok(1..));
                 seen.extend(&content(&kept)?[kept_before..]);
                 expect_eq!(Ok(seen.len() - before), moved);
             }
             _ => {
-                let count = tee(&reader, &copy, piece, PLAIN);
+                let count = tee(&reader, &copy, piece, NO_FLAGS);
                 expect_matches!(count, Ok(1..));
-                expect_eq!(splice(&reader, &forgotten, count.unwrap_or(0), PLAIN), count);
+                expect_eq!(splice(&reader, &dev_null, count.unwrap_or(0), NO_FLAGS), count);
                 seen.extend(drain(&copied)?);
             }
         }
-        expect!(seen[before..] == bytes[before..seen.len()], "turn {turn}");
+        expect_eq!(seen[before..].to_vec(), bytes[before..seen.len()].to_vec(), "turn {turn}");
     }
     expect_eq!((writer.join()?, unread(&reader)?), (Ok(bytes.len()), 0));
     Ok(())

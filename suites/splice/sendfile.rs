@@ -1,17 +1,19 @@
-//! `sendfile` into a pipe, and what it refuses.
+//! `sendfile` into a pipe, a file or a socket, and arguments that it rejects.
 
 use conformance::prelude::*;
 use nix::unistd::Whence;
 use rstest::rstest;
+use rstest_reuse::apply;
 
-use common::transfer::{Backing, content, drain, file, file_with, full, holding, position};
+use common::transfer::{Backing, content, drain, every_backing, file, file_with, full, holding, position};
 
-/// Without an offset the bytes come from the source's position, which moves on by exactly as many as were moved.
-#[rstest]
+/// `sendfile` from a file into a pipe without an offset starts at the file position and advances the position by the returned
+/// count. At end-of-file, the call returns 0.
+#[apply(every_backing)]
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
-fn takes_from_the_position(#[values(Backing::Directory, Backing::Memory)] backing: Backing) -> Outcome {
+fn reads_at_the_file_position(file_type: Backing) -> Outcome {
     let bytes = pattern(page_size() + 900);
-    let source = backing.file(&bytes)?;
+    let source = file_type.file(&bytes)?;
     let (reader, writer) = pipe()?;
     lseek(&source, 4, Whence::SeekSet)?;
     expect_eq!(sendfile(&writer, &source, None, page_size()), Ok(page_size()));
@@ -22,9 +24,10 @@ fn takes_from_the_position(#[values(Backing::Directory, Backing::Memory)] backin
     Ok(())
 }
 
-/// With an offset it is the offset that moves on, while the source's position stays.
+/// `sendfile` from a file into a pipe with an offset starts at the offset and advances the offset by the returned count. The file
+/// position stays as it was.
 #[conformance::test(man = "sendfile(2)")]
-fn takes_from_an_offset_and_leaves_the_position() -> Outcome {
+fn reads_at_an_offset() -> Outcome {
     let source = file(b"0123456789")?;
     let (reader, writer) = pipe()?;
     lseek(&source, 1, Whence::SeekSet)?;
@@ -36,14 +39,15 @@ fn takes_from_an_offset_and_leaves_the_position() -> Outcome {
     Ok(())
 }
 
-/// Nothing is asked for, or nothing is left: 0, and the pipe is as empty as before.
+/// `sendfile` into a pipe returns 0 if the count is 0 or the offset is at or beyond end-of-file. The offset stays as it was, and
+/// the pipe stays empty.
 #[rstest]
-#[case::of_no_bytes(b"abc", 0, 0)]
-#[case::of_an_empty_file(b"", 0, 5)]
+#[case::count_zero(b"abc", 0, 0)]
+#[case::empty_file(b"", 0, 5)]
 #[case::at_the_end(b"abc", 3, 5)]
 #[case::beyond_the_end(b"abc", 1_000_000, 5)]
 #[conformance::test(man = "sendfile(2)")]
-fn returns_zero_where_there_is_nothing_to_send(#[case] bytes: &[u8], #[case] at: i64, #[case] count: usize) -> Outcome {
+fn returns_zero_without_bytes_to_send(#[case] bytes: &[u8], #[case] at: i64, #[case] count: usize) -> Outcome {
     let source = file(bytes)?;
     let (reader, writer) = pipe()?;
     let mut offset = at;
@@ -52,9 +56,10 @@ fn returns_zero_where_there_is_nothing_to_send(#[case] bytes: &[u8], #[case] at:
     Ok(())
 }
 
-/// More bytes may be asked for than any call sends: what comes is what is there. A number that is negative is refused.
+/// `sendfile` with a count that is negative as `ssize_t` fails with `EINVAL`. With a count of 0x7fffffff, the call returns 4 for
+/// the 4 bytes of the file after the offset.
 #[conformance::test(man = "sendfile(2)")]
-fn of_a_great_number_sends_what_is_there() -> Outcome {
+fn rejects_a_negative_and_accepts_a_large_count() -> Outcome {
     let source = file(b"abcdef")?;
     let (reader, writer) = pipe()?;
     let mut offset = 2;
@@ -65,9 +70,10 @@ fn of_a_great_number_sends_what_is_there() -> Outcome {
     Ok(())
 }
 
-/// A non-blocking pipe takes what fits; the next call is EAGAIN, and the source's position tells how far it came.
+/// `sendfile` from a file larger than the pipe into a pipe with `O_NONBLOCK` set returns the capacity of the pipe. The next
+/// `sendfile` fails with `EAGAIN`, and the file position stays at that count.
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 5.19 (bdeb77bc2c40)")]
-fn does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
+fn full_nonblocking_pipe_gives_eagain() -> Outcome {
     let (reader, writer) = pipe()?;
     set_nonblocking(&writer, true)?;
     let capacity = pipe_size(&writer)?;
@@ -76,15 +82,16 @@ fn does_not_wait_for_room_in_a_nonblocking_pipe() -> Outcome {
     expect_eq!(sendfile(&writer, &source, None, bytes.len()), Ok(capacity));
     expect_eq!(sendfile(&writer, &source, None, capacity), Err(EAGAIN));
     expect_eq!((position(&source)?, unread(&reader)?), (capacity, capacity));
-    expect!(drain(&reader)? == bytes[..capacity]);
+    expect_eq!(drain(&reader)?, bytes[..capacity].to_vec());
     expect_eq!(sendfile(&writer, &source, None, 3), Ok(3));
     expect_eq!((position(&source)?, drain(&reader)?), (capacity + 3, bytes[capacity..capacity + 3].to_vec()));
     Ok(())
 }
 
-/// A refused call at an offset leaves the offset as it is.
+/// `sendfile` with an offset into a full pipe with `O_NONBLOCK` set fails with `EAGAIN`. The offset, the file position and the
+/// bytes of the pipe stay as they were.
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 5.19 (bdeb77bc2c40)")]
-fn that_is_refused_leaves_the_offset() -> Outcome {
+fn eagain_leaves_the_offset() -> Outcome {
     let ((reader, writer), count) = full()?;
     set_nonblocking(&writer, true)?;
     let source = file(b"abcdef")?;
@@ -94,9 +101,10 @@ fn that_is_refused_leaves_the_offset() -> Outcome {
     Ok(())
 }
 
-/// From a file to a file both positions move on; the target's content around them stays.
+/// `sendfile` of 3 bytes from a file to a file returns 3 and advances both file positions by 3. The other bytes of the target
+/// stay as they were.
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 2.6.33")]
-fn between_files_moves_both_positions() -> Outcome {
+fn advances_both_positions_between_files() -> Outcome {
     let (source, target) = (file(b"abcdef")?, file(b"0123456789")?);
     lseek(&source, 1, Whence::SeekSet)?;
     lseek(&target, 2, Whence::SeekSet)?;
@@ -106,13 +114,13 @@ fn between_files_moves_both_positions() -> Outcome {
     Ok(())
 }
 
-/// A source has to be like a file: a pipe or a socket is an invalid argument, and keeps its bytes.
+/// `sendfile` from a pipe or a stream socket, into a pipe or a file, fails with `EINVAL`, and the source keeps its bytes.
 #[rstest]
-#[case::a_pipe(false)]
-#[case::a_socket(true)]
+#[case::pipe(false)]
+#[case::stream_socket(true)]
 #[conformance::test(man = "sendfile(2)")]
-fn refuses_a_source_that_is_no_file(#[case] socket: bool) -> Outcome {
-    let (source, feed) = if socket { super::file::socket_pair()? } else { pipe()? };
+fn rejects_a_pipe_or_socket_as_source(#[case] socket: bool) -> Outcome {
+    let (source, feed) = if socket { super::files_and_devices::socket_pair()? } else { pipe()? };
     write_all(&feed, b"abc")?;
     let (sink, target) = pipe()?;
     let file = file(b"")?;
@@ -121,9 +129,9 @@ fn refuses_a_source_that_is_no_file(#[case] socket: bool) -> Outcome {
     Ok(())
 }
 
-/// An offset into a source that has no positions is ESPIPE.
+/// `sendfile` from a pipe with an offset fails with `ESPIPE`. The offset stays as it was, and the source keeps its bytes.
 #[conformance::test(man = "sendfile(2)")]
-fn refuses_an_offset_into_a_pipe() -> Outcome {
+fn rejects_an_offset_of_a_pipe() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
     let (sink, target) = pipe()?;
     let mut offset = 1;
@@ -132,12 +140,13 @@ fn refuses_an_offset_into_a_pipe() -> Outcome {
     Ok(())
 }
 
-/// The source has to be open for reading, and the target for writing.
+/// `sendfile` from a file opened with `O_WRONLY`, or into the read end of a pipe, fails with `EBADF`. The file position stays 0,
+/// and the pipe stays empty.
 #[rstest]
-#[case::a_source_that_can_only_be_written(OFlag::O_WRONLY, false)]
-#[case::a_reading_end_as_the_target(OFlag::O_RDONLY, true)]
+#[case::write_only_source(OFlag::O_WRONLY, false)]
+#[case::read_end_as_target(OFlag::O_RDONLY, true)]
 #[conformance::test(man = "sendfile(2)")]
-fn refuses_the_wrong_direction(#[case] flags: OFlag, #[case] into_reading_end: bool) -> Outcome {
+fn rejects_the_wrong_access_mode(#[case] flags: OFlag, #[case] into_reading_end: bool) -> Outcome {
     let source = file_with(b"abc", flags)?;
     let (reader, writer) = pipe()?;
     expect_eq!(sendfile(if into_reading_end { &reader } else { &writer }, &source, None, 3), Err(EBADF));
@@ -145,9 +154,10 @@ fn refuses_the_wrong_direction(#[case] flags: OFlag, #[case] into_reading_end: b
     Ok(())
 }
 
-/// A file that is open for appending is no target.
+/// `sendfile` into a file opened with `O_APPEND` fails with `EINVAL`. The content of the target and the position of the source
+/// stay as they were.
 #[conformance::test(man = "sendfile(2)")]
-fn refuses_a_target_open_for_appending() -> Outcome {
+fn rejects_a_target_opened_with_o_append() -> Outcome {
     let source = file(b"abc")?;
     let target = file_with(b"xyz", OFlag::O_RDWR | OFlag::O_APPEND)?;
     expect_eq!(sendfile(&target, &source, None, 3), Err(EINVAL));
@@ -155,9 +165,9 @@ fn refuses_a_target_open_for_appending() -> Outcome {
     Ok(())
 }
 
-/// An offset below zero is an invalid argument.
-#[conformance::test(man = "sendfile(2)", level = observed)]
-fn refuses_a_negative_offset() -> Outcome {
+/// `sendfile` from a file at offset -1 into a pipe fails with `EINVAL`. The offset stays as it was, and the pipe stays empty.
+#[conformance::test(man = "sendfile(2)", level = customary)]
+fn rejects_a_negative_offset() -> Outcome {
     let source = file(b"abc")?;
     let (reader, writer) = pipe()?;
     let mut offset = -1;
@@ -166,9 +176,9 @@ fn refuses_a_negative_offset() -> Outcome {
     Ok(())
 }
 
-/// An offset that cannot be read is found out before anything is sent.
+/// `sendfile` with an invalid pointer to the offset fails with `EFAULT`. The file position stays 0, and the pipe stays empty.
 #[conformance::test(man = "sendfile(2)")]
-fn refuses_an_offset_that_cannot_be_read() -> Outcome {
+fn rejects_an_invalid_offset_pointer() -> Outcome {
     let source = file(b"abc")?;
     let (reader, writer) = pipe()?;
     expect_eq!(sendfile_with_bad_offset(&writer, &source, 3), Err(EFAULT));
@@ -176,12 +186,13 @@ fn refuses_an_offset_that_cannot_be_read() -> Outcome {
     Ok(())
 }
 
-/// A stream socket as the target gets what was asked for, in order, and the source's position says so.
+/// `sendfile` of a file of more than 3 pages into a stream socket returns the size of the file, and the peer reads its bytes in
+/// order.
 #[conformance::test(man = "sendfile(2)")]
-fn into_a_socket_arrives_in_order() -> Outcome {
+fn into_a_stream_socket_sends_all_bytes() -> Outcome {
     let bytes = pattern(3 * page_size() + 1);
     let source = file(&bytes)?;
-    let (socket, peer) = super::file::socket_pair()?;
+    let (socket, peer) = super::files_and_devices::socket_pair()?;
     expect_eq!(sendfile(&socket, &source, None, bytes.len()), Ok(bytes.len()));
     expect_eq!((position(&source)?, read_exactly(&peer, bytes.len())?), (bytes.len(), bytes));
     Ok(())

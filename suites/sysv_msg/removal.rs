@@ -1,16 +1,16 @@
-//! `IPC_RMID` while others wait: nobody is left asleep on a queue that is gone.
+//! `msgctl` with `IPC_RMID`: blocked senders and receivers return, and id and key become invalid.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MessageQueue, find_queue};
+use conformance::sys::sysv::msg::{MessageQueue, find_queue};
 
-/// Removing a queue wakes those who wait for room and those who wait for a message, of any type or of a certain one; each call fails
-/// with `EIDRM`.
+/// `msgctl` with `IPC_RMID` makes `msgsnd` blocked on the full queue and `msgrcv` blocked for a message of any type, one type or
+/// several types fail with `EIDRM`. Processes blocked on another queue stay blocked.
 #[conformance::test(posix = "msgsnd", posix = "msgrcv", posix = "msgctl", man = "msgop(2)")]
-fn wakes_senders_and_receivers() -> Outcome {
+fn ipc_rmid_wakes_blocked_senders_and_receivers() -> Outcome {
     let full = MessageQueue::create(unique_key())?;
-    // Several, as one message may have to be smaller than a queue.
+    // Several messages, as some systems limit a message to less than a queue holds.
     let part = pattern((full.status()?.capacity / 4).min(2048));
     let mut count = 0;
     loop {
@@ -22,34 +22,35 @@ fn wakes_senders_and_receivers() -> Outcome {
     }
     let empty = MessageQueue::create(unique_key())?;
     let sender = Participant::spawn("sender", (), |(), _| full.send(1, &part, 0))?;
-    let of_a_type = Participant::spawn("waits for type 2", (), |(), _| full.receive(2, 0, 0))?;
-    let of_any = Participant::spawn("waits for any type", (), |(), _| empty.receive(0, 0, 0))?;
-    let up_to_three = Participant::spawn("waits up to type 3", (), |(), _| empty.receive(-3, 0, 0))?;
+    let of_type_2 = Participant::spawn("receiver of type 2", (), |(), _| full.receive(2, 0, 0))?;
+    let of_any = Participant::spawn("receiver of any type", (), |(), _| empty.receive(0, 0, 0))?;
+    let up_to_three = Participant::spawn("receiver of types up to 3", (), |(), _| empty.receive(-3, 0, 0))?;
     sender.until_blocked()?;
-    for receiver in [&of_a_type, &of_any, &up_to_three] {
+    for receiver in [&of_type_2, &of_any, &up_to_three] {
         receiver.until_blocked()?;
     }
     expect_eq!(full.status().map(|status| status.messages), Ok(count));
 
     expect_eq!(full.remove(), Ok(()));
-    expect_eq!((sender.join()?, of_a_type.join()?), (Err(EIDRM), Err(EIDRM)));
+    expect_eq!((sender.join()?, of_type_2.join()?), (Err(EIDRM), Err(EIDRM)));
     of_any.expect_still_blocked()?;
     expect_eq!(empty.remove(), Ok(()));
     expect_eq!([of_any.join()?, up_to_three.join()?], [Err(EIDRM), Err(EIDRM)]);
     Ok(())
 }
 
-/// The id of a removed queue is invalid for every call, its messages are gone, and its key names nothing until it is used again.
+/// After `msgctl` with `IPC_RMID`, `msgsnd`, `msgrcv` and `msgctl` on the id fail with `EINVAL` and `msgget` with the key fails
+/// with `ENOENT`. A queue created again with the key is empty.
 #[conformance::test(posix = "msgctl", posix = "msgsnd", posix = "msgrcv", man = "msgctl(2)")]
-fn ends_id_key_and_messages() -> Outcome {
+fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     let key = unique_key();
     let queue = MessageQueue::create(key)?;
-    queue.send(1, b"lost", IPC_NOWAIT)?;
+    queue.send(1, b"removed", IPC_NOWAIT)?;
     expect_eq!((find_queue(key, 0), queue.remove()), (Ok(queue.id()), Ok(())));
     expect_eq!((find_queue(key, 0), queue.status(), queue.remove()), (Err(ENOENT), Err(EINVAL), Err(EINVAL)));
     expect_eq!((queue.send(1, b"x", IPC_NOWAIT), queue.receive(0, 9, IPC_NOWAIT)), (Err(EINVAL), Err(EINVAL)));
     let successor = MessageQueue::create(key)?;
     expect_eq!(successor.receive(0, 9, IPC_NOWAIT), Err(ENOMSG));
-    expect_eq!(queue.receive(0, 9, IPC_NOWAIT), Err(EINVAL), "the old id does not reach the new queue");
+    expect_eq!(queue.receive(0, 9, IPC_NOWAIT), Err(EINVAL), "with the id of the removed queue");
     Ok(())
 }

@@ -1,18 +1,19 @@
-//! Which message a receiver gets: 0 asks for the first, a positive number for the first of that type, a negative one for the first of
-//! the lowest type that is not above its absolute value. A refusal leaves the queue as it is.
+//! Which message `msgrcv` receives: for type 0 the first, for a positive type the first of that type, for a negative type the
+//! first of the lowest type that is not above its absolute value. If `msgrcv` fails, the queue stays as it was.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
-use conformance::sys::sysv_msg::{MSG_NOERROR, Message, MessageQueue};
+use conformance::sys::sysv::msg::{MSG_NOERROR, Message, MessageQueue};
 use proptest::prelude::{Strategy, any, prop_oneof};
 
-/// A receiver that waits for a type sleeps on while messages of other types come, and leaves them where they are.
+/// A message of type 4 leaves `msgrcv` for type 2 and `msgrcv` for type -3 blocked and stays in the queue. A message of type 3
+/// wakes only the `msgrcv` for type -3, and a message of type 2 the `msgrcv` for type 2.
 #[conformance::test(posix = "msgrcv", man = "msgop(2)")]
-fn wakes_only_who_waits_for_the_type() -> Outcome {
+fn message_wakes_a_receiver_of_its_type() -> Outcome {
     let queue = MessageQueue::create(unique_key())?;
-    let second = Participant::spawn("waits for type 2", (), |(), _| queue.receive(2, 9, 0))?;
-    let third = Participant::spawn("waits up to type 3", (), |(), _| queue.receive(-3, 9, 0))?;
+    let second = Participant::spawn("receiver of type 2", (), |(), _| queue.receive(2, 9, 0))?;
+    let third = Participant::spawn("receiver of types up to 3", (), |(), _| queue.receive(-3, 9, 0))?;
     second.until_blocked()?;
     third.until_blocked()?;
     expect_eq!(queue.send(4, b"four", IPC_NOWAIT), Ok(()));
@@ -31,66 +32,73 @@ fn wakes_only_who_waits_for_the_type() -> Outcome {
     Ok(())
 }
 
-/// Asked for any type, or for one type, a queue behaves as a list of typed messages.
+/// Every sequence of non-blocking `msgsnd` and `msgrcv` with type 0 or a positive type gives the messages and the errors
+/// (`ENOMSG`, `E2BIG`) of a list of typed messages. `msgrcv` with `MSG_NOERROR` truncates a message that is too long.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
-fn by_type_follows_a_list() -> Outcome {
-    property(&steps(0..=5), |steps| follows_the_model(&steps))
+fn zero_or_positive_type_matches_a_list_model() -> Outcome {
+    property(&steps(0..=5), |steps| matches_the_model(&steps))
 }
 
-/// Asked for all types up to one, a queue behaves as a list of typed messages from which the lowest type is taken first.
+/// In every sequence of non-blocking `msgsnd` and `msgrcv` with a negative type, `msgrcv` receives the first message of the
+/// lowest type that is not above the absolute value of its type, or fails with `ENOMSG` or `E2BIG`.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
-fn by_upper_bound_follows_a_list() -> Outcome {
-    property(&steps(-5..=0), |steps| follows_the_model(&steps))
+fn negative_type_matches_a_list_model() -> Outcome {
+    property(&steps(-5..=0), |steps| matches_the_model(&steps))
 }
 
-/// What one step does. Nothing waits.
+/// A step, which never blocks.
 #[derive(Clone, Debug)]
 enum Step {
     Send { kind: i64, length: usize },
-    Receive { wanted: i64, room: usize, cut: bool },
+    Receive { wanted: i64, size: usize, truncate: bool },
 }
 
-/// Few and short messages: some systems have room for forty, of all users.
+/// Few and short messages, as some systems have space for 40 messages of all users.
 fn steps(wanted: std::ops::RangeInclusive<i64>) -> impl Strategy<Value = Vec<Step>> {
     let send = || (1..=4_i64, 0..=8_usize).prop_map(|(kind, length)| Step::Send { kind, length });
-    let receive = (wanted, 0..=8_usize, any::<bool>()).prop_map(|(wanted, room, cut)| Step::Receive { wanted, room, cut });
+    let receive =
+        (wanted, 0..=8_usize, any::<bool>()).prop_map(|(wanted, size, truncate)| Step::Receive { wanted, size, truncate });
     (proptest::collection::vec(send(), 0..6), proptest::collection::vec(prop_oneof![send(), receive], 1..16))
         .prop_map(|(first, then)| [first, then].concat())
 }
 
-fn follows_the_model(steps: &[Step]) -> Outcome {
+fn matches_the_model(steps: &[Step]) -> Outcome {
     let queue = MessageQueue::create(unique_key())?;
     let mut model = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         match *step {
             Step::Send { kind, length } => {
-                // The text tells messages apart: no two of one length are alike.
+                // Texts differ, so that messages can be told apart.
                 let text: Vec<u8> = pattern(64)[index..index + length].to_vec();
                 expect_eq!(queue.send(kind, &text, IPC_NOWAIT), Ok(()));
                 model.push(Message::new(kind, text));
             }
-            Step::Receive { wanted, room, cut } => {
-                let flags = if cut { IPC_NOWAIT | MSG_NOERROR } else { IPC_NOWAIT };
-                expect_eq!(queue.receive(wanted, room, flags), take(&mut model, wanted, room, cut), "in step {index}, {step:?}");
+            Step::Receive { wanted, size, truncate } => {
+                let flags = if truncate { IPC_NOWAIT | MSG_NOERROR } else { IPC_NOWAIT };
+                expect_eq!(
+                    queue.receive(wanted, size, flags),
+                    take(&mut model, wanted, size, truncate),
+                    "in step {index}, {step:?}"
+                );
             }
         }
         expect_eq!(queue.status().map(|status| status.messages), Ok(model.len()));
     }
-    for rest in model {
-        expect_eq!(queue.receive(0, 8, IPC_NOWAIT), Ok(rest));
+    for message in model {
+        expect_eq!(queue.receive(0, 8, IPC_NOWAIT), Ok(message));
     }
     Ok(())
 }
 
 /// The model's `msgrcv`.
-fn take(model: &mut Vec<Message>, wanted: i64, room: usize, cut: bool) -> Result<Message, Errno> {
+fn take(model: &mut Vec<Message>, wanted: i64, size: usize, truncate: bool) -> Result<Message, Errno> {
     let lowest = model.iter().map(|message| message.kind).filter(|&kind| kind <= -wanted).min();
     let wanted = if wanted < 0 { lowest.ok_or(ENOMSG)? } else { wanted };
     let index = model.iter().position(|message| wanted == 0 || message.kind == wanted).ok_or(ENOMSG)?;
-    if model[index].bytes.len() > room && !cut {
+    if model[index].bytes.len() > size && !truncate {
         return Err(E2BIG);
     }
     let mut message = model.remove(index);
-    message.bytes.truncate(room);
+    message.bytes.truncate(size);
     Ok(message)
 }

@@ -1,13 +1,14 @@
-//! `SEM_UNDO`: when a process ends, what it did under the flag is taken back, and the waiters notice.
+//! `SEM_UNDO`: when a process ends, its operations with this flag are undone, and waiters are woken.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_sem::{Operation, SemaphoreSet};
+use conformance::sys::sysv::sem::{Operation, SemaphoreSet};
 use proptest::prelude::any;
 
-/// A process that waits for what a killed process held gets it, once.
+/// If a process is killed that has decremented a semaphore from 1 to 0 with `SEM_UNDO`, one `semop` that is blocked to decrement
+/// it by 1 returns 0. A `semop` blocked to decrement it by 2 stays blocked.
 #[conformance::test(posix = "semop", man = "semop(2)")]
-fn of_a_killed_holder_lets_one_waiter_go_on() -> Outcome {
+fn undo_of_a_killed_process_wakes_one_waiter() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[1])?;
     let take = [Operation::new(0, -1).undo()];
     let holder = Participant::spawn("holder", (), |(), link| -> Result<(), Errno> {
@@ -33,13 +34,14 @@ fn of_a_killed_holder_lets_one_waiter_go_on() -> Outcome {
     next.open("taken")?;
     expect_eq!(next.join()?, Ok(()));
     last.expect_still_blocked()?;
-    expect_eq!((set.value(0), set.waiters(0)), (Ok(1), Ok((1, 0))), "its end gave back what it took");
+    expect_eq!((set.value(0), set.waiters(0)), (Ok(1), Ok((1, 0))), "after the exit of the next holder");
     Ok(())
 }
 
-/// What a killed process added under the flag while a waiter for zero slept is taken off again, and the waiter goes on.
+/// If a process is killed that has incremented a semaphore from 0 to 2 with `SEM_UNDO`, the value becomes 0 and a `semop` blocked
+/// to wait for zero returns 0.
 #[conformance::test(posix = "semop", man = "semop(2)")]
-fn of_a_killed_holder_wakes_a_waiter_for_zero() -> Outcome {
+fn undo_of_a_killed_process_wakes_a_waiter_for_zero() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[0])?;
     let holder = Participant::spawn("holder", (), |(), link| -> Result<(), Errno> {
         set.operate(&[Operation::new(0, 2).undo()])?;
@@ -56,9 +58,10 @@ fn of_a_killed_holder_wakes_a_waiter_for_zero() -> Outcome {
     Ok(())
 }
 
-/// Setting a value makes every process forget what it had to undo on that semaphore, and on no other.
+/// After `semctl` with `SETVAL` on one semaphore, the exit of a process that has decremented it with `SEM_UNDO` leaves the value
+/// that was set. The decrement of another semaphore of the set is undone.
 #[conformance::test(posix = "semctl", man = "semctl(2)")]
-fn is_forgotten_where_a_value_is_set() -> Outcome {
+fn setval_clears_the_undo_of_that_semaphore() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[3, 3])?;
     let holder = Participant::spawn("holder", (), |(), link| -> Result<(), Errno> {
         set.operate(&[Operation::new(0, -1).undo(), Operation::new(1, -1).undo()])?;
@@ -72,22 +75,22 @@ fn is_forgotten_where_a_value_is_set() -> Outcome {
     Ok(())
 }
 
-/// Members of the set that the property works on. Few, as macOS remembers ten undo entries for a process.
+/// The number of semaphores in the set. Small, as macOS keeps ten undo entries for a process.
 const MEMBERS: usize = 3;
 
-/// A step: which member, by how much, and whether it is to be undone.
+/// A step: which semaphore, by how much, and whether with `SEM_UNDO`.
 type Step = (usize, i16, bool);
 
-/// After any operations of a process, and any of others after it, its death takes back exactly what it did under the flag. Where the
-/// others left too little to take, nothing is left.
+/// When a process is killed after any sequence of `semop` calls, exactly its operations with `SEM_UNDO` are undone, also if other
+/// processes have called `semop` since then. If a value would become negative, it becomes 0.
 #[conformance::test(posix = "semop", man = "semop(2)", level = documented)]
-fn takes_back_exactly_what_was_done_under_the_flag() -> Outcome {
+fn undo_matches_a_model() -> Outcome {
     let steps = || proptest::collection::vec((0..MEMBERS, -3..=3_i16, any::<bool>()), 0..8);
     let initial = proptest::array::uniform3(0..4_u16);
     property(&(initial, steps(), steps()), |(initial, held, others)| {
         let set = SemaphoreSet::create(unique_key(), &initial)?;
         let mut model = Model { values: initial.map(i32::from), undo: [0; MEMBERS] };
-        // Its results travel in the name of the gate: who is killed returns nothing.
+        // The results are in the name of the gate, as a killed participant returns nothing.
         let victim = Participant::spawn("victim", (), |(), link| -> () {
             let seen: Vec<_> = held.iter().map(|&(number, change, undo)| set.operate(&[operation(number, change, undo)])).collect();
             link.reached(&format!("{seen:?}"));
@@ -111,7 +114,7 @@ fn operation(number: usize, change: i16, undo: bool) -> Operation {
     if undo { operation.undo() } else { operation }
 }
 
-/// A set of counters, of which one process has something to undo.
+/// The values of a set, and what is to be added to them when the process ends.
 struct Model {
     values: [i32; MEMBERS],
     undo: [i32; MEMBERS],

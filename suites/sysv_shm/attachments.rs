@@ -1,15 +1,16 @@
-//! Attachments: the system counts them, and a process loses its own when it ends, however it ends.
+//! Attachments (`shmat`, `shmdt`): how `shm_nattch` counts them, also when a process ends.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::Segment;
+use conformance::sys::sysv::shm::Segment;
 use rstest::rstest;
 
-/// The count of attachments goes up by one for each attachment, of one process too, and down by one for each detachment.
+/// Every `shmat` increases `shm_nattch` by 1, also a second one by the same process, and every `shmdt` decreases it by 1. Both
+/// attachments of a process share the same memory.
 #[conformance::test(posix = "shmat", posix = "shmdt", man = "shmop(2)")]
-fn are_counted_one_by_one() -> Outcome {
+fn shm_nattch_counts_every_attachment() -> Outcome {
     let segment = Segment::create(unique_key(), 100)?;
     let attached = || segment.status().map(|status| status.attached);
     expect_eq!(attached(), Ok(0));
@@ -24,35 +25,36 @@ fn are_counted_one_by_one() -> Outcome {
     Ok(())
 }
 
-/// How a process that holds attachments comes to its end.
+/// How a process with attachments ends.
 #[derive(Clone, Copy, Debug)]
-enum Ending {
-    Exits,
-    IsKilled,
+enum Termination {
+    Exit,
+    Killed,
 }
 
-/// A process that ends takes its attachments off the count, one inherited and one of its own, and leaves the contents.
+/// When a process exits or is killed, `shm_nattch` decreases by 1 for each of its attachments, inherited or its own, and the
+/// contents of the segment stay as they were.
 #[rstest]
 #[conformance::test(posix = "_exit", man = "shmop(2)")]
-fn end_with_their_process(#[values(Ending::Exits, Ending::IsKilled)] ending: Ending) -> Outcome {
+fn end_of_a_process_detaches_its_segments(#[values(Termination::Exit, Termination::Killed)] termination: Termination) -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
-    let holder = Participant::spawn("holder", (), |(), link| {
+    let attached_process = Participant::spawn("attached process", (), |(), link| {
         let own = segment.attach(0)?;
         ours.bytes()[0].store(1, SeqCst);
         own.bytes()[1].store(2, SeqCst);
         link.meet("attached");
-        // The attachment lasts until the end of the process: a body's values are dropped before.
+        // Keeps the attachment until the process ends, as the values of this closure are dropped before.
         std::mem::forget(own);
         Ok::<_, Errno>(())
     })?;
-    holder.until_reached("attached")?;
+    attached_process.until_reached("attached")?;
     expect_eq!(segment.status().map(|status| status.attached), Ok(3));
-    match ending {
-        Ending::IsKilled => holder.kill()?,
-        Ending::Exits => {
-            holder.open("attached")?;
-            expect_eq!(holder.join()?, Ok(()));
+    match termination {
+        Termination::Killed => attached_process.kill()?,
+        Termination::Exit => {
+            attached_process.open("attached")?;
+            expect_eq!(attached_process.join()?, Ok(()));
         }
     }
     let attached = || segment.status().map(|status| status.attached);

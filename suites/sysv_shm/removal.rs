@@ -1,35 +1,37 @@
-//! `IPC_RMID` with attachments: the key is free at once, the memory lives on for those who have it, and goes with the last of them.
+//! `shmctl` with `IPC_RMID`: the key is free immediately, and attached processes keep the memory until the last one detaches.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_shm::{Segment, shmget};
+use conformance::sys::sysv::shm::{Segment, shmget};
 
-/// Processes attached to a removed segment go on sharing its memory.
+/// After `shmctl` with `IPC_RMID` on an attached segment, a byte that one attached process stores in the memory is read by
+/// another attached process.
 #[conformance::test(man = "shmctl(2)")]
-fn leaves_the_memory_to_those_attached() -> Outcome {
+fn attached_processes_keep_sharing_the_memory() -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
     ours.bytes()[0].store(1, SeqCst);
-    let holder = Participant::spawn("holder", (), |(), link| {
+    let attached_process = Participant::spawn("attached process", (), |(), link| {
         link.meet("attached");
         let seen = [0, 1].map(|index| ours.bytes()[index].load(SeqCst));
         ours.bytes()[2].store(3, SeqCst);
         seen
     })?;
-    holder.until_reached("attached")?;
+    attached_process.until_reached("attached")?;
     expect_eq!(segment.remove(), Ok(()));
     ours.bytes()[1].store(2, SeqCst);
-    holder.open("attached")?;
-    expect_eq!(holder.join()?, [1, 2]);
+    attached_process.open("attached")?;
+    expect_eq!(attached_process.join()?, [1, 2]);
     expect_eq!(ours.bytes()[2].load(SeqCst), 3);
     Ok(())
 }
 
-/// The key of a removed segment names nothing any more, attached or not, and then whatever is made with it: another segment.
+/// After `shmctl` with `IPC_RMID` on an attached segment, `shmget` with its key fails with `ENOENT`. A segment created again with
+/// the key has another id, starts with null bytes and shares no memory with the removed one.
 #[conformance::test(posix = "shmctl", posix = "shmget", man = "shmctl(2)")]
-fn frees_the_key_at_once() -> Outcome {
+fn ipc_rmid_frees_the_key() -> Outcome {
     let key = unique_key();
     let segment = Segment::create(key, page_size())?;
     let old = segment.attach(0)?;
@@ -38,7 +40,7 @@ fn frees_the_key_at_once() -> Outcome {
     expect_eq!(shmget(key, 0, 0), Err(ENOENT));
 
     let successor = Segment::create(key, page_size())?;
-    expect!(successor.id() != segment.id(), "the removed one is still attached");
+    expect!(successor.id() != segment.id(), "the removed segment is still attached and has the id {}", segment.id());
     let new = successor.attach(0)?;
     expect_eq!(new.bytes()[0].load(SeqCst), 0);
     new.bytes()[0].store(2, SeqCst);
@@ -46,9 +48,9 @@ fn frees_the_key_at_once() -> Outcome {
     Ok(())
 }
 
-/// The id of a removed segment that nobody has attached is invalid for every call.
+/// After `shmctl` with `IPC_RMID` on a segment that no process has attached, `shmat` and `shmctl` with its id fail with `EINVAL`.
 #[conformance::test(posix = "shmctl", posix = "shmat", man = "shmctl(2)")]
-fn of_an_unattached_segment_ends_its_id() -> Outcome {
+fn ipc_rmid_invalidates_an_unattached_id() -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
     segment.attach(0)?.detach()?;
     expect_eq!(segment.remove(), Ok(()));
@@ -56,17 +58,17 @@ fn of_an_unattached_segment_ends_its_id() -> Outcome {
     Ok(())
 }
 
-/// A removed segment can be asked about and attached until its last attachment is gone, by detachment or with a killed process, and
-/// its status says that it is doomed.
+/// After `shmctl` with `IPC_RMID` on an attached segment, `SHM_DEST` is set in its mode and `shmat` with its id succeeds. When
+/// the last attached process has called `shmdt` or was killed, `shmctl` and `shmat` fail with `EINVAL`.
 #[cfg(has_doomed_segments)]
 #[conformance::test(man = "shmctl(2)")]
-fn is_completed_by_the_last_holder() -> Outcome {
-    use conformance::sys::sysv_shm::SHM_DEST;
+fn last_detach_destroys_a_removed_segment() -> Outcome {
+    use conformance::sys::sysv::shm::SHM_DEST;
 
     let segment = Segment::create(unique_key(), page_size())?;
     let ours = segment.attach(0)?;
     ours.bytes()[0].store(1, SeqCst);
-    let holder = Participant::spawn("holder", (), |(), link| -> () { link.park() })?;
+    let attached_process = Participant::spawn("attached process", (), |(), link| -> () { link.park() })?;
     let seen = || segment.status().map(|status| (status.attached, status.mode & SHM_DEST != 0));
     expect_eq!((seen(), segment.remove(), seen()), (Ok((2, false)), Ok(()), Ok((2, true))));
 
@@ -75,7 +77,7 @@ fn is_completed_by_the_last_holder() -> Outcome {
     expect_eq!(seen(), Ok((3, true)));
     drop(late);
     expect_eq!((ours.detach(), seen()), (Ok(()), Ok((1, true))));
-    holder.kill()?;
+    attached_process.kill()?;
     expect_eq!(comes_to(&Err(EINVAL), seen), Err(EINVAL));
     expect_eq!(segment.attach(0).map(drop), Err(EINVAL));
     Ok(())

@@ -1,11 +1,12 @@
-//! `ftok`: one key for a file and an id, whatever the file is called.
+//! `ftok`: the key for a file and an id.
 
 use conformance::prelude::*;
 use conformance::sys::sysv::ftok;
 
-/// All names of one file give the same key, at any time, in any process, and whatever happens to its contents.
+/// `ftok` with one id returns the same key for a file's path, for a hard link and a symbolic link to it, after a write, after
+/// `rename`, and in another process.
 #[conformance::test(posix = "ftok", man = "ftok(3)")]
-fn depends_on_the_file_and_not_on_its_name() -> Outcome {
+fn key_is_the_same_for_all_names_of_a_file() -> Outcome {
     let scratch = Scratch::new()?;
     let [path, link, moved] = ["file", "link", "moved"].map(|name| scratch.join(name));
     let file = create(&path, OFlag::O_WRONLY, 0o600)?;
@@ -22,10 +23,10 @@ fn depends_on_the_file_and_not_on_its_name() -> Outcome {
     Ok(())
 }
 
-/// Ids that differ in their low eight bits give different keys, and ids that differ elsewhere the same. (Low bits of zero are
-/// unspecified.)
+/// `ftok` with the ids 1 to 255 returns 255 different keys for one file, and the same keys for ids that differ from these in
+/// higher bits only.
 #[conformance::test(posix = "ftok", man = "ftok(3)")]
-fn uses_the_low_eight_bits_of_the_id() -> Outcome {
+fn key_depends_on_the_low_8_bits_of_the_id() -> Outcome {
     let scratch = Scratch::new()?;
     let keys: Vec<_> = (1..=255).map(|id| ftok(scratch.path(), id)).collect();
     let again: Vec<_> = (1..=255).map(|id| ftok(scratch.path(), id + 0x5_4300)).collect();

@@ -1,17 +1,18 @@
-//! `ipcrm` removes one object, by id or key, as the call would: at once, and with the same effect on those who use it.
+//! `ipcrm`: removes one segment, semaphore set or message queue by id or key, with the effects of `IPC_RMID`.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
-use conformance::sys::sysv_msg::MessageQueue;
+use conformance::sys::sysv::msg::MessageQueue;
 use rstest::rstest;
 
 use common::sysv::{Kind, run};
 
-/// An object removed by its id or its key is gone for its user, and another of the same mechanism is not.
+/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0 and removes only that object. Then
+/// `shmctl`, `semctl` or `msgctl` with the id fails with `EINVAL`, and `shmget`, `semget` or `msgget` with the key with `ENOENT`.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
 fn removes_the_named_object_only(
-    #[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind,
+    #[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind,
     #[values(By::Id, By::Key)] by: By,
 ) -> Outcome {
     let (key, other_key) = (unique_key(), unique_key());
@@ -27,29 +28,29 @@ fn removes_the_named_object_only(
     Ok(())
 }
 
-/// How an object is named.
+/// How `ipcrm` is told which object to remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Id,
     Key,
 }
 
-/// Asked to remove what does not exist, the tool says so on standard error and with its exit status.
+/// `ipcrm` with the id of an object that was removed exits with a status above 0 and writes a message to standard error.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
-fn reports_an_id_that_is_gone(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn nonexistent_id_fails(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
     let object = kind.create(unique_key())?;
     let id = object.id().to_string();
     drop(object);
     let output = run("ipcrm", &[kind.option(), &id])?;
     expect_matches!(output.status.code(), Some(1..));
-    expect!(!output.stderr.is_empty(), "somebody has to be told");
+    expect!(!output.stderr.is_empty(), "nothing on standard error");
     Ok(())
 }
 
-/// A receiver that waits on a queue removed from the command line wakes up with `EIDRM`.
+/// If `ipcrm` removes a message queue on which a process is blocked in `msgrcv`, that `msgrcv` fails with `EIDRM`.
 #[conformance::test(posix = "ipcrm", posix = "msgrcv", needs(program("ipcrm")))]
-fn wakes_those_who_wait_on_the_object() -> Outcome {
+fn wakes_a_blocked_receiver() -> Outcome {
     let queue = MessageQueue::create(unique_key())?;
     let receiver = Participant::spawn("receiver", (), |(), _| queue.receive(0, 0, 0))?;
     receiver.until_blocked()?;

@@ -1,4 +1,4 @@
-//! `ipcs` lists what exists: each object once, by its id and key, and nothing that is gone.
+//! `ipcs`: lists the existing segments, semaphore sets and message queues with id and key.
 
 use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
@@ -6,10 +6,11 @@ use rstest::rstest;
 
 use common::sysv::{Kind, listing};
 
-/// An object is listed once, with its key, under its own mechanism from when it is made until it is removed.
+/// `ipcs` lists a segment, semaphore set or message queue in one line with its id and key after it was created. After its
+/// removal, `ipcs` lists no object with that key.
 #[rstest]
 #[conformance::test(posix = "ipcs", man = "ipcs(1)", needs(program("ipcs")))]
-fn lists_an_object_as_long_as_it_exists(#[values(Kind::Segment, Kind::Semaphores, Kind::Queue)] kind: Kind) -> Outcome {
+fn lists_an_object_while_it_exists(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
     let key = unique_key();
     let with = |wanted: u32| listing(kind).map(|listed| listed.into_iter().filter(|&(_, key)| key == wanted).collect::<Vec<_>>());
     let shown = key.cast_unsigned();

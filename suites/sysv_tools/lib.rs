@@ -1,4 +1,4 @@
-//! The tools around System V objects: `ftok`, `ipcs`, `ipcrm`.
+//! Tools for System V IPC: the function `ftok`, and the commands `ipcs` and `ipcrm`.
 
 mod ftok;
 mod ipcrm;

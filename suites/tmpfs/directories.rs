@@ -1,17 +1,20 @@
-//! Directories of files in memory: their links, their listings, and what making and removing names does to them.
+//! Directories of a tmpfs: link counts, `rmdir`, `readdir`, timestamps, sizes, and the length of names.
 //!
-//! These happen in the case's own directory, which is a tmpfs wherever the sandbox could mount one.
+//! The cases use the temporary directory of the case, which is a tmpfs wherever the sandbox can mount one.
 
 use conformance::prelude::*;
-use conformance::sys::names::{EXCHANGE, link, mkdir, names_in, rename_with, rmdir, some_names, symlink};
-use conformance::sys::node::{set_times, times};
+use conformance::sys::path::attributes::set_times;
+use conformance::sys::path::names::{EXCHANGE, link, mkdir, names_in, rename_with, rmdir, some_names, symlink};
+use conformance::sys::path::status::times;
 use nix::unistd::Whence;
 
 use common::memory_file::{content, named, under};
 
-/// Directories that change places between directories move their link to the parent with them.
-#[conformance::test(man = "rename(2)", man = "inode(7)")]
-fn take_their_links_along() -> Outcome {
+/// `rename` of a subdirectory into another directory, and `renameat2` with `RENAME_EXCHANGE` against a file, lower `st_nlink` of
+/// the old parent by 1 and raise that of the new parent by 1. `rename` of a directory into itself fails with `EINVAL`, and onto a
+/// non-empty directory with `ENOTEMPTY`.
+#[conformance::test(man = "rename(2)", man = "inode(7)", level = customary)]
+fn rename_moves_the_parent_link() -> Outcome {
     let scratch = Scratch::new()?;
     let [left, right] = ["left", "right"].map(|name| scratch.join(name));
     let inside = left.join("inside");
@@ -38,27 +41,44 @@ fn take_their_links_along() -> Outcome {
     Ok(())
 }
 
-/// A directory goes when it is empty, and only then, and only by the call for directories.
+/// `rmdir` fails with `ENOTEMPTY` on a directory that contains a file, and returns 0 once it is empty. `unlink` on a directory
+/// fails with `EISDIR` or `EPERM`, and `rmdir` on a file with `ENOTDIR`.
 #[conformance::test(posix = "rmdir", posix = "unlink")]
-fn go_when_they_are_empty() -> Outcome {
+fn rmdir_requires_an_empty_directory() -> Outcome {
     let scratch = Scratch::new()?;
     let directory = scratch.join("directory");
     mkdir(&directory)?;
     let path = directory.join("file");
     let open_file = named(&path, b"x")?;
-    let links = stat(scratch.path())?.st_nlink;
     expect_eq!((rmdir(&directory), rmdir(&path), mkdir(&directory)), (Err(ENOTEMPTY), Err(ENOTDIR), Err(EEXIST)));
     expect_matches!(unlink(&directory), Err(EISDIR | EPERM));
-    expect_eq!((stat(scratch.path())?.st_nlink, under(&path)), (links, Ok(b"x".to_vec())));
-    expect_eq!((unlink(&path), rmdir(&directory), stat(scratch.path())?.st_nlink), (Ok(()), Ok(()), links - 1));
+    expect_eq!(under(&path), Ok(b"x".to_vec()));
+    expect_eq!((unlink(&path), rmdir(&directory)), (Ok(()), Ok(())));
     expect_eq!((rmdir(&directory), create(&path, OFlag::O_RDWR, 0o600).map(drop)), (Err(ENOENT), Err(ENOENT)));
     expect_eq!(content(&open_file), Ok(b"x".to_vec()));
     Ok(())
 }
 
-/// Nothing can be made in a directory that is gone but still open.
-#[conformance::test(posix = "rmdir", posix = "open")]
-fn that_are_gone_take_no_names() -> Outcome {
+/// `rmdir` of an empty directory lowers `st_nlink` of its parent directory by 1. `rmdir` that fails with `ENOTEMPTY` leaves
+/// `st_nlink` as it was.
+#[conformance::test(man = "rmdir(2)", man = "inode(7)", level = customary)]
+fn rmdir_lowers_the_parent_link_count() -> Outcome {
+    let scratch = Scratch::new()?;
+    let directory = scratch.join("directory");
+    mkdir(&directory)?;
+    let path = directory.join("file");
+    let _file = named(&path, b"x")?;
+    let links = stat(scratch.path())?.st_nlink;
+    expect_eq!((rmdir(&directory), stat(scratch.path())?.st_nlink), (Err(ENOTEMPTY), links));
+    unlink(&path)?;
+    expect_eq!((rmdir(&directory), stat(scratch.path())?.st_nlink), (Ok(()), links - 1));
+    Ok(())
+}
+
+/// In a directory that was removed with `rmdir` and is still open, `open` with `O_CREAT`, `mkdir` and `getdents` fail with
+/// `ENOENT`. `fstat` returns `st_nlink` 0.
+#[conformance::test(posix = "rmdir", man = "getdents(2)", level = documented, needs(procfs))]
+fn removed_directory_takes_no_names() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("directory");
     mkdir(&path)?;
@@ -70,9 +90,10 @@ fn that_are_gone_take_no_names() -> Outcome {
     Ok(())
 }
 
-/// A listing has every name once, whatever was made, renamed and removed before.
+/// After any sequence of `open` with `O_CREAT`, `unlink`, `rename` and `symlink` in a directory, reading the directory with
+/// `readdir` returns each existing name exactly once.
 #[conformance::test(posix = "readdir")]
-fn list_each_name_once() -> Outcome {
+fn readdir_returns_each_name_once() -> Outcome {
     let steps = proptest::collection::vec((0..4_u8, 0..8_u8, 0..8_u8), 1..20);
     property(&steps, |steps| {
         let scratch = Scratch::new()?;
@@ -98,9 +119,10 @@ fn list_each_name_once() -> Outcome {
     })
 }
 
-/// A listing that is read piece by piece while names come and go has every name that was there all the time once, and ends.
+/// `getdents` called repeatedly while other names of the directory are created, renamed and removed returns each name that exists
+/// all the time exactly once, and then 0. After `lseek` to 0 `getdents` returns the names of that moment.
 #[conformance::test(posix = "readdir", man = "getdents(2)", fixed_in = "Linux 6.11 (64a7ce76fb90)")]
-fn list_what_stays_while_others_come_and_go() -> Outcome {
+fn getdents_returns_stable_names_once() -> Outcome {
     let scratch = Scratch::new()?;
     for index in 0..12 {
         create(&scratch.join(format!("kept {index:02}")), OFlag::O_RDWR, 0o600)?;
@@ -117,7 +139,7 @@ fn list_what_stays_while_others_come_and_go() -> Outcome {
         if removed < 12 {
             unlink(&scratch.join(format!("goes {removed:02}")))?;
             create(&scratch.join(format!("new {removed:02}")), OFlag::O_RDWR, 0o600)?;
-            // A name that is renamed away and back is not a new one each time.
+            // Repeated renames onto one name must not prolong the listing.
             rename(&scratch.join(format!("new {removed:02}")), &scratch.join("new 00"))?;
             removed += 1;
         }
@@ -127,8 +149,9 @@ fn list_what_stays_while_others_come_and_go() -> Outcome {
     seen.sort();
     let kept: Vec<_> = seen.iter().filter(|name| name.starts_with("kept")).cloned().collect();
     expect_eq!(kept, (0..12).map(|index| format!("kept {index:02}")).collect::<Vec<_>>());
-    expect!(seen.iter().filter(|name| name.starts_with("goes")).count() <= 12);
-    // From the beginning, the listing is what is there now.
+    let removed_names = seen.iter().filter(|name| name.starts_with("goes")).count();
+    expect!(removed_names <= 12, "{removed_names} of 12 removed names were returned");
+    // From offset 0, `getdents` returns the current names.
     lseek(&directory, 0, Whence::SeekSet)?;
     let mut now = some_names(&directory, 8000)?;
     now.sort();
@@ -136,37 +159,39 @@ fn list_what_stays_while_others_come_and_go() -> Outcome {
     Ok(())
 }
 
-/// Making, renaming and removing names marks their directory as modified.
+/// `open` with `O_CREAT`, `link`, `unlink`, `rename`, `mkdir` and `rmdir` update `st_mtime` and `st_ctime` of the directory.
+/// `write` to a file of the directory leaves `st_mtime` of the directory as it was.
 #[conformance::test(posix = "open", posix = "unlink", posix = "rename")]
-fn are_dated_by_their_names() -> Outcome {
+fn changes_of_names_update_mtime() -> Outcome {
     let scratch = Scratch::new()?;
-    let marked = |step: &dyn Fn() -> Result<(), Errno>| {
+    let updated = |step: &dyn Fn() -> Result<(), Errno>| {
         set_times(scratch.path(), 1000, 1000)?;
         step()?;
         let [_, modified, changed] = times(&stat(scratch.path())?);
         Ok::<_, Errno>((modified != (1000, 0), modified == changed))
     };
     let (one, other) = (scratch.join("one"), scratch.join("other"));
-    expect_eq!(marked(&|| create(&one, OFlag::O_RDWR, 0o600).map(drop)), Ok((true, true)));
-    expect_eq!(marked(&|| write_all(open(&one, OFlag::O_RDWR)?, b"x")).map(|(modified, _)| modified), Ok(false));
-    expect_eq!(marked(&|| link(&one, &other)), Ok((true, true)));
-    expect_eq!(marked(&|| unlink(&one)), Ok((true, true)));
-    expect_eq!(marked(&|| rename(&other, &one)), Ok((true, true)));
-    expect_eq!(marked(&|| mkdir(&other)), Ok((true, true)));
-    expect_eq!(marked(&|| rmdir(&other)), Ok((true, true)));
+    expect_eq!(updated(&|| create(&one, OFlag::O_RDWR, 0o600).map(drop)), Ok((true, true)));
+    expect_eq!(updated(&|| write_all(open(&one, OFlag::O_RDWR)?, b"x")).map(|(modified, _)| modified), Ok(false));
+    expect_eq!(updated(&|| link(&one, &other)), Ok((true, true)));
+    expect_eq!(updated(&|| unlink(&one)), Ok((true, true)));
+    expect_eq!(updated(&|| rename(&other, &one)), Ok((true, true)));
+    expect_eq!(updated(&|| mkdir(&other)), Ok((true, true)));
+    expect_eq!(updated(&|| rmdir(&other)), Ok((true, true)));
     Ok(())
 }
 
-/// How large a directory is said to be is the system's choice; names that come and go leave it as it was.
-#[conformance::test(man = "inode(7)", level = observed)]
-fn are_no_larger_for_good() -> Outcome {
+/// Each name in a tmpfs directory adds the same amount to the `st_size` that `stat` returns for the directory, and this amount is
+/// recorded. After all names are removed, `st_size` is that of the empty directory.
+#[conformance::test(man = "inode(7)", level = customary)]
+fn st_size_follows_the_number_of_names() -> Outcome {
     let scratch = Scratch::new()?;
     let length = || stat(scratch.path()).map(|status| status.st_size);
     let [one, other, third] = ["one", "other", "third"].map(|name| scratch.join(name));
     let empty = length()?;
     named(&one, b"x")?;
     let growth = length()? - empty;
-    observe!("posix_shm.size-of-a-name-in-a-directory", growth);
+    observe!("tmpfs.directory-size-per-name", growth);
     symlink("x", &other)?;
     link(&one, &third)?;
     expect_eq!(length(), Ok(empty + 3 * growth));
@@ -179,5 +204,16 @@ fn are_no_larger_for_good() -> Outcome {
     expect_eq!(length(), Ok(empty + growth));
     rmdir(&other)?;
     expect_eq!(length(), Ok(empty));
+    Ok(())
+}
+
+/// `open` with `O_CREAT` accepts a file name of 255 bytes, and fails with `ENAMETOOLONG` for 256 bytes.
+#[conformance::test(posix = "open", man = "tmpfs(5)")]
+fn names_have_up_to_255_bytes() -> Outcome {
+    let scratch = Scratch::new()?;
+    let (longest, longer) = ("n".repeat(255), "n".repeat(256));
+    expect_eq!(named(&scratch.join(&longest), b"x").map(drop), Ok(()));
+    expect_eq!(named(&scratch.join(&longer), b"x").map(drop), Err(ENAMETOOLONG));
+    expect_eq!(names_in(scratch.path()), Ok(vec![longest]));
     Ok(())
 }

@@ -1,18 +1,24 @@
-//! A full file system in memory: how far writes, allocation and memory itself get, and what is left as it was.
+//! A full tmpfs: the results of `write`, `fallocate`, mapped access and `sem_open` when no free page is left, and what stays as
+//! it was. Full shared memory objects are in `posix_shm::full`.
 
 use std::io::IoSlice;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, fallocate, pages_of, pwritev};
-use conformance::sys::mapping::{self, Faults};
+use conformance::sys::fd::io::pwritev;
+use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
+use conformance::sys::memory::mapping;
+use conformance::sys::memory::mapping::Faults;
+use conformance::sys::memory::shm::SharedMemory;
+use conformance::sys::path::names::names_in;
+use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, offset, size};
 
-/// A write that does not fit moves what does, to the last byte of the last page; the next one fails and changes nothing, while what
-/// is there can be written over.
+/// `write` of more bytes than fit into the free pages of a tmpfs returns the number of bytes up to the end of the last page. The
+/// next `write` fails with `ENOSPC` and leaves size and `st_blocks` as they were.
 #[conformance::test(posix = "write", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn takes_a_write_up_to_the_last_page() -> Outcome {
+fn write_stops_at_the_last_free_page() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(4)?;
     let file = small.file("file")?;
@@ -25,9 +31,10 @@ fn takes_a_write_up_to_the_last_page() -> Outcome {
     Ok(())
 }
 
-/// The bytes of a page that a file has already are no question of space: only a new page is.
-#[conformance::test(posix = "write", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn counts_pages_and_not_bytes() -> Outcome {
+/// On a full tmpfs, `write` into a page that the file already has returns the full count. `write` that needs a new page fails
+/// with `ENOSPC`.
+#[conformance::test(posix = "write", man = "tmpfs(5)", level = documented, needs(CAP_SYS_ADMIN))]
+fn write_into_an_allocated_page_succeeds() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(2)?;
     let (first, second) = (small.file("first")?, small.file("second")?);
@@ -38,19 +45,21 @@ fn counts_pages_and_not_bytes() -> Outcome {
     Ok(())
 }
 
-/// How bytes get into a file.
+/// A call that writes to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    WriteVector,
+enum Operation {
+    Pwritev,
     Splice,
-    SendFile,
+    Sendfile,
 }
 
-/// Every way of writing moves what fits and says how much that is, and fails when nothing does; bytes that did not fit stay where
-/// they came from.
+/// `pwritev`, `splice` and `sendfile` into a file of a tmpfs move as many bytes as there are free pages for, return their number,
+/// and then fail with `ENOSPC`. With `splice`, the other bytes stay in the pipe.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn takes_as_much_in_every_way(#[values(Way::WriteVector, Way::Splice, Way::SendFile)] way: Way) -> Outcome {
+fn every_write_call_stops_at_the_last_page(
+    #[values(Operation::Pwritev, Operation::Splice, Operation::Sendfile)] operation: Operation,
+) -> Outcome {
     let page = page_size();
     let small = Small::of_pages(3)?;
     let _other = small.filled("other", 1)?;
@@ -59,13 +68,13 @@ fn takes_as_much_in_every_way(#[values(Way::WriteVector, Way::Splice, Way::SendF
     let source = holding(&bytes)?;
     let (reader, writer) = pipe()?;
     write_all(&writer, &bytes)?;
-    let moves = || match way {
-        Way::WriteVector => {
+    let moves = || match operation {
+        Operation::Pwritev => {
             let done = size(&file).unwrap_or(0);
             pwritev(&file, &[IoSlice::new(&bytes[done..3 * page]), IoSlice::new(&bytes[3 * page..])], offset(done))
         }
-        Way::Splice => splice(&reader, &file, 4 * page, SpliceFlags::empty()),
-        Way::SendFile => sendfile(&file, &source, None, 4 * page),
+        Operation::Splice => splice(&reader, &file, 4 * page, SpliceFlags::empty()),
+        Operation::Sendfile => sendfile(&file, &source, None, 4 * page),
     };
     let mut moved = 0;
     let end = loop {
@@ -76,20 +85,20 @@ fn takes_as_much_in_every_way(#[values(Way::WriteVector, Way::Splice, Way::SendF
     };
     expect_eq!((end, moved, small.free()), (Err(ENOSPC), 2 * page, Ok(0)));
     expect_eq!((size(&file), content(&file)), (Ok(2 * page), Ok(bytes[..2 * page].to_vec())));
-    if way == Way::Splice {
+    if operation == Operation::Splice {
         expect_eq!((unread(&reader), read_exactly(&reader, 2 * page)), (Ok(2 * page), Ok(bytes[2 * page..].to_vec())));
     }
     Ok(())
 }
 
-/// Space that cannot be allocated whole is not allocated at all: neither a page nor the size of the file is different, and what was
-/// free can be had afterwards.
+/// `fallocate` of more pages than are free fails with `ENOSPC` and leaves size, `st_blocks` and free pages as they were.
+/// `fallocate` of exactly the free pages then returns 0.
 #[rstest]
-#[case::more_than_is_free(5, Allocate::empty())]
-#[case::more_than_there_is(100, Allocate::empty())]
-#[case::more_than_is_free_keeping_the_size(5, Allocate::FALLOC_FL_KEEP_SIZE)]
+#[case::more_than_free(5, Allocate::empty())]
+#[case::more_than_the_size(100, Allocate::empty())]
+#[case::more_than_free_keep_size(5, Allocate::FALLOC_FL_KEEP_SIZE)]
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 3.5 (1635f6a74152)")]
-fn allocates_all_or_nothing(#[case] pages: usize, #[case] mode: Allocate) -> Outcome {
+fn fallocate_is_all_or_nothing(#[case] pages: usize, #[case] mode: Allocate) -> Outcome {
     let page = page_size();
     let small = Small::of_pages(6)?;
     let _other = small.filled("other", 2)?;
@@ -100,13 +109,14 @@ fn allocates_all_or_nothing(#[case] pages: usize, #[case] mode: Allocate) -> Out
     Ok(())
 }
 
-/// An allocation that fails takes nothing from the file that it had before: neither its bytes nor space that was allocated to it.
+/// `fallocate` that fails with `ENOSPC` leaves the written bytes and the pages allocated before as they were. `write` into these
+/// pages returns the full count when no page is free.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 3.5 (1635f6a74152)")]
-fn leaves_what_a_failed_allocation_found() -> Outcome {
+fn failed_fallocate_keeps_earlier_pages() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(6)?;
     let file = small.file("file")?;
-    // A page that is written, two that are allocated, a hole of one page; two are free.
+    // One written page, two allocated pages, a hole of one page, one written page; two pages are free.
     pwrite(&file, &pattern(page), 0)?;
     fallocate(&file, Allocate::empty(), offset(page), offset(2 * page))?;
     pwrite(&file, b"behind", offset(4 * page))?;
@@ -117,15 +127,16 @@ fn leaves_what_a_failed_allocation_found() -> Outcome {
         expect_eq!(fallocate(&file, mode, 0, offset(8 * page) - 1), Err(ENOSPC));
         expect_eq!((pages_of(&file), small.free(), content(&file)), (Ok(4), Ok(2), Ok(expected.clone())));
     }
-    // The space that was allocated is there for what it was meant for.
+    // The allocated pages can be written.
     let _other = small.filled("other", 2)?;
     expect_eq!((pwrite(&file, &pattern(2 * page), offset(page)), small.free()), (Ok(2 * page), Ok(0)));
     Ok(())
 }
 
-/// A file of any size can be made of nothing; its holes read as zeros even when no page is free.
-#[conformance::test(posix = "ftruncate", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn has_room_for_holes() -> Outcome {
+/// On a full tmpfs, `ftruncate` to 1 TiB returns 0, and `read` from the hole returns zeros. `write` into the hole fails with
+/// `ENOSPC`.
+#[conformance::test(posix = "ftruncate", man = "tmpfs(5)", level = documented, needs(CAP_SYS_ADMIN))]
+fn ftruncate_needs_no_free_page() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(2)?;
     let _other = small.filled("other", 2)?;
@@ -137,13 +148,13 @@ fn has_room_for_holes() -> Outcome {
     Ok(())
 }
 
-/// Touching a page of a mapping for which no memory is left is a bus error at that address; pages that are there can be used, and
-/// the others too as soon as there is space.
+/// On a full tmpfs, a store into, or a load from, an unallocated page of a shared mapping raises one `SIGBUS` with `BUS_ADRERR`
+/// and the address. After pages are freed, the same store succeeds.
 #[rstest]
-#[case::writing(true)]
-#[case::reading(false)]
+#[case::store(true)]
+#[case::load(false)]
 #[conformance::test(man = "tmpfs(5)", man = "mmap(2)", needs(CAP_SYS_ADMIN))]
-fn answers_a_touched_page_with_a_bus_error(#[case] writing: bool) -> Outcome {
+fn access_without_free_page_raises_sigbus(#[case] writing: bool) -> Outcome {
     let page = page_size();
     let small = Small::of_pages(3)?;
     let file = small.file("file")?;
@@ -151,7 +162,7 @@ fn answers_a_touched_page_with_a_bus_error(#[case] writing: bool) -> Outcome {
     let mapping = Mapping::new(&file, 4 * page, Access::ReadWrite)?;
     mapping.write(0, b"first");
     let other = small.filled("other", 2)?;
-    let toucher = Participant::spawn("toucher", (), |(), _| {
+    let writer = Participant::spawn("owner of the mapping", (), |(), _| {
         mapping.outlive(Signal::SIGBUS)?;
         mapping.write(page - 1, b"x");
         let before = mapping::faults().count;
@@ -163,7 +174,7 @@ fn answers_a_touched_page_with_a_bus_error(#[case] writing: bool) -> Outcome {
         Ok::<_, Errno>((before, mapping::faults()))
     })?;
     let fault = Faults { count: 1, code: mapping::BUS_ADRERR, offset: 2 * page + 5 };
-    expect_eq!(toucher.join()?, Ok((0, fault)));
+    expect_eq!(writer.join()?, Ok((0, fault)));
     expect_eq!((pages_of(&file), small.free()), (Ok(1), Ok(0)));
     ftruncate(&other, offset(page))?;
     mapping.write(2 * page + 5, b"now");
@@ -171,24 +182,26 @@ fn answers_a_touched_page_with_a_bus_error(#[case] writing: bool) -> Outcome {
     Ok(())
 }
 
-/// Without a handler the signal ends the process that touched the page, and nobody else.
+/// On a full tmpfs, a store into an unallocated page of a shared mapping kills a process without `SIGBUS` handler with `SIGBUS`.
+/// The parent, which has the same mapping, still reads the bytes.
 #[conformance::test(man = "tmpfs(5)", man = "mmap(2)", needs(CAP_SYS_ADMIN))]
-fn ends_a_process_that_touches_a_page_without_memory() -> Outcome {
+fn sigbus_without_handler_kills() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(1)?;
     let file = small.file("file")?;
     ftruncate(&file, offset(2 * page))?;
     let mapping = Mapping::new(&file, 2 * page, Access::ReadWrite)?;
     mapping.write(0, b"all");
-    let toucher = Participant::spawn("toucher", (), |(), _| mapping.write(page, b"x"))?;
-    expect_eq!(toucher.end()?, End::Killed(Signal::SIGBUS));
+    let writer = Participant::spawn("owner of the mapping", (), |(), _| mapping.write(page, b"x"))?;
+    expect_eq!(writer.end()?, End::Killed(Signal::SIGBUS));
     expect_eq!((mapping.read(0, 3), small.free(), size(&file)), (b"all".to_vec(), Ok(0), Ok(2 * page)));
     Ok(())
 }
 
-/// Space that was allocated in time can be written when no other is left, and no more than that.
+/// On a full tmpfs, `write` into pages allocated before with `fallocate` returns the full count, and a store into these pages
+/// raises no signal. `write` beyond these pages fails with `ENOSPC`.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn takes_writes_to_space_that_was_allocated() -> Outcome {
+fn write_into_fallocated_pages_succeeds() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(4)?;
     let file = small.file("file")?;
@@ -201,5 +214,32 @@ fn takes_writes_to_space_that_was_allocated() -> Outcome {
     mapping.write(0, b"touched");
     let expected = [b"touched".to_vec(), vec![0; 2 * page - 7], pattern(page)].concat();
     expect_eq!((content(&file), pages_of(&file), small.free()), (Ok(expected), Ok(3), Ok(0)));
+    Ok(())
+}
+
+/// `sem_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free page or no free inode. `/dev/shm` contains the same
+/// names and has the same free pages and inodes afterwards.
+#[conformance::test(posix = "sem_open", man = "sem_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
+fn failed_sem_open_leaves_nothing() -> Outcome {
+    let small = Small::for_shared_memory(&format!("size={},nr_inodes=10", page_size()))?;
+    let name = unique_name("sem");
+    let filler = SharedMemory::create(&unique_name("filler"))?;
+    posix_fallocate(&filler, 0, 1)?;
+    let (empty, inodes) = (names_in(Path::new("/dev/shm"))?, small.free_inodes()?);
+    expect_eq!((Semaphore::create(&name, 3).map(drop), names_in(Path::new("/dev/shm"))), (Err(ENOSPC), Ok(empty.clone())));
+    expect_eq!((small.free_inodes(), Semaphore::open(&name).map(drop)), (Ok(inodes), Err(ENOENT)));
+    ftruncate(&filler, 0)?;
+    // Two inodes are in use: that of the directory and that of the filler.
+    small.mount().remount("nr_inodes=2")?;
+    expect_eq!((Semaphore::create(&name, 3).map(drop), small.free()), (Err(ENOSPC), Ok(1)));
+    small.mount().remount("nr_inodes=3")?;
+    let with_one = Semaphore::create(&name, 3).map(drop);
+    observe!("tmpfs.sem_open-with-one-free-inode", format!("{with_one:?}"));
+    expect_matches!(with_one, Ok(()) | Err(ENOSPC));
+    expect_eq!((names_in(Path::new("/dev/shm")), small.free(), small.free_inodes()), (Ok(empty), Ok(1), Ok(1)));
+    small.mount().remount("nr_inodes=4")?;
+    let semaphore = Semaphore::create(&name, 3);
+    expect_matches!(semaphore, Ok(_));
+    expect_eq!((semaphore?.value(), small.free_inodes()), (Ok(3), Ok(1)));
     Ok(())
 }

@@ -1,69 +1,78 @@
-//! Marks of files in memory, as `chattr` sets them (Linux from 6.0 on): who may set which, what they forbid, and what new files get of
-//! them. A file that nobody may remove is never left behind: it has no name, or is in a file system that goes with the case.
+//! Inode flags of files on a tmpfs (`FS_IOC_SETFLAGS`, as `chattr` sets them; Linux 6.0): who may set which flag, what immutable
+//! and append-only forbid, and which flags new files inherit. The creation time from `statx` is here too.
+//!
+//! A file that cannot be unlinked must not be left behind: it has no name, or lies in a file system that is unmounted with the
+//! case.
 
 use conformance::prelude::*;
+use conformance::process::Pause;
 use conformance::sandbox::second_user;
-use conformance::sys::fallocate::{Allocate, fallocate, reopen};
-use conformance::sys::identity::become_user;
-use conformance::sys::inode_flags::{APPEND, COMPRESSED, IMMUTABLE, NO_ATIME, NO_DUMP, flags, set_flags, status};
-use conformance::sys::names::{link, mkdir, set_attribute};
-use conformance::sys::node::{chmod, fchmod, fchown, set_times, set_times_through, times, truncate};
-use conformance::sys::region::Region;
+use conformance::sys::fd::size::{Allocate, fallocate};
+use conformance::sys::memory::region::Region;
+use conformance::sys::path::attributes::{chmod, fchmod, fchown, set_times, set_times_through, truncate};
+use conformance::sys::path::inode_flags::{APPEND, COMPRESSED, IMMUTABLE, NO_ATIME, NO_DUMP, flags, set_flags, status};
+use conformance::sys::path::names::{link, mkdir};
+use conformance::sys::path::open::reopen;
+use conformance::sys::path::status::times;
+use conformance::sys::path::xattr::set_attribute;
+use conformance::sys::process::identity::become_user;
 use nix::sys::mman::{MapFlags, ProtFlags};
 use nix::unistd::{Gid, Uid};
 use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, sealable};
 
-/// `STATX_ATTR_IMMUTABLE`, `STATX_ATTR_APPEND` and `STATX_ATTR_NODUMP`, which have the numbers of the marks.
+/// `STATX_ATTR_IMMUTABLE`, `STATX_ATTR_APPEND` and `STATX_ATTR_NODUMP`, which have the same numbers as the inode flags.
 const SHOWN: u64 = (IMMUTABLE | APPEND | NO_DUMP) as u64;
 
-/// Leaves systems out whose files in memory have no marks.
-fn can_be_set() -> Result<(), Failure> {
+/// Unsupported on systems without inode flags on memory files.
+fn require_inode_flags() -> Result<(), Failure> {
     match flags(sealable()?) {
-        Err(ENOTTY) => Err(Failure::unsupported("marks of files in memory", "ENOTTY")),
+        Err(ENOTTY) => Err(Failure::unsupported("inode flags of memory files", "ENOTTY")),
         other => Ok(other.map(drop)?),
     }
 }
 
-/// A new file has none; each can be set, shows through every descriptor and in every process, and can be taken back.
+/// After `ioctl(FS_IOC_SETFLAGS)` sets an inode flag, `ioctl(FS_IOC_GETFLAGS)` and `statx` return this flag through every
+/// descriptor and in a child. After `ioctl(FS_IOC_SETFLAGS)` with 0, both calls return no flag.
 #[rstest]
 #[case::immutable(IMMUTABLE)]
-#[case::append(APPEND)]
+#[case::append_only(APPEND)]
 #[case::no_dump(NO_DUMP)]
 #[case::no_atime(NO_ATIME)]
-#[case::two_at_once(NO_DUMP | NO_ATIME)]
+#[case::no_dump_and_no_atime(NO_DUMP | NO_ATIME)]
 #[conformance::test(man = "ioctl_iflags(2)", man = "statx(2)", needs(CAP_LINUX_IMMUTABLE))]
-fn show_until_they_are_taken_back(#[case] mark: u32) -> Outcome {
-    can_be_set()?;
-    let file = holding(b"marked")?;
+fn set_flag_is_shown_everywhere(#[case] flag: u32) -> Outcome {
+    require_inode_flags()?;
+    let file = holding(b"flagged")?;
     let other = reopen(&file, OFlag::O_RDONLY)?;
     let shown =
         |file: &OwnedFd| -> Result<_, Errno> { Ok((flags(file)?, status(file)?.attributes & SHOWN, status(file)?.known & SHOWN)) };
     expect_eq!(shown(&other), Ok((0, 0, SHOWN)));
-    expect_eq!(set_flags(&file, mark), Ok(()));
-    let marked = Ok((mark, u64::from(mark) & SHOWN, SHOWN));
-    let another = Participant::spawn("another", dup(&other)?, |other, _| shown(&other))?;
-    expect_eq!((shown(&file), shown(&other), another.join()?), (marked, marked, marked));
-    expect_eq!((set_flags(&other, 0), shown(&file), content(&file)), (Ok(()), Ok((0, 0, SHOWN)), Ok(b"marked".to_vec())));
+    expect_eq!(set_flags(&file, flag), Ok(()));
+    let flagged = Ok((flag, u64::from(flag) & SHOWN, SHOWN));
+    let child = Participant::spawn("child", dup(&other)?, |other, _| shown(&other))?;
+    expect_eq!((shown(&file), shown(&other), child.join()?), (flagged, flagged, flagged));
+    expect_eq!((set_flags(&other, 0), shown(&file), content(&file)), (Ok(()), Ok((0, 0, SHOWN)), Ok(b"flagged".to_vec())));
     Ok(())
 }
 
-/// What files in memory cannot be is refused, together with what they could be.
+/// `ioctl(FS_IOC_SETFLAGS)` with `FS_COMPR_FL`, alone or with `FS_NOATIME_FL`, fails with `EOPNOTSUPP`. The flags of the file
+/// stay as they were.
 #[conformance::test(man = "ioctl_iflags(2)", fixed_in = "Linux 6.18 (4dd5b5ac089b)")]
-fn that_make_no_sense_are_refused() -> Outcome {
-    can_be_set()?;
+fn rejects_unsupported_flags() -> Outcome {
+    require_inode_flags()?;
     let file = sealable()?;
     expect_eq!((set_flags(&file, NO_DUMP), set_flags(&file, COMPRESSED)), (Ok(()), Err(EOPNOTSUPP)));
     expect_eq!((set_flags(&file, COMPRESSED | NO_ATIME), flags(&file)), (Err(EOPNOTSUPP), Ok(NO_DUMP)));
     Ok(())
 }
 
-/// The owner sets those that bind nobody, and nobody else sets any; those that bind even the superuser take a capability, to set as to
-/// take back.
+/// `ioctl(FS_IOC_SETFLAGS)` with `FS_NODUMP_FL` returns 0 for the owner, and fails with `EPERM` for another unprivileged user.
+/// Setting or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` without `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "capabilities(7)", needs(second_user, CAP_LINUX_IMMUTABLE))]
-fn are_the_owners_or_need_privilege() -> Outcome {
-    can_be_set()?;
+fn setting_requires_owner_or_privilege() -> Outcome {
+    require_inode_flags()?;
     let (own, foreign, bound) = (sealable()?, sealable()?, sealable()?);
     let (user, group) = second_user();
     for file in [&own, &bound] {
@@ -71,28 +80,29 @@ fn are_the_owners_or_need_privilege() -> Outcome {
     }
     set_flags(&bound, APPEND)?;
     let files = (own, foreign, bound);
-    let stranger = Participant::spawn("stranger", files, move |(own, foreign, bound), _| {
+    let unprivileged = Participant::spawn("second user", files, move |(own, foreign, bound), _| {
         become_user(user, group)?;
-        let binding = [IMMUTABLE, APPEND, IMMUTABLE | NO_DUMP].map(|mark| set_flags(&own, mark));
-        let taken_back = [set_flags(&bound, 0), set_flags(&bound, APPEND | NO_DUMP)];
+        let privileged = [IMMUTABLE, APPEND, IMMUTABLE | NO_DUMP].map(|flag| set_flags(&own, flag));
+        let cleared = [set_flags(&bound, 0), set_flags(&bound, APPEND | NO_DUMP)];
         Ok::<_, Errno>((
             set_flags(&own, NO_DUMP),
             set_flags(&foreign, NO_DUMP),
-            binding,
-            taken_back,
+            privileged,
+            cleared,
             [flags(&own)?, flags(&foreign)?, flags(&bound)?],
         ))
     })?;
     let expected = (Ok(()), Err(EPERM), [Err(EPERM); 3], [Err(EPERM), Ok(())], [NO_DUMP, 0, APPEND | NO_DUMP]);
-    expect_eq!(stranger.join()?, Ok(expected));
+    expect_eq!(unprivileged.join()?, Ok(expected));
     Ok(())
 }
 
-/// An immutable file can be read, and that is all: neither its bytes nor its status nor its names change, whoever asks. Without the mark
-/// everything goes as before.
+/// On a file with `FS_IMMUTABLE_FL`, `open` for writing, `truncate`, `fallocate`, `chmod`, `fchown`, `utimensat`, `setxattr`,
+/// `link`, `rename` and `unlink` fail with `EPERM` also for a privileged process. After the flag is cleared, the same calls
+/// return 0.
 #[conformance::test(man = "ioctl_iflags(2)", man = "open(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
-fn of_the_immutable_forbid_every_change() -> Outcome {
-    can_be_set()?;
+fn immutable_forbids_every_change() -> Outcome {
+    require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let path = small.join("file");
     let file = small.filled("file", 1)?;
@@ -107,7 +117,7 @@ fn of_the_immutable_forbid_every_change() -> Outcome {
             chmod(&path, 0o640),
             fchown(&file, Uid::from_raw(0), Gid::from_raw(0)),
             set_times(&path, 1, 1),
-            set_attribute(&file, c"trusted.mark", b"x", 0),
+            set_attribute(&file, c"trusted.name", b"x", 0),
             link(&path, &elsewhere),
             rename(&path, &elsewhere),
             unlink(&path),
@@ -118,25 +128,27 @@ fn of_the_immutable_forbid_every_change() -> Outcome {
     expect_eq!((open(&path, OFlag::O_RDONLY).and_then(content), fstat(&file)?.st_nlink), (Ok(before), 1));
     set_flags(&file, 0)?;
     expect_eq!(changes(), [Ok(()); 11]);
-    // The name to be renamed to was one for the same file, so that nothing was done and both stayed; then one was taken away.
+    // `rename` between two names of one file does nothing, so that one of two names was unlinked.
     expect_eq!((fstat(&file)?.st_nlink, fstat(&file)?.st_size), (1, 7));
     Ok(())
 }
 
-/// A file that may only grow takes bytes at its end, through descriptors that are opened for that alone, and loses none.
+/// On a file with `FS_APPEND_FL`, `write` with `O_APPEND` returns its count. `open` for writing without `O_APPEND`, `truncate`,
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `fchmod`, `utimensat`, `link`, `rename` and `unlink` fail with `EPERM`, and a
+/// writable shared `mmap` with `EACCES`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "open(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
-fn of_what_only_grows_forbid_to_lose_anything() -> Outcome {
-    can_be_set()?;
+fn append_only_allows_only_appending() -> Outcome {
+    require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let path = small.join("file");
     let file = small.file("file")?;
     write_all(&file, b"old")?;
     set_flags(&file, APPEND)?;
-    let losses = [
+    let changes = [
         open(&path, OFlag::O_RDWR).map(drop),
         open(&path, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_TRUNC).map(drop),
         truncate(&path, 1),
-        conformance::sys::node::ftruncate(&file, 1),
+        conformance::sys::fd::size::ftruncate(&file, 1),
         fallocate(&file, Allocate::FALLOC_FL_PUNCH_HOLE | Allocate::FALLOC_FL_KEEP_SIZE, 0, 1),
         fchmod(&file, 0o640),
         set_times(&path, 1, 1),
@@ -144,10 +156,10 @@ fn of_what_only_grows_forbid_to_lose_anything() -> Outcome {
         rename(&path, &small.join("elsewhere")),
         unlink(&path),
     ];
-    expect_eq!(losses, [Err(EPERM); 10]);
+    expect_eq!(changes, [Err(EPERM); 10]);
     let appender = open(&path, OFlag::O_RDWR | OFlag::O_APPEND)?;
     expect_eq!((write(&appender, b", new"), content(&appender)), (Ok(5), Ok(b"old, new".to_vec())));
-    // A mapping could change what is there.
+    // A writable mapping could change existing bytes.
     expect_eq!(
         Region::map(&appender, 8, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, 0).map(drop),
         Err(EACCES)
@@ -160,19 +172,20 @@ fn of_what_only_grows_forbid_to_lose_anything() -> Outcome {
     Ok(())
 }
 
-/// What is made in a marked directory is marked likewise, where the mark binds nobody, and not where it does.
+/// `open` with `O_CREAT`, and `mkdir`, in a directory with `FS_NODUMP_FL` or `FS_NOATIME_FL` create a file or directory with the
+/// same flag. In a directory with `FS_APPEND_FL` the new file or directory has no flag.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
-fn are_inherited_from_the_directory() -> Outcome {
-    can_be_set()?;
+fn new_files_inherit_nodump_and_noatime() -> Outcome {
+    require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let path = small.join("directory");
     mkdir(&path)?;
     let directory = open(&path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
     let before = create(&path.join("before"), OFlag::O_RDWR, 0o600)?;
     let mut seen = Vec::new();
-    for mark in [NO_DUMP, NO_ATIME, APPEND, 0] {
-        set_flags(&directory, mark)?;
-        let (file, below) = (path.join(format!("file {mark}")), path.join(format!("directory {mark}")));
+    for flag in [NO_DUMP, NO_ATIME, APPEND, 0] {
+        set_flags(&directory, flag)?;
+        let (file, below) = (path.join(format!("file {flag}")), path.join(format!("directory {flag}")));
         let file = create(&file, OFlag::O_RDWR, 0o600)?;
         mkdir(&below)?;
         let below = open(&below, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
@@ -182,10 +195,11 @@ fn are_inherited_from_the_directory() -> Outcome {
     Ok(())
 }
 
-/// From a directory that only grows nothing is removed, and in one that is immutable nothing is made either.
+/// In a directory with `FS_APPEND_FL`, `open` with `O_CREAT` returns a descriptor, and `rename` and `unlink` fail with `EPERM`.
+/// In a directory with `FS_IMMUTABLE_FL`, `open` with `O_CREAT`, `rename` and `unlink` fail with `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
-fn of_directories_bind_their_names() -> Outcome {
-    can_be_set()?;
+fn directory_flags_protect_names() -> Outcome {
+    require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let path = small.join("directory");
     mkdir(&path)?;
@@ -206,10 +220,11 @@ fn of_directories_bind_their_names() -> Outcome {
     Ok(())
 }
 
-/// A mark is a change of status; and where reading shall not be marked, it is not.
+/// `ioctl(FS_IOC_SETFLAGS)` updates `st_ctime`. `read` leaves `st_atime` as it was while `FS_NOATIME_FL` is set, and updates it
+/// after the flag is cleared.
 #[conformance::test(man = "ioctl_iflags(2)", man = "inode(7)", needs(CAP_SYS_ADMIN))]
-fn date_the_status_or_keep_reading_undated() -> Outcome {
-    can_be_set()?;
+fn noatime_keeps_the_access_time() -> Outcome {
+    require_inode_flags()?;
     let small = Small::of_pages(8)?;
     let file = small.filled("file", 1)?;
     let accessed = |file: &OwnedFd| -> Result<bool, Errno> {
@@ -219,21 +234,26 @@ fn date_the_status_or_keep_reading_undated() -> Outcome {
     };
     expect_eq!(accessed(&file), Ok(true));
     let changed = times(&fstat(&file)?)[2];
+    let mut pause = Pause::default();
     while times(&fstat(&file)?)[2] == changed {
+        pause.sleep();
         set_flags(&file, NO_ATIME)?;
     }
     expect_eq!((accessed(&file), set_flags(&file, 0), accessed(&file)), (Ok(false), Ok(()), Ok(true)));
     Ok(())
 }
 
-/// The time of birth is that of the making, and no change moves it.
+/// `statx` returns in `stx_btime` of a memory file the `st_ctime` that the file had at its creation. `write`, `fchmod` and
+/// `futimens` leave `stx_btime` as it was.
 #[conformance::test(man = "statx(2)", man = "inode(7)")]
-fn leave_the_time_of_birth_alone() -> Outcome {
+fn creation_time_never_changes() -> Outcome {
     let file = sealable()?;
-    let Some(born) = status(&file)?.born else { unsupported!("the time of birth of files in memory", EOPNOTSUPP) };
-    let made = times(&fstat(&file)?)[2];
-    expect_eq!((born.0, i64::from(born.1)), made);
-    while times(&fstat(&file)?)[2] == made {
+    let Some(born) = status(&file)?.born else { unsupported!("the creation time of memory files", EOPNOTSUPP) };
+    let created = times(&fstat(&file)?)[2];
+    expect_eq!((born.0, i64::from(born.1)), created);
+    let mut pause = Pause::default();
+    while times(&fstat(&file)?)[2] == created {
+        pause.sleep();
         write_all(&file, b"x")?;
         fchmod(&file, 0o600)?;
     }

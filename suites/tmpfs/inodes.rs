@@ -1,18 +1,18 @@
-//! Names in a file system in memory cost inodes, of which there is a limited number.
+//! The limited number of inodes of a tmpfs (`nr_inodes`): which names, links and extended attributes take an inode, when inodes
+//! become free, and inode numbers.
 
 use conformance::prelude::*;
-use conformance::sys::names::{
-    WHITEOUT, attribute, link, link_open, mkdir, names_in, readlink, remove_attribute, rename_with, rmdir, set_attribute, symlink,
-};
-use conformance::sys::node::lstat;
+use conformance::sys::path::names::{WHITEOUT, link, link_open, mkdir, names_in, readlink, rename_with, rmdir, symlink};
+use conformance::sys::path::status::lstat;
+use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use nix::sys::stat::SFlag;
 
 use common::memory_file::{Small, offset};
 
-/// Every name but the root's costs one of a limited number of inodes, further links too, and gives it back when it goes; a call that
-/// finds none left changes nothing.
+/// Each file, directory, symbolic link and further hard link takes one of `nr_inodes` inodes. Without a free inode, `open` with
+/// `O_CREAT` or `O_TMPFILE`, `mkdir`, `symlink`, `link` and `mkfifo` fail with `ENOSPC`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn bound_the_number_of_names() -> Outcome {
+fn each_name_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
     expect_eq!((small.mount().space()?.inodes, small.free_inodes()), (4, Ok(3)));
     let [file, name, directory, pointer] = ["file", "link", "directory", "pointer"].map(|name| small.join(name));
@@ -21,26 +21,27 @@ fn bound_the_number_of_names() -> Outcome {
     let further = small.join("further");
     expect_eq!((small.file("further").map(drop), mkdir(&further), symlink("x", &further)), (Err(ENOSPC), Err(ENOSPC), Err(ENOSPC)));
     expect_eq!((link(&file, &further), mkfifo(&further, 0o600), stat(&further).map(drop)), (Err(ENOSPC), Err(ENOSPC), Err(ENOENT)));
-    let nameless = nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
-    expect_eq!(nameless.map(drop).map_err(Errno::from), Err(ENOSPC));
+    let unnamed = nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
+    expect_eq!(unnamed.map(drop).map_err(Errno::from), Err(ENOSPC));
     expect_eq!((fstat(&open_file)?.st_nlink, stat(small.mount().path())?.st_nlink), (2, 3));
     expect_eq!((unlink(&name), small.free_inodes(), symlink("x", &pointer), small.free_inodes()), (Ok(()), Ok(1), Ok(()), Ok(0)));
-    // The last name of an open file frees nothing until the file is closed.
+    // `unlink` of the last name of an open file frees its inode at the last `close`.
     expect_eq!((unlink(&file), small.free_inodes(), mkdir(&further)), (Ok(()), Ok(0), Err(ENOSPC)));
     drop(open_file);
     expect_eq!((small.free_inodes(), rmdir(&directory), unlink(&pointer), small.free_inodes()), (Ok(1), Ok(()), Ok(()), Ok(3)));
     Ok(())
 }
 
-/// A file that begins without a name costs its inode once, whether or not it gets a name later.
+/// A file from `open` with `O_TMPFILE` takes one inode, and no further one for its first `linkat`. A second name takes one more
+/// inode, and the last `close` frees the inodes.
 #[conformance::test(man = "tmpfs(5)", man = "open(2)", needs(CAP_SYS_ADMIN, procfs), fixed_in = "Linux 5.0 (1062af920c07)")]
-fn count_a_nameless_file_once() -> Outcome {
+fn tmpfile_takes_one_inode() -> Outcome {
     let small = Small::with("nr_inodes=3")?;
-    let nameless = || nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
-    let file = nameless()?;
+    let unnamed = || nix::fcntl::open(small.mount().path(), OFlag::O_TMPFILE | OFlag::O_RDWR, nix::sys::stat::Mode::S_IRWXU);
+    let file = unnamed()?;
     expect_eq!(small.free_inodes(), Ok(1));
     expect_eq!((link_open(&file, &small.join("named")), small.free_inodes()), (Ok(()), Ok(1)));
-    drop(nameless()?);
+    drop(unnamed()?);
     expect_eq!(small.free_inodes(), Ok(1));
     expect_eq!((link(&small.join("named"), &small.join("again")), small.free_inodes()), (Ok(()), Ok(0)));
     unlink(&small.join("named"))?;
@@ -50,9 +51,10 @@ fn count_a_nameless_file_once() -> Outcome {
     Ok(())
 }
 
-/// A symbolic link whose target does not fit into its inode needs a page; without one it is not made, and costs no inode.
+/// On a full tmpfs, `symlink` with a target of 1000 bytes fails with `ENOSPC` and leaves free inodes and pages as they were.
+/// `symlink` with a target of five bytes returns 0.
 #[conformance::test(man = "tmpfs(5)", man = "symlink(2)", needs(CAP_SYS_ADMIN))]
-fn are_not_spent_on_half_a_symbolic_link() -> Outcome {
+fn failed_symlink_takes_no_inode() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(2)?;
     let other = small.filled("other", 2)?;
@@ -70,9 +72,10 @@ fn are_not_spent_on_half_a_symbolic_link() -> Outcome {
     Ok(())
 }
 
-/// Calls that fail for another reason take no inode, however often.
+/// `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` that fail with `EEXIST`, `ENAMETOOLONG`, `ENOENT`, `EPERM` or
+/// `ENOTDIR` leave the number of free inodes as it was.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn are_not_spent_on_failed_calls() -> Outcome {
+fn failed_calls_take_no_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
     let _file = small.file("file")?;
     mkdir(&small.join("directory"))?;
@@ -89,9 +92,10 @@ fn are_not_spent_on_failed_calls() -> Outcome {
     Ok(())
 }
 
-/// A rename that leaves a mark behind needs an inode for it, which goes with the mark; without one nothing is renamed.
+/// `renameat2` with `RENAME_WHITEOUT` takes one inode for the character device 0/0 under the old name. Without a free inode,
+/// `renameat2` fails with `ENOSPC`, and both names stay as they were.
 #[conformance::test(man = "rename(2)", needs(CAP_SYS_ADMIN, CAP_MKNOD))]
-fn are_spent_on_marks_of_renamed_files() -> Outcome {
+fn rename_whiteout_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=3")?;
     let [old, new, other] = ["old", "new", "other"].map(|name| small.join(name));
     let file = small.file("old")?;
@@ -99,8 +103,8 @@ fn are_spent_on_marks_of_renamed_files() -> Outcome {
         Err(EINVAL | ENOSYS) => unsupported!("RENAME_WHITEOUT", EINVAL),
         renamed => expect_eq!((renamed, small.free_inodes()), (Ok(()), Ok(0))),
     }
-    let (mark, moved) = (lstat(&old)?, lstat(&new)?);
-    expect_eq!((SFlag::from_bits_truncate(mark.st_mode) & SFlag::S_IFMT, mark.st_rdev), (SFlag::S_IFCHR, 0));
+    let (whiteout, moved) = (lstat(&old)?, lstat(&new)?);
+    expect_eq!((SFlag::from_bits_truncate(whiteout.st_mode) & SFlag::S_IFMT, whiteout.st_rdev), (SFlag::S_IFCHR, 0));
     expect_eq!(
         (moved.st_ino, names_in(small.mount().path())),
         (fstat(&file)?.st_ino, Ok(vec!["new".to_owned(), "old".to_owned()]))
@@ -113,19 +117,19 @@ fn are_spent_on_marks_of_renamed_files() -> Outcome {
     Ok(())
 }
 
-/// Attributes that users give a file may cost space for inodes; all of it comes back when they are removed, replaced by less, or go
-/// with the file.
+/// `fsetxattr` of 5000 bytes lowers the number of free inodes of a tmpfs by an amount that is recorded. After `fremovexattr`, or
+/// after `unlink` and `close` of the file, the number of free inodes is as before.
 #[conformance::test(man = "xattr(7)", level = observed, needs(CAP_SYS_ADMIN))]
-fn come_back_from_attributes() -> Outcome {
+fn extended_attributes_return_their_inodes() -> Outcome {
     let small = Small::with("nr_inodes=20")?;
     let file = small.file("file")?;
     let before = small.free_inodes()?;
     if set_attribute(&file, c"user.large", &[7; 5000], 0) == Err(EOPNOTSUPP) {
-        unsupported!("attributes of users on tmpfs", EOPNOTSUPP);
+        unsupported!("user extended attributes on tmpfs", EOPNOTSUPP);
     }
     expect_eq!(attribute(&file, c"user.large", 6000), Ok(vec![7; 5000]));
     let with_large = small.free_inodes()?;
-    observe!("posix_shm.inodes-for-an-attribute-of-5000-bytes", before - with_large);
+    observe!("tmpfs.inodes-for-5000-byte-attribute", before - with_large);
     expect_eq!((set_attribute(&file, c"user.large", &[8; 5000], 0), small.free_inodes()), (Ok(()), Ok(with_large)));
     let too_large = set_attribute(&file, c"user.more", &vec![9; 60_000], 0);
     expect_matches!(too_large, Ok(()) | Err(ENOSPC));
@@ -142,9 +146,10 @@ fn come_back_from_attributes() -> Outcome {
     Ok(())
 }
 
-/// Files have numbers of their own, which they keep whatever becomes of their names.
+/// Files of one tmpfs and its root directory have different `st_ino` values other than 0. `rename` and `link` leave the `st_ino`
+/// of a file as it was.
 #[conformance::test(man = "inode(7)", needs(CAP_SYS_ADMIN))]
-fn have_numbers_of_their_own() -> Outcome {
+fn inode_numbers_are_unique_and_stable() -> Outcome {
     let small = Small::with("nr_inodes=100")?;
     let files = (0..30).map(|index| small.file(&format!("file {index}"))).collect::<Result<Vec<_>, _>>()?;
     let numbers = files.iter().map(|file| fstat(file).map(|status| status.st_ino)).collect::<Result<Vec<_>, _>>()?;

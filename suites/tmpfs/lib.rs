@@ -1,12 +1,13 @@
-//! The file system in memory (`tmpfs`) that holds shared memory objects on Linux: names, directories, limits and mount options.
+//! The file system in memory (`tmpfs`) in which Linux keeps shared memory objects: `open` flags, links and renames, directories, inode flags,
+//! free pages and inodes, and mount options.
 
 #![cfg(linux)]
 
 mod directories;
 mod full;
-mod full_directory;
 mod inode_flags;
 mod inodes;
-mod mounts;
-mod names;
+mod links_and_renames;
+mod mount_options;
+mod opening;
 mod space;

@@ -1,43 +1,52 @@
-//! Space in memory comes back, by just so many pages, with whatever took it up: at once where a file loses pages, and with the last
-//! user where it loses its name.
+//! Free pages of a tmpfs: how many become free when a file loses pages or its last name, descriptor and mapping, and how
+//! concurrent processes share the last pages.
 
 use std::sync::atomic::Ordering::SeqCst;
 
 use conformance::prelude::*;
-use conformance::sys::fallocate::{Allocate, PUNCH, fallocate, pages_of};
+use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use rstest::rstest;
 
 use common::memory_file::{Small, offset};
 
-/// How a file of two pages loses space, and how many pages come back.
+/// An operation by which a file of two pages loses pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
+enum Operation {
     Truncate,
-    TruncateWithinAPage,
-    OpenTruncating,
-    Punch,
-    Remove,
+    TruncateWithinPage,
+    OpenWithTrunc,
+    PunchHole,
+    MadvRemove,
     RenameOver,
 }
 
-/// Pages that a file loses are free at once, by just so many.
+/// Pages that a file of a tmpfs loses by `ftruncate`, `open` with `O_TRUNC`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `madvise`
+/// with `MADV_REMOVE`, or `rename` of another file onto its name are free when the call returns. `write` to another file then
+/// uses exactly these pages.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn comes_back_at_once(
-    #[values(Loss::Truncate, Loss::TruncateWithinAPage, Loss::OpenTruncating, Loss::Punch, Loss::Remove, Loss::RenameOver)]
-    loss: Loss,
+fn removed_pages_are_free_immediately(
+    #[values(
+        Operation::Truncate,
+        Operation::TruncateWithinPage,
+        Operation::OpenWithTrunc,
+        Operation::PunchHole,
+        Operation::MadvRemove,
+        Operation::RenameOver
+    )]
+    operation: Operation,
 ) -> Outcome {
     let page = page_size();
     let small = Small::of_pages(3)?;
     let (file, other) = (small.filled("file", 2)?, small.filled("other", 1)?);
     expect_eq!(small.free(), Ok(0));
-    let back = match loss {
-        Loss::Truncate => ftruncate(&file, offset(page)).map(|()| 1)?,
-        Loss::TruncateWithinAPage => ftruncate(&file, offset(page) - 1).map(|()| 1)?,
-        Loss::OpenTruncating => open(&small.join("file"), OFlag::O_RDWR | OFlag::O_TRUNC).map(|_| 2)?,
-        Loss::Punch => fallocate(&file, PUNCH, 1, offset(2 * page) - 1).map(|()| 1)?,
-        Loss::Remove => Mapping::new(&file, 2 * page, Access::ReadWrite)?.remove(0, 2 * page).map(|()| 2)?,
-        Loss::RenameOver => {
+    let back = match operation {
+        Operation::Truncate => ftruncate(&file, offset(page)).map(|()| 1)?,
+        Operation::TruncateWithinPage => ftruncate(&file, offset(page) - 1).map(|()| 1)?,
+        Operation::OpenWithTrunc => open(&small.join("file"), OFlag::O_RDWR | OFlag::O_TRUNC).map(|_| 2)?,
+        Operation::PunchHole => fallocate(&file, PUNCH, 1, offset(2 * page) - 1).map(|()| 1)?,
+        Operation::MadvRemove => Mapping::new(&file, 2 * page, Access::ReadWrite)?.remove(0, 2 * page).map(|()| 2)?,
+        Operation::RenameOver => {
             drop(file);
             rename(&small.join("other"), &small.join("file"))?;
             2
@@ -49,44 +58,45 @@ fn comes_back_at_once(
     Ok(())
 }
 
-/// A file without a name keeps its pages for whoever has it open or mapped, and gives them back with the last of those, whether
-/// they close, unmap or are killed.
+/// The pages of an unlinked file stay allocated while a process has a descriptor or a mapping of it. When the last of these
+/// processes is killed, all pages of the file are free.
 #[conformance::test(man = "tmpfs(5)", posix = "unlink", needs(CAP_SYS_ADMIN))]
-fn comes_back_after_the_last_user() -> Outcome {
+fn unlinked_file_is_freed_with_its_last_reference() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(4)?;
     let file = small.filled("file", 3)?;
     let mapping = Mapping::new(&file, 3 * page, Access::Read)?;
-    let holder = Participant::spawn("holder", dup(&file)?, |_file, link| -> () {
+    let descriptor_owner = Participant::spawn("owner of the descriptor", dup(&file)?, |_file, link| -> () {
         drop(mapping);
         link.reached("holds the descriptor");
         link.park()
     })?;
-    holder.until_reached("holds the descriptor")?;
+    descriptor_owner.until_reached("holds the descriptor")?;
     let mapping = Mapping::new(&file, page, Access::Read)?;
-    let mapper = Participant::spawn("mapper", (), |(), link| -> () {
+    let mapping_owner = Participant::spawn("owner of the mapping", (), |(), link| -> () {
         let _moved_here = mapping;
         link.reached("holds the mapping");
         link.park()
     })?;
-    mapper.until_reached("holds the mapping")?;
+    mapping_owner.until_reached("holds the mapping")?;
     unlink(&small.join("file"))?;
     expect_eq!((small.free(), small.free_inodes().is_ok()), (Ok(1), true));
     drop(file);
     expect_eq!(small.free(), Ok(1));
-    holder.kill()?;
+    descriptor_owner.kill()?;
     expect_eq!(small.free(), Ok(1));
     let next = small.file("next")?;
     expect_eq!(write(&next, &vec![1; 4 * page]), Ok(page));
-    mapper.kill()?;
+    mapping_owner.kill()?;
     expect_eq!(comes_to(&Ok(3), || small.free()), Ok(3));
     expect_eq!((write(&next, &vec![1; 4 * page]), small.free()), (Ok(3 * page), Ok(0)));
     Ok(())
 }
 
-/// Several processes that fill the last pages at the same time get each page once: together they write as much as was free.
+/// If three processes `write` to files of one tmpfs at the same time until `ENOSPC`, the returned counts add up to exactly the
+/// pages that were free.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 6.7 (beb986862844)")]
-fn is_shared_to_the_last_page() -> Outcome {
+fn concurrent_writers_use_every_page() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(20)?;
     let writers = (0..3)
@@ -120,33 +130,35 @@ fn is_shared_to_the_last_page() -> Outcome {
     Ok(())
 }
 
-/// A page that two processes touch first at the same time is one page, with the bytes of both.
+/// If two processes store at the same time the first words into each page of a shared mapping, each page takes one free page.
+/// Both words are in the page.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
-fn is_taken_once_by_two_who_touch_a_page() -> Outcome {
+fn concurrent_first_stores_take_one_page() -> Outcome {
     let page = page_size();
     let small = Small::of_pages(8)?;
     let file = small.file("file")?;
     ftruncate(&file, offset(8 * page))?;
     let mapping = Mapping::new(&file, 8 * page, Access::ReadWrite)?;
     let words = page / 4;
-    let touch = |word: usize| move |mapping: &Mapping| (0..8).for_each(|index| mapping.word(index * words + word).store(7, SeqCst));
-    let other = Participant::spawn("other", (), |(), link| {
+    let store = |word: usize| move |mapping: &Mapping| (0..8).for_each(|index| mapping.word(index * words + word).store(7, SeqCst));
+    let other = Participant::spawn("other process", (), |(), link| {
         link.meet("start");
-        touch(1)(&mapping);
+        store(1)(&mapping);
     })?;
     other.until_reached("start")?;
     other.open("start")?;
-    touch(0)(&mapping);
+    store(0)(&mapping);
     other.join()?;
     expect_eq!((pages_of(&file), small.free()), (Ok(8), Ok(0)));
-    expect!((0..8).all(|index| [0, 1].iter().all(|word| mapping.word(index * words + word).load(SeqCst) == 7)));
+    let stored = (0..8).map(|index| [0, 1].map(|word| mapping.word(index * words + word).load(SeqCst))).collect::<Vec<_>>();
+    expect_eq!(stored, vec![[7; 2]; 8]);
     Ok(())
 }
 
-/// Whoever is killed between any two steps of using up the file system leaves nothing behind but what has a name, and that goes
-/// with its name: every page and every inode comes back.
+/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, `statvfs` counts as used only
+/// the pages and the inode of a file that still has its name. After `unlink` of this name, all pages and inodes are free.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), deadline = 30)]
-fn is_not_lost_to_killed_users() -> Outcome {
+fn killed_process_loses_no_page() -> Outcome {
     let page = page_size();
     let small = Small::with(&format!("size={},nr_inodes=6", 6 * page))?;
     let empty = small.mount().space()?;

@@ -1,4 +1,4 @@
-//! The fixture: every type of Unix-domain socket.
+//! The fixture: connected pairs of each type of Unix-domain socket.
 
 use conformance::prelude::*;
 use conformance::sys::socket::socketpair;

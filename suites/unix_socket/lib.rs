@@ -1,4 +1,4 @@
 //! Unix-domain sockets.
 
+mod descriptor_passing;
 mod fixture;
-mod rights;

@@ -5,6 +5,7 @@
 //!
 //! An example and not a test, so that `cargo test` builds it and does not run it.
 
+#![allow(unsafe_code, reason = "they do what no case should")]
 #![expect(clippy::unnecessary_wraps, reason = "every case returns an outcome")]
 
 mod crash;
@@ -12,6 +13,8 @@ mod dirt;
 mod fault;
 mod good;
 mod hang;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod left;
 mod outcome;
 mod participant;

@@ -4,12 +4,12 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use conformance::prelude::*;
-use conformance::process::blocked::Pause;
+use conformance::process::Pause;
 #[cfg(linux)]
 use conformance::sandbox::journal::{Object, announce};
 use conformance::sandbox::names::{unique_key, unique_name};
-use conformance::sys::fork::has_ended;
-use conformance::sys::sysv_shm::shmget;
+use conformance::sys::process::wait::has_ended;
+use conformance::sys::sysv::shm::shmget;
 use nix::fcntl::OFlag;
 #[cfg(linux)]
 use nix::mqueue::MqAttr;

@@ -81,3 +81,16 @@ fn observes() -> Outcome {
     observe!("bad.number", 7);
     Ok(())
 }
+
+/// Fails what no document promises.
+#[conformance::test(man = "read(2)", level = customary)]
+fn customary() -> Outcome {
+    expect_eq!(1, 2);
+    Ok(())
+}
+
+/// Is to record a choice of the system, and records none.
+#[conformance::test(man = "read(2)", level = observed)]
+fn observes_nothing() -> Outcome {
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use conformance::prelude::*;
 use conformance::sandbox::names::{unique_key, unique_name};
-use conformance::sys::sysv_shm::shmget;
+use conformance::sys::sysv::shm::shmget;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 

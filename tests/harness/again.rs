@@ -1,6 +1,6 @@
 //! The command that a finding prints brings the same finding again.
 
-use conformance::run::event::Decided;
+use conformance::record::Decided;
 use rstest::rstest;
 
 use crate::suite::Suite;
@@ -27,7 +27,7 @@ fn brings_the_same_finding(
 fn essence(decided: &Decided) -> impl PartialEq + std::fmt::Debug {
     let finding = decided.finding.clone().unwrap();
     let timeline: Vec<String> = finding.timeline.into_iter().map(|entry| entry.who).collect();
-    (decided.verdict, finding.cause, finding.message, finding.location, finding.details, finding.seen, finding.seed, timeline)
+    (decided.verdict, finding.cause, finding.message, finding.location, finding.details, finding.seen, decided.case_seed, timeline)
 }
 
 /// The words of a command line whose quotes are single.

@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
-use conformance::run::event::Verdict;
+use conformance::case::Level;
+use conformance::record::Verdict;
 use rstest::rstest;
 
 use crate::suite::Suite;
@@ -19,6 +20,8 @@ use crate::suite::Suite;
 #[case::unknown_platform(&["--platform", "beos"], "error: cannot use the platform: no platform is called beos; ")]
 #[case::no_platform_file(&["--platform", "/nowhere/x.toml"], "/nowhere/x.toml cannot be read")]
 #[case::unknown_need(&["--require", "luck"], "no case needs luck")]
+#[case::unknown_level(&["--level", "required,optional"], "optional is no level; known are required, documented, customary, observed")]
+#[case::level_of_no_match(&["--level", "customary", "bad::zz::"], "none of 1 matching case(s) is customary; give --level others")]
 #[case::unknown_option(&["--frobnicate"], "unexpected argument '--frobnicate'")]
 fn what_cannot_be_done_is_said_in_a_sentence(#[case] arguments: &[&str], #[case] sentence: &str) {
     let suite = Suite::command(["run"]);
@@ -66,13 +69,43 @@ fn the_exit_code_tells(#[case] cases: &[&str], #[case] code: i32) {
     assert_eq!(suite.wait().code(), Some(code));
 }
 
+/// Two cases fail, one of what POSIX requires and one of what is only customary.
+#[rstest]
+#[case::all("required,documented,customary,observed", &["customary", "differs", "observes"], 1)]
+#[case::without_the_required("customary,observed", &["customary", "observes"], 1)]
+#[case::observed_alone("observed", &["observes"], 0)]
+fn levels_select_what_decides_the_exit_code(#[case] levels: &str, #[case] cases: &[&str], #[case] code: i32) {
+    let names = ["bad::outcome::customary", "bad::outcome::differs", "bad::outcome::observes"];
+    let ran = names.iter().fold(Suite::run(["--jobs", "1", "--level", levels, "--exact"]), Suite::arg).wait();
+    let decided: Vec<&str> = ran.decided().iter().map(|it| it.case.rsplit("::").next().unwrap()).collect();
+    assert_eq!((decided.as_slice(), ran.code()), (cases, Some(code)), "{}", ran.out);
+}
+
+#[test]
+fn every_report_shows_levels() {
+    let ran = Suite::run(["--exact", "bad::outcome::customary", "bad::outcome::observes"]).wait();
+    assert_eq!(ran.case("bad::outcome::customary").level, Level::Customary);
+    assert_eq!(ran.end().levels.values().map(|count| (count.decided, count.bad)).collect::<Vec<_>>(), [(1, 1), (1, 0)]);
+    assert!(ran.out.contains("\n  level        customary: no document promises it"), "{}", ran.out);
+    assert!(ran.out.ends_with("\ncustomary 1 (1 red), observed 1\n"), "{}", ran.out);
+    for level in ["customary", "observed"] {
+        assert!(ran.junit.contains(&format!("<property name=\"level\" value=\"{level}\"/>")), "{}", ran.junit);
+    }
+    let listed = Suite::command(["list", "bad::outcome", "--level", "observed,customary"]).wait();
+    let names: Vec<Vec<&str>> = listed.out.lines().take(3).map(|line| line.split_whitespace().take(2).collect()).collect();
+    let expected = [("customary", "customary"), ("observes", "observed"), ("observes_nothing", "observed")];
+    assert_eq!(names, expected.map(|(name, level)| vec![format!("bad::outcome::{name}"), level.to_owned()]), "{}", listed.out);
+    let explained = Suite::command(["explain", "bad::outcome::customary"]).wait();
+    assert!(explained.out.contains("\n  level        customary: no document promises it"), "{}", explained.out);
+}
+
 #[test]
 fn nextest_lists_and_runs_one_case() {
     let listed = Suite::command(["--list", "--format", "terse"]).wait();
     assert_eq!((listed.code(), listed.error.as_str()), (Some(0), ""));
     assert!(listed.out.lines().count() > 80);
     assert!(listed.out.lines().all(|line| line.ends_with(": test")), "{}", listed.out);
-    assert!(listed.out.contains("\noutcome::differs: test\n"));
+    assert!(listed.out.contains("\nbad::outcome::differs: test\n"));
     let ignored = Suite::command(["--list", "--format", "terse", "--ignored"]).wait();
     assert_eq!((ignored.code(), ignored.out.as_str()), (Some(0), ""));
     let ran = Suite::run(["--exact", "bad::zz::is_unharmed", "--nocapture"]).wait();

@@ -7,11 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
 use conformance::outcome::Cause;
-use conformance::run::event::{EventKind, Verdict};
+use conformance::record::{EventKind, Verdict};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::suite::{Ran, Suite, executable, is_root};
+use crate::suite::{Ran, Suite, executable, is_root, not_run, unwrapped};
 
 /// Nobody, on most systems.
 const USER: u32 = 65534;
@@ -64,6 +64,17 @@ fn isolation(ran: &Ran) -> &str {
         EventKind::RunStarted(started) => &started.isolation,
         other => panic!("the record begins with {other:?}"),
     }
+}
+
+/// What the sandbox lacks is in every report.
+fn expect_remark(ran: &Ran, remark: &str) {
+    match &ran.events[0].kind {
+        EventKind::RunStarted(started) => assert!(started.remarks.iter().any(|it| it == remark), "{:?}", started.remarks),
+        other => panic!("the record begins with {other:?}"),
+    }
+    assert!(unwrapped(&ran.out).contains(&format!("remark: {remark}")), "{}", ran.out);
+    let escaped = remark.replace('\'', "&apos;");
+    assert!(ran.junit.contains(&format!("<property name=\"remark\" value=\"{escaped}\"/>")), "{}", ran.junit);
 }
 
 /// The executable where every user can read it: the build directory may be closed to others.
@@ -127,7 +138,7 @@ fn an_unprivileged_user_without_namespaces() {
             if [libc::EPERM, libc::EACCES, libc::EINVAL, libc::ENOSPC, libc::EROFS]
                 .contains(&error.raw_os_error().unwrap_or(0)) =>
         {
-            eprintln!("not run: a user namespace cannot be made, or not used: {error}");
+            not_run(&format!("a user namespace cannot be made, or not used: {error}"));
             return;
         }
         other => other.unwrap(),
@@ -162,8 +173,17 @@ fn a_covered_proc() {
         let (needs_procfs, blocked) = (ran.case("bad::participant::does_not_block"), ran.case("bad::good::still_blocked"));
         assert_eq!(blocked.verdict, Verdict::Ok, "{}", ran.out);
         if isolation == "none" {
-            assert_eq!((needs_procfs.verdict, needs_procfs.need.as_deref()), (Verdict::Untested, Some("procfs")));
+            assert_eq!(
+                (needs_procfs.verdict, needs_procfs.unmet().map(|unmet| unmet.need.as_str())),
+                (Verdict::Untested, Some("procfs"))
+            );
             assert_eq!(blocked.weak.len(), 1);
+            expect_remark(
+                &ran,
+                "process state is not shown: a process that has not ended after a quiet period is taken to be blocked",
+            );
+            expect_remark(&ran, "without isolation, only objects that cases announce are looked for after each case");
+            expect_remark(&ran, "the kernel's taint cannot be read (/proc/sys/kernel/tainted), so it is not watched");
             assert!(ran.out.contains("\nweak evidence in 1 result: this system shows no process state"), "{}", ran.out);
         }
     }

@@ -7,10 +7,15 @@
 mod again;
 mod command_line;
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "what is done between fork and exec")]
+mod kernel;
+#[cfg(target_os = "linux")]
 mod killed;
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "what is done between fork and exec")]
 mod lacking;
 mod order;
 mod platform;
+mod stale;
 mod suite;
 mod table;

@@ -43,10 +43,10 @@ fn shards_share_out_all_cases() {
 fn repetitions_are_run_counted_and_named() {
     let ran = Suite::run(["--repeat", "3", "--exact", "bad::outcome::observes", "bad::zz::is_unharmed"]).wait();
     let expected =
-        ["observes ... ok", "observes ... ok (run 2)", "observes ... ok (run 3)"].map(|end| format!("test outcome::{end}"));
+        ["observes ... ok", "observes ... ok (run 2)", "observes ... ok (run 3)"].map(|end| format!("test bad::outcome::{end}"));
     assert_eq!(ran.lines()[..3], expected);
     assert_eq!(ran.decided().len(), 6);
-    assert!(ran.out.ends_with("\n2 behaviours in 2 variants, 6 runs: 6 ok\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("\n2 behaviours in 2 variants, 6 runs: 6 ok\ndocumented 3, observed 3\n"), "{}", ran.out);
     assert_eq!(ran.junit.matches("<testcase ").count(), 6);
     assert_eq!(ran.code(), Some(0));
 }

@@ -1,7 +1,7 @@
 //! Results held against a platform file.
 
 use conformance::outcome::{CaseResult, Cause};
-use conformance::run::event::Verdict;
+use conformance::record::Verdict;
 use rstest::rstest;
 
 use crate::suite::{Ran, Suite};

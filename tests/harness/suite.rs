@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use conformance::run::event::{Decided, Event, EventKind, RunEnded};
+use conformance::record::{Decided, Event, EventKind, RunEnded};
 use tempfile::TempDir;
 
 /// The executable of bad cases: cargo puts examples beside the directory of test executables.
@@ -172,12 +172,23 @@ pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Says that a test cannot be run here, and why.
+///
+/// # Panics
+/// `IPC_CONFORMANCE_REQUIRE_ALL_TESTS` is set, as CI does where everything can be run.
+#[cfg(target_os = "linux")]
+pub fn not_run(why: &str) {
+    const REQUIRED: &str = "IPC_CONFORMANCE_REQUIRE_ALL_TESTS";
+    assert!(std::env::var_os(REQUIRED).is_none(), "not run, though {REQUIRED} is set: {why}");
+    eprintln!("not run: {why}");
+}
+
 /// Whether the tests run as the superuser; where they do not, what is left out is said.
 #[cfg(target_os = "linux")]
 pub fn is_root(otherwise: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
-        eprintln!("not run, as only the superuser can: {otherwise}");
+        not_run(&format!("only the superuser can make {otherwise}"));
     }
     root
 }

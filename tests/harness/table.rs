@@ -2,9 +2,11 @@
 //! worker is unharmed.
 
 use conformance::outcome::{CaseResult, Cause};
-use conformance::run::event::Verdict;
+use conformance::record::Verdict;
 use rstest::rstest;
 
+#[cfg(target_os = "linux")]
+use crate::suite::not_run;
 use crate::suite::{Suite, unwrapped};
 
 const NEXT: &str = "bad::zz::is_unharmed";
@@ -83,6 +85,7 @@ const SEMAPHORE_LEFT: &str =
 #[case::long_values("bad::outcome::differs_in_one_of_many", Cause::Expectation, "item 501 of 1000 seen and 1000 expected")]
 #[case::because("bad::outcome::does_not_hold", Cause::Expectation, "1 is the larger one")]
 #[case::pattern("bad::outcome::does_not_match", Cause::Expectation, "Some(0..=2)")]
+#[case::no_observation("bad::outcome::observes_nothing", Cause::Observation, "recorded no observation: record one")]
 #[case::panic("bad::outcome::panics", Cause::Panic, "the case panicked: at the disco")]
 #[case::panic_place("bad::outcome::panics", Cause::Panic, "tests/bad/outcome.rs")]
 #[case::assertion("bad::outcome::asserts", Cause::Panic, "failed: sums")]
@@ -199,7 +202,7 @@ fn a_message_queue_is_a_leak(#[values("auto", "none")] isolation: &str) {
     let case = "bad::left::a_message_queue";
     let ran = Suite::run(["--isolation", isolation, "--exact", case]).wait();
     match ran.case(case).verdict {
-        Verdict::UnexpectedUnsupported => eprintln!("not run: there are no message queues here"),
+        Verdict::UnexpectedUnsupported => not_run("there are no message queues here"),
         _ => check(case, isolation, Verdict::UnexpectedFail, Some(Cause::Leak), "left behind: message queue /left."),
     }
 }

@@ -4,7 +4,8 @@ use std::io::{Read, Write, pipe};
 use std::time::Duration;
 
 use conformance::sandbox::{Isolation, fork_worker};
-use conformance::sys::fork::{Forked, fork, wait};
+use conformance::sys::process::fork::{Forked, fork};
+use conformance::sys::process::wait::wait;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 
@@ -55,7 +56,7 @@ fn dies_with_runner(isolation: &Isolation, more: impl FnOnce()) {
                     std::thread::park();
                 }
             });
-            let _ = wait(worker.unwrap());
+            let _ = wait(worker.unwrap().process);
             unreachable!("the worker ended first")
         }
     };

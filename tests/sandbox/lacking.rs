@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use conformance::case::Need;
-use conformance::run::IsolationChoice;
-use conformance::sandbox::{Isolation, Probes, choose};
-use conformance::sys::fork::in_child;
-use conformance::sys::identity::become_user;
+use conformance::sandbox::{Isolation, IsolationChoice, Probes, choose};
+use conformance::sys::process::fork::in_child;
+use conformance::sys::process::identity::become_user;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -127,7 +126,7 @@ fn needs() -> Result<(), String> {
         in_worker(isolation, |_| {
             let mut probes = Probes::new();
             let needs = [Need::SecondUser, Need::Ptrace, Need::Procfs, Need::Capability("CAP_IPC_OWNER")];
-            let answers = needs.iter().map(|need| probes.check(need).err().unwrap_or("met".to_owned()));
+            let answers = needs.iter().map(|need| probes.check(need).map_or_else(|unmet| unmet.to_string(), |()| "met".to_owned()));
             answers.collect::<Vec<_>>().join("\n")
         })
     };
@@ -135,8 +134,8 @@ fn needs() -> Result<(), String> {
         assert_eq!(probe(&private()?), "met\nmet\nmet\nmet");
     }
     unprivileged()?;
-    assert_eq!(probe(&private()?), "second user: EPERM\nmet\nmet\nCAP_IPC_OWNER: not held");
+    assert_eq!(probe(&private()?), "a second user (EPERM)\nmet\nmet\nCAP_IPC_OWNER (not held)");
     let (isolation, _temp) = ambient();
-    assert_eq!(probe(&isolation), "second user: EPERM\nmet\nmet\nCAP_IPC_OWNER: not held");
+    assert_eq!(probe(&isolation), "a second user (EPERM)\nmet\nmet\nCAP_IPC_OWNER (not held)");
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use conformance::sandbox::journal::{self, Object};
 use conformance::sandbox::names::{unique_key, unique_name};
 use conformance::sandbox::{Sandbox, fork_worker, journal::clean};
-use conformance::sys::fork::{Forked, PANICKED, exit_now, fork, wait};
-use conformance::sys::leftovers::{SystemV, system_v_make};
+use conformance::sys::process::fork::{Forked, PANICKED, exit_now, fork};
+use conformance::sys::process::wait::wait;
+use conformance::sys::sysv::objects::{SystemV, system_v_make};
 use nix::fcntl::OFlag;
 use nix::sys::mman::shm_open;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -106,7 +107,8 @@ fn panics() {
         std::panic::set_hook(Box::new(|_| {}));
         panic!("on purpose")
     })
-    .unwrap();
+    .unwrap()
+    .process;
     assert_eq!(wait(worker), Ok(WaitStatus::Exited(worker, PANICKED)));
     assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
 }
@@ -126,7 +128,8 @@ fn swept() {
             std::thread::park();
         }
     })
-    .unwrap();
+    .unwrap()
+    .process;
     std::io::Read::read_exact(&mut ready, &mut [0]).unwrap();
     let report = clean().unwrap();
     assert_eq!((report.removed.len(), report.alive), (0, 1), "{report:?}");

@@ -2,6 +2,7 @@
 //!
 //! An executable of its own, for it forks, and so must have one thread. Each check runs in a child; `FILTER…` selects checks.
 
+#[allow(unsafe_code, reason = "the environment of a check, which has one thread")]
 mod harness;
 mod leftovers;
 
@@ -10,6 +11,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod lacking;
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "objects are left by the bare calls")]
 mod objects;
 #[cfg(target_os = "linux")]
 mod private;
@@ -20,6 +22,6 @@ const NAMESPACES: [&[(&str, harness::Check)]; 3] = [private::CHECKS, kill::CHECK
 const NAMESPACES: [&[(&str, harness::Check)]; 0] = [];
 
 fn main() {
-    conformance::sys::fork::count_foreign_threads();
+    conformance::sys::process::threads::count_foreign_threads();
     harness::run(&[leftovers::CHECKS, &NAMESPACES.concat()].concat())
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use conformance::run::IsolationChoice;
-use conformance::sandbox::{Isolation, choose};
-use conformance::sys::identity::become_user;
+use conformance::sandbox::{Isolation, IsolationChoice, choose};
+use conformance::sys::process::identity::become_user;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Pid, Uid, geteuid};
 

@@ -3,7 +3,7 @@
 
 use super::{Injection, Reach, Report, Scene, Victim};
 use crate::outcome::{Failure, Outcome};
-use crate::process::participant::Value;
+use crate::process::Value;
 use crate::process::{Descriptors, Link, context};
 
 /// No victim is killed at an instruction here.

@@ -22,10 +22,10 @@ use stepped::{Halt, Stepped};
 use super::traced::start;
 use super::{Injection, Reach, Report, Scene, Victim, attempt, conclude};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
+use crate::process::Value;
 use crate::process::child::end_of;
-use crate::process::participant::Value;
 use crate::process::{Descriptors, Link, Participant, context};
-use crate::sys::fork::wait_with;
+use crate::sys::process::wait::wait_with;
 use crate::sys::symbol;
 
 /// More instructions to kill at than a critical section has: a longer stretch is sampled.

@@ -9,10 +9,9 @@ use super::{Call, Report, Scene, Victim, conclude, cooperative};
 use crate::outcome::{CaseResult, Cause, Failure, Outcome};
 use crate::process::blocked::{CallNumber, call_name};
 use crate::process::child::end_of;
-use crate::process::participant::Value;
-use crate::process::{Descriptors, Link, Participant};
-use crate::sys::fork::{wait, wait_with};
-use crate::sys::syscall_info::{SyscallStop, syscall_stop};
+use crate::process::{Descriptors, Link, Participant, Value};
+use crate::sys::process::syscall_info::{SyscallStop, syscall_stop};
+use crate::sys::process::wait::{wait, wait_with};
 use crate::sys::{Errno, errno};
 
 #[track_caller]

@@ -2,8 +2,7 @@
 
 use super::{Report, Scene, Victim, conclude};
 use crate::outcome::{Failure, Outcome};
-use crate::process::participant::Value;
-use crate::process::{Descriptors, Link, Participant, context};
+use crate::process::{Descriptors, Link, Participant, Value, context};
 use crate::sys::point;
 
 /// The gate at which a victim waits for the case to have set the scene.

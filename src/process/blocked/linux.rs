@@ -1,24 +1,27 @@
 //! Linux: `/proc/PID/task/TID/stat` for the state, `/proc/PID/task/TID/syscall` for the call (proc(5)).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::unistd::Pid;
 
-use super::{CallNumber, Look, SystemCall};
+use super::look::{CallNumber, Look, SystemCall};
 use crate::process::context::weak_evidence;
-use crate::sys::procfs;
+use crate::sys::process::procfs::{self, Stat};
 
 pub(super) fn look(process: Pid, thread: Pid) -> Look {
-    if !shown() {
+    if !is_shown() {
         return Look::Unknown;
     }
-    let Ok(stat) = fs::read(format!("/proc/{process}/task/{thread}/stat")) else {
-        return if procfs::is_ours() { Look::Ended } else { Look::Unknown };
+    let state = match Stat::of_thread(process, thread) {
+        Ok(stat) => stat.state,
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Look::Unknown,
+        Err(_) => return if procfs::is_ours() { Look::Ended } else { Look::Unknown },
     };
-    match state(&stat) {
-        Some(b'S') => match system_call(process, thread) {
+    match state {
+        'S' => match system_call(process, thread) {
             // Woken between the two reads; or asleep for a page or a program that has to be fetched, which is a sleep like any other
             // where the file system is a process itself.
             Some(Call::Running | Call::Outside | Call::In(libc::SYS_execve | libc::SYS_execveat, _)) => Look::Awake,
@@ -34,23 +37,16 @@ pub(super) fn look(process: Pid, thread: Pid) -> Look {
                 Look::Asleep(SystemCall::default())
             }
         },
-        Some(b'T' | b't') => Look::Stopped,
-        Some(b'Z' | b'X') => Look::Ended,
-        Some(_) => Look::Awake,
-        None => Look::Unknown,
+        'T' | 't' => Look::Stopped,
+        'Z' | 'X' => Look::Ended,
+        _ => Look::Awake,
     }
 }
 
 /// Whether there is a `/proc` of this process's own PID namespace; asked once.
-fn shown() -> bool {
+pub(super) fn is_shown() -> bool {
     static OURS: OnceLock<bool> = OnceLock::new();
     *OURS.get_or_init(procfs::is_ours)
-}
-
-/// The state letter: what follows the command's closing parenthesis (a command may hold parentheses itself).
-fn state(stat: &[u8]) -> Option<u8> {
-    let end = stat.iter().rposition(|&byte| byte == b')')?;
-    stat.get(end + 2).copied()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -116,12 +112,6 @@ pub(super) fn call_name(number: CallNumber) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_state_follows_the_last_parenthesis() {
-        assert_eq!(state(b"12 (a) b) S 1 2"), Some(b'S'));
-        assert_eq!(state(b"12"), None);
-    }
 
     #[test]
     fn calls_are_read_with_their_first_argument() {

@@ -5,8 +5,12 @@ use std::mem::{MaybeUninit, size_of};
 
 use nix::unistd::Pid;
 
-use super::{CallNumber, Look, SystemCall};
-use crate::sys::fork::has_ended;
+use super::look::{CallNumber, Look, SystemCall};
+use crate::sys::process::fork::has_ended;
+
+pub(super) fn is_shown() -> bool {
+    true
+}
 
 pub(super) fn look(process: Pid, _thread: Pid) -> Look {
     if has_ended(process).unwrap_or(false) {

@@ -6,11 +6,12 @@ use nix::unistd::Pid;
 
 use super::Child;
 use crate::outcome::{Cause, Failure};
-use crate::process::blocked::{self, Look, Pause, SystemCall};
+use crate::process::blocked::{self, Look, SystemCall};
 use crate::process::context::{happened, scaled, weak_evidence};
 use crate::process::link::FromParticipant;
+use crate::process::pause::Pause;
 use crate::sys::Errno;
-use crate::sys::fork::has_ended;
+use crate::sys::process::wait::has_ended;
 
 /// Where a participant has come to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Child {
     #[track_caller]
     pub fn until_blocked(&self) -> Result<(), Failure> {
         happened(&self.name, "is watched until it is blocked");
-        let call = self.until(self.process, "to block")?;
+        let call = self.until(self.process, "block")?;
         happened(&self.name, format!("blocked {call}"));
         Ok(())
     }
@@ -40,7 +41,7 @@ impl Child {
     /// The case *fails* if the thread ends instead.
     #[track_caller]
     pub fn until_thread_blocked(&self, thread: i32) -> Result<(), Failure> {
-        let call = self.until(Pid::from_raw(thread), "to block in one thread")?;
+        let call = self.until(Pid::from_raw(thread), "block in one thread")?;
         happened(&self.name, format!("thread {thread} blocked {call}"));
         Ok(())
     }
@@ -53,7 +54,7 @@ impl Child {
     /// The case *fails* if the participant has ended.
     #[track_caller]
     pub fn expect_still_blocked(&self) -> Result<(), Failure> {
-        let call = self.until(self.process, "to be blocked still")?;
+        let call = self.until(self.process, "be blocked still")?;
         happened(&self.name, format!("still blocked {call}"));
         Ok(())
     }
@@ -133,9 +134,9 @@ impl Child {
             _ => self.reap().map_or_else(|errno| format!("cannot be waited for: {errno:?}"), |end| end.to_string()),
         };
         happened(&self.name, how.clone());
-        let mut failure = self.broken(&format!("was expected {what}, but {how}"));
+        let mut failure = self.broken(&format!("was expected to {what}, but {how}"));
         failure.finding.cause = Cause::Expectation;
-        failure.finding.expected = Some(what.trim_start_matches("to ").to_owned());
+        failure.finding.expected = Some(what.to_owned());
         failure.finding.seen = Some(how);
         failure
     }

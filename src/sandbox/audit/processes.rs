@@ -4,7 +4,6 @@
 //! tells whether any descendant is left. Only then is it looked at which. Whether it is so is tried, not assumed: there are
 //! sandbox kernels that accept both requests and pass orphans on all the same.
 
-use std::fs;
 use std::io::{Read, pipe};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,8 +14,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::sandbox::leak::{Leak, LeakKind};
-use crate::sys::fork::{Forked, exit_now, fork, in_child};
-use crate::sys::procfs;
+use crate::sys::process::fork::{Forked, exit_now, fork, in_child};
+use crate::sys::process::procfs::{self, Stat, Status};
 
 /// Which processes are the worker's, and how they can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +67,7 @@ pub fn end_all(scope: Scope, group: Option<Pid>) -> Vec<Leak> {
         }
         let now = living(scope, group);
         if let (Some(before), Some(now)) = (&mut alive, now) {
-            before.retain(|process| now.iter().any(|other| other.pid == process.pid));
+            before.retain(|process| now.iter().any(|other| other.stat.process == process.stat.process));
         }
         let shown = alive.as_ref().is_some_and(|list| list.iter().all(|process| process.dying.is_some()));
         if shown || start.elapsed() > BLIND_PATIENCE {
@@ -116,7 +115,7 @@ fn kill_all(scope: Scope, group: Option<Pid>) -> Option<Leak> {
             let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
         }
         for process in living(scope, group).unwrap_or_default() {
-            let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(process.stat.process), Signal::SIGKILL);
         }
         if let Some(group) = group {
             let _ = kill(Pid::from_raw(-group.as_raw()), Signal::SIGKILL);
@@ -132,45 +131,17 @@ fn kill_all(scope: Scope, group: Option<Pid>) -> Option<Leak> {
     }
 }
 
-/// A live descendant, as `/proc/PID/stat` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A live descendant.
+#[derive(Clone, Debug)]
 struct Process {
-    pid: i32,
-    name: String,
-    state: char,
-    parent: i32,
-    group: i32,
-    exiting: bool,
+    stat: Stat,
     /// Whether a kill is on its way to it, where the system tells.
     dying: Option<bool>,
 }
 
 impl Process {
-    /// Parses `PID (NAME) STATE PPID PGRP SESSION TTY TPGID FLAGS …`; the name may contain anything, parentheses too.
-    fn parse(stat: &str) -> Option<Self> {
-        /// The kernel's `PF_EXITING`.
-        const EXITING: u64 = 4;
-        let (pid, rest) = stat.split_once(" (")?;
-        let (name, rest) = rest.rsplit_once(") ")?;
-        let mut fields = rest.split(' ');
-        let state = fields.next()?.chars().next()?;
-        let parent = fields.next()?.parse().ok()?;
-        let group = fields.next()?.parse().ok()?;
-        let flags: u64 = fields.nth(3)?.parse().ok()?;
-        let exiting = flags & EXITING != 0 || matches!(state, 'Z' | 'X');
-        Some(Process { pid: pid.parse().ok()?, name: name.to_owned(), state, parent, group, exiting, dying: None })
-    }
-
     fn describe(&self) -> String {
-        let state = match self.state {
-            'R' => "running",
-            'S' | 'I' => "sleeping",
-            'D' => "in an uninterruptible sleep",
-            'T' => "stopped",
-            't' => "stopped by a tracer",
-            _ => "in an unknown state",
-        };
-        format!("{} \"{}\" ({state})", self.pid, self.name)
+        format!("{} \"{}\" ({})", self.stat.process, self.stat.name, self.stat.state_in_words())
     }
 }
 
@@ -179,71 +150,27 @@ fn living(scope: Scope, group: Option<Pid>) -> Option<Vec<Process>> {
     if !procfs::is_ours() {
         return None;
     }
-    let own = i32::try_from(std::process::id()).ok()?;
-    let mut all = Vec::new();
-    for entry in fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
-        let name = entry.file_name();
-        if name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
-            && let Ok(stat) = fs::read_to_string(entry.path().join("stat"))
-            && let Some(process) = Process::parse(&stat)
-        {
-            all.push(process);
-        }
-    }
+    let own = nix::unistd::getpid().as_raw();
+    let all = Stat::of_all().ok()?;
     let group = group.map(Pid::as_raw);
     let mut ours = vec![own];
     let mut next = 0;
     while let Some(&ancestor) = ours.get(next) {
-        for process in &all {
-            let related = scope.namespace || process.parent == ancestor || Some(process.group) == group;
-            if related && !ours.contains(&process.pid) {
-                ours.push(process.pid);
+        for stat in &all {
+            let related = scope.namespace || stat.parent == ancestor || Some(stat.group) == group;
+            if related && !ours.contains(&stat.process) {
+                ours.push(stat.process);
             }
         }
         next += 1;
     }
-    let mut found: Vec<Process> = all.into_iter().filter(|process| process.pid != own && ours.contains(&process.pid)).collect();
-    for process in &mut found {
-        let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
-        process.dying = mentions_kill(&status);
-    }
-    found.retain(|process| !process.exiting && process.dying != Some(true));
-    found.sort_by_key(|process| process.pid);
+    let is_meant = |stat: &Stat| stat.process != own && ours.contains(&stat.process) && !stat.is_exiting();
+    let mut found: Vec<Process> = all
+        .into_iter()
+        .filter(is_meant)
+        .map(|stat| Process { dying: Status::of(Pid::from_raw(stat.process)).ok().and_then(|it| it.is_being_killed()), stat })
+        .collect();
+    found.retain(|process| process.dying != Some(true));
+    found.sort_by_key(|process| process.stat.process);
     Some(found)
-}
-
-/// Looks for bit 8 (signal 9) in the masks of pending signals, the thread's and the process's; `None` where there are none.
-fn mentions_kill(status: &str) -> Option<bool> {
-    let masks = status.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
-    masks
-        .filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .map(|mask| mask & 0x100 != 0)
-        .reduce(|one, other| one || other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_may_contain_parentheses_and_spaces() {
-        let process = Process::parse("12 (a) S (b) T 7 12 12 0 -1 4194560 91").unwrap();
-        assert_eq!((process.pid, process.name.as_str(), process.state, process.parent), (12, "a) S (b", 'T', 7));
-        assert!(!process.exiting);
-        assert_eq!(process.describe(), "12 \"a) S (b\" (stopped)");
-    }
-
-    #[test]
-    fn an_exiting_process_is_recognised() {
-        assert!(Process::parse("12 (x) R 7 12 12 0 -1 4194564 91").unwrap().exiting);
-        assert!(Process::parse("12 (x) Z 7 12 12 0 -1 4194560 91").unwrap().exiting);
-    }
-
-    #[test]
-    fn a_pending_kill_is_recognised() {
-        assert_eq!(mentions_kill("Name:\tx\nSigPnd:\t0000000000000100\nShdPnd:\t0000000000000000\n"), Some(true));
-        assert_eq!(mentions_kill("SigPnd:\t0000000000000000\nShdPnd:\t0000000000000102\n"), Some(true));
-        assert_eq!(mentions_kill("SigPnd:\t0000000000000002\nSigBlk:\t0000000000000100\n"), Some(false));
-        assert_eq!(mentions_kill("Name:\tx\n"), None);
-    }
 }

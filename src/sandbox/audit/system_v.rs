@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use crate::sandbox::leak::{Leak, LeakKind};
-use crate::sys::leftovers::{SystemV, SystemVObject, system_v_make, system_v_remove};
+use crate::sys::sysv::objects::{SystemV, SystemVObject, system_v_make, system_v_remove};
 
 /// The three tables, each of one IPC namespace: that in which the file was opened.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Table {
 
 #[cfg(target_os = "linux")]
 fn walk(kind: SystemV) -> Vec<SystemVObject> {
-    crate::sys::leftovers::system_v_walk(kind).unwrap_or_default()
+    crate::sys::sysv::objects::system_v_walk(kind).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -11,8 +11,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::sys::Errno;
-use crate::sys::fail_nth::FailNth;
-use crate::sys::fork::in_child;
+use crate::sys::process::fail_nth::FailNth;
+use crate::sys::process::fork::in_child;
 
 /// Capabilities that the kernel honours within a user namespace, over what belongs to it. The others it wants on the host.
 const GOOD_IN_A_NAMESPACE: [Capability; 10] = [

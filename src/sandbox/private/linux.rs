@@ -18,8 +18,8 @@ use crate::process::die_with_parent;
 use crate::sandbox::needs::SECOND_USER;
 use crate::sandbox::surroundings::{Marked, Surroundings};
 use crate::sys::Errno;
-use crate::sys::fork::{self, Forked};
-use crate::sys::procfs::shown_id;
+use crate::sys::process::fork::{self, Forked};
+use crate::sys::process::procfs::shown_id;
 
 /// Unused here: each refusal has its own reason.
 pub const NOT_HERE: &str = "no attempt was made";
@@ -196,7 +196,7 @@ impl PrivatePlan {
             }
         }
         match shown_id() {
-            Ok(shown) if shown == std::process::id().to_string() => Ok(true),
+            Ok(shown) if shown == nix::unistd::getpid().as_raw() => Ok(true),
             // Process states would be read from other processes' entries: worse than none.
             Ok(_) => Err("/proc shows another PID namespace, and cannot be mounted anew".to_owned()),
             Err(_) if before => Err("/proc of a PID namespace shows no processes".to_owned()),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sandbox::surroundings::{Marked, Surroundings};
 use crate::sys::Errno;
-use crate::sys::fork::Forked;
+use crate::sys::process::fork::Forked;
 
 /// Why no attempt is made.
 pub const NOT_HERE: &str = "this system has no namespaces for IPC objects";

@@ -15,9 +15,9 @@ use crate::outcome::{Failure, Outcome};
 use crate::process::End;
 use crate::process::blocked::call_name;
 use crate::process::child::end_of;
-use crate::sys::fork::{wait, wait_with};
-use crate::sys::io::page_size;
-use crate::sys::syscall_info::SyscallStop;
+use crate::sys::memory::page_size;
+use crate::sys::process::syscall_info::SyscallStop;
+use crate::sys::process::wait::{wait, wait_with};
 use crate::sys::{Errno, errno, symbol};
 
 /// More instructions than a short critical section has: a stretch that never ends is a mistake of the case.

@@ -1,0 +1,8 @@
+//! POSIX semaphores, named and unnamed.
+
+mod handle;
+mod handler;
+mod operation;
+
+pub use handle::{ROOM, Semaphore, largest_value, sem_unlink};
+pub use handler::PostOnSignal;

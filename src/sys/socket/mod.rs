@@ -1,0 +1,6 @@
+//! Unix-domain sockets.
+
+mod control;
+mod message;
+
+pub use message::{Message, recvmsg, sendmsg, socketpair};

@@ -1,0 +1,148 @@
+//! A server that receives requests over one FIFO and answers each client over a FIFO of that client. The server holds a write end
+//! of its own FIFO, and opens those of the clients with `O_NONBLOCK`.
+
+use conformance::prelude::*;
+
+use super::fixture::Fifo;
+
+/// How many requests were answered, and how many answers found no reader.
+type Served = (u32, u32);
+
+/// The client number that stops the server.
+const STOP: u8 = 0;
+
+fn answers_of(requests: &Fifo, client: u8) -> PathBuf {
+    requests.sibling(&format!("client-{client}"))
+}
+
+/// Serves until it reads `STOP`. A request is the number of the client and a byte, the answer is the complement of that byte.
+fn serve(requests: &Fifo, link: &Link) -> Result<Served, Errno> {
+    signal::ignore(Signal::SIGPIPE)?;
+    let input = open(requests.path(), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
+    let _own_write_end = open(requests.path(), OFlag::O_WRONLY)?;
+    set_nonblocking(&input, false)?;
+    link.reached("serving");
+    let (mut answered, mut without_reader) = (0, 0);
+    loop {
+        match read_exactly(&input, 2)?[..] {
+            [STOP, _] => return Ok((answered, without_reader)),
+            [client, byte] => {
+                let output = open(&answers_of(requests, client), OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+                match output.and_then(|output| write(&output, &[!byte])) {
+                    Ok(_) => answered += 1,
+                    Err(ENXIO | EPIPE) => without_reader += 1,
+                    Err(other) => return Err(other),
+                }
+            }
+            _ => return Err(EIO),
+        }
+    }
+}
+
+fn start(requests: &Fifo) -> Result<Participant<Result<Served, Errno>>, Failure> {
+    let server = Participant::spawn("server", (), |(), link| serve(requests, link))?;
+    server.until_reached("serving")?;
+    Ok(server)
+}
+
+/// Sends a request and reads the answer from a FIFO of the client, which is open for reading before the request is sent.
+fn ask(requests: &Fifo, client: u8, byte: u8) -> Result<u8, Errno> {
+    let path = answers_of(requests, client);
+    mkfifo(&path, 0o600)?;
+    let input = open(&path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
+    // A write end of its own, so that `read` blocks until the answer and does not return end-of-file.
+    let _own = open(&path, OFlag::O_WRONLY)?;
+    set_nonblocking(&input, false)?;
+    write_all(requests.writer()?, &[client, byte])?;
+    let answer = read_exactly(&input, 1)?[0];
+    unlink(&path)?;
+    Ok(answer)
+}
+
+fn stop(requests: &Fifo) -> Result<(), Errno> {
+    write_all(requests.writer()?, &[STOP, 0])
+}
+
+/// A server that holds a write end of its own request FIFO blocks in `read` each time a client closes, and answers the request of
+/// the next client.
+#[conformance::test(posix = "open", posix = "read")]
+fn server_blocks_between_clients() -> Outcome {
+    let requests = Fifo::new()?;
+    let server = start(&requests)?;
+    for client in 1..=3 {
+        server.until_blocked()?;
+        expect_eq!(ask(&requests, client, 0x0f), Ok(0xf0));
+    }
+    server.until_blocked()?;
+    stop(&requests)?;
+    expect_eq!(server.join()?, Ok((3, 0)));
+    Ok(())
+}
+
+/// If a client has not opened its answer FIFO for reading, `open` with `O_WRONLY | O_NONBLOCK` by the server fails with `ENXIO`.
+/// The server then answers the request of the next client.
+#[conformance::test(posix = "open", posix = "write")]
+fn server_survives_a_client_without_reader() -> Outcome {
+    let requests = Fifo::new()?;
+    mkfifo(&answers_of(&requests, 9), 0o600)?;
+    let server = start(&requests)?;
+    write_all(requests.writer()?, &[9, 1])?;
+    expect_eq!(ask(&requests, 1, 0x55), Ok(0xaa));
+    stop(&requests)?;
+    expect_eq!(server.join()?, Ok((1, 1)));
+    Ok(())
+}
+
+/// If a client is killed while it is blocked in `read` for its answer, `open` by the server fails with `ENXIO` or `write` fails
+/// with `EPIPE`. The server then answers the request of the next client.
+#[conformance::test(posix = "open", posix = "_Exit")]
+fn server_survives_a_killed_client() -> Outcome {
+    let requests = Fifo::new()?;
+    let server = start(&requests)?;
+    // While the server is stopped, the client is killed before the answer.
+    server.until_blocked()?;
+    server.stop()?;
+    let victim = Participant::spawn("victim", (), |(), _| ask(&requests, 9, 1))?;
+    victim.until_blocked()?;
+    victim.kill()?;
+    server.resume()?;
+    expect_eq!(ask(&requests, 1, 0x55), Ok(0xaa));
+    stop(&requests)?;
+    expect_eq!(server.join()?, Ok((1, 1)));
+    Ok(())
+}
+
+/// Four clients that write requests to one FIFO at the same time each read the answers to their own 5 requests, in order, from
+/// their own FIFO.
+#[conformance::test(posix = "open", posix = "write")]
+fn concurrent_clients_get_their_own_answers() -> Outcome {
+    let requests = Fifo::new()?;
+    let server = start(&requests)?;
+    let mut clients = Vec::new();
+    for id in 1..=4_u8 {
+        clients.push(Participant::spawn(&format!("client {id}"), (), |(), _| {
+            (0..5).map(|round| ask(&requests, id, id * 16 + round)).collect::<Result<Vec<u8>, Errno>>()
+        })?);
+    }
+    for (id, client) in (1..=4_u8).zip(clients) {
+        expect_eq!(client.join()?, Ok((0..5).map(|round| !(id * 16 + round)).collect::<Vec<u8>>()));
+    }
+    stop(&requests)?;
+    expect_eq!(server.join()?, Ok((20, 0)));
+    Ok(())
+}
+
+/// After the server is killed, `open` of the request FIFO with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`. A second server that
+/// opens the same FIFO answers the next request.
+#[conformance::test(posix = "open")]
+fn killed_server_can_be_replaced() -> Outcome {
+    let requests = Fifo::new()?;
+    let server = start(&requests)?;
+    server.kill()?;
+    expect_eq!(requests.writer().map(drop), Err(ENXIO));
+    let server = start(&requests)?;
+    expect_eq!(ask(&requests, 1, 0x55), Ok(0xaa));
+    stop(&requests)?;
+    expect_eq!(server.join()?, Ok((1, 0)));
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Shared memory objects as files in `/dev/shm` (Linux): `stat`, `open`, `rename`, `link` and symbolic links beside `shm_open`
+//! and `shm_unlink`.
+
+use std::os::unix::fs::symlink;
+
+use conformance::prelude::*;
+use conformance::sys::memory::shm::{SharedMemory, shm_open};
+use conformance::sys::path::status::permissions;
+
+use super::fixture::{CREATE, CREATE_NEW, Name, contents, pages};
+
+/// The path of the object with that name.
+fn file_of(name: &str) -> PathBuf {
+    Path::new("/dev/shm").join(name.trim_start_matches('/'))
+}
+
+/// A shared memory object is a file of the same name in `/dev/shm`, with the same inode number, size, permission bits and bytes.
+/// After `shm_unlink`, `stat` on this path fails with `ENOENT`.
+#[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
+fn contains_a_file_for_each_object() -> Outcome {
+    let object = pages(1)?;
+    let path = file_of(object.name());
+    let (status, through) = (stat(&path)?, fstat(&object)?);
+    expect_eq!((status.st_ino, status.st_size, permissions(&status)), (through.st_ino, through.st_size, 0o600));
+    expect_eq!(read_to_end(open(&path, OFlag::O_RDONLY)?), Ok(pattern(page_size())));
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
+    expect_eq!(stat(&path).map(drop), Err(ENOENT));
+    Ok(())
+}
+
+/// `shm_open` without `O_CREAT` opens a file that was created in `/dev/shm` with `open`, and with `O_CREAT | O_EXCL` fails with
+/// `EEXIST`. `shm_unlink` with this name removes the file.
+#[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
+fn created_file_is_an_object() -> Outcome {
+    let name = Name::new("file");
+    let file = create(&file_of(name.text()), OFlag::O_RDWR | OFlag::O_EXCL, 0o600)?;
+    write_all(&file, b"from a file")?;
+    let object = SharedMemory::open(name.text(), Access::Read);
+    expect_matches!(object, Ok(_));
+    expect_eq!((contents(&object?), name.open(CREATE_NEW, 0o600).map(drop)), (Ok(b"from a file".to_vec()), Err(EEXIST)));
+    expect_eq!((name.unlink(), stat(&file_of(name.text())).map(drop)), (Ok(()), Err(ENOENT)));
+    Ok(())
+}
+
+/// After `rename` in `/dev/shm` onto the name of another object, `shm_open` with the old name fails with `ENOENT`, and with the
+/// new name opens the renamed object. The replaced object, still open, has `st_nlink` 0 and keeps its bytes.
+#[conformance::test(posix = "rename", man = "shm_overview(7)", needs(file("/dev/shm")))]
+fn rename_replaces_the_target_object() -> Outcome {
+    let (object, target) = (pages(1)?, pages(2)?);
+    rename(&file_of(object.name()), &file_of(target.name()))?;
+    expect_eq!(shm_open(object.name(), OFlag::O_RDONLY, 0).map(drop), Err(ENOENT));
+    expect_eq!(shm_open(target.name(), OFlag::O_RDONLY, 0).and_then(contents), Ok(pattern(page_size())));
+    expect_eq!((fstat(&target)?.st_nlink, contents(&target)), (0, Ok(pattern(2 * page_size()))));
+    Ok(())
+}
+
+/// After `link` in `/dev/shm`, a shared memory object has two names and `st_nlink` 2. After `shm_unlink` of one name, `shm_open`
+/// with the other name opens the object with all its bytes.
+#[conformance::test(posix = "link", man = "shm_overview(7)", needs(file("/dev/shm")))]
+fn hard_link_is_a_second_name() -> Outcome {
+    let (object, second) = (pages(1)?, Name::new("second"));
+    std::fs::hard_link(file_of(object.name()), file_of(second.text()))?;
+    expect_eq!(fstat(&object)?.st_nlink, 2);
+    conformance::sys::memory::shm::shm_unlink(object.name())?;
+    expect_eq!(fstat(&object)?.st_nlink, 1);
+    let name = object.name().to_owned();
+    drop(object);
+    expect_eq!(shm_open(&name, OFlag::O_RDONLY, 0).map(drop), Err(ENOENT));
+    expect_eq!(second.open(OFlag::O_RDONLY, 0).and_then(contents), Ok(pattern(page_size())));
+    expect_eq!((second.unlink(), second.visit(OFlag::O_RDONLY)), (Ok(()), Err(ENOENT)));
+    Ok(())
+}
+
+/// `shm_open` on a symbolic link in `/dev/shm` either opens its target or fails with `ELOOP`; the result is recorded.
+/// `shm_unlink` removes the link and leaves the target.
+#[conformance::test(man = "shm_overview(7)", level = observed, needs(file("/dev/shm")))]
+fn shm_open_may_follow_symbolic_links() -> Outcome {
+    let (object, link, dangling) = (pages(1)?, Name::new("link"), Name::new("dangling"));
+    symlink(file_of(object.name()), file_of(link.text()))?;
+    let missing = Name::new("missing");
+    symlink(file_of(missing.text()), file_of(dangling.text()))?;
+    let opened = [link.visit(OFlag::O_RDONLY), link.visit(OFlag::O_RDWR | OFlag::O_TRUNC)];
+    let made = dangling.open(CREATE, 0o600).map(drop);
+    observe!("posix_shm.follows-symbolic-links", format!("{:?}, {made:?}", opened[0]));
+    if opened[0].is_err() {
+        expect_eq!((opened, made, missing.visit(OFlag::O_RDONLY)), ([Err(ELOOP); 2], Err(ELOOP), Err(ENOENT)));
+        expect_eq!(contents(&object), Ok(pattern(page_size())));
+    }
+    // The link is removed, and its target stays.
+    expect_eq!((link.unlink(), shm_open(object.name(), OFlag::O_RDONLY, 0).is_ok()), (Ok(()), true));
+    Ok(())
+}
+
+/// If a directory has the name of an object in `/dev/shm`, `shm_open` with `O_RDWR` fails with `EINVAL` or `EISDIR`, and with
+/// `O_CREAT | O_EXCL` with `EEXIST`. `shm_unlink` fails with any error and leaves the directory in place.
+#[conformance::test(man = "shm_open(3)", level = customary, needs(file("/dev/shm")))]
+fn rejects_a_directory() -> Outcome {
+    let name = Name::new("directory");
+    std::fs::create_dir(file_of(name.text()))?;
+    let seen =
+        (name.visit(OFlag::O_RDWR), name.open(CREATE, 0o600).map(drop), name.open(CREATE_NEW, 0o600).map(drop), name.unlink());
+    let removed = std::fs::remove_dir(file_of(name.text())).is_ok();
+    expect_matches!(seen.0, Err(EINVAL | EISDIR));
+    expect_matches!(seen.1, Err(EINVAL | EISDIR));
+    expect_matches!((seen.2, seen.3, removed), (Err(EEXIST), Err(_), true));
+    Ok(())
+}
