@@ -7,13 +7,13 @@
 use std::any::TypeId;
 use std::sync::{Mutex, PoisonError};
 
-use super::Link;
+use super::arrival::{Arrival, enter};
 use super::descriptors::Descriptors;
-use super::exec::{Call, enter};
+use super::link::Link;
 use super::value::Value;
 
 /// What a process runs that was started afresh.
-pub(super) type Entry = fn(&Call) -> !;
+pub(super) type Entry = fn(&Arrival) -> !;
 
 struct Registered {
     body: TypeId,

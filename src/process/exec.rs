@@ -4,7 +4,7 @@
 //! place of a table (see `entries.rs`). What is sent, in a variable of the environment, is that place and the argument.
 
 use std::ffi::CString;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -12,51 +12,25 @@ use std::sync::OnceLock;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::{Deserialize, Serialize};
 
-use super::descriptors::{Descriptors, take_all};
+use super::arrival::{Arrival, VARIABLE, refuse};
+use super::descriptors::Descriptors;
 use super::entries::{Index, entry_at, index_of};
 use super::link::Link;
 use super::value::Value;
 use super::{clean_state, context, panics};
 use crate::sys::{Errno, errno};
 
-/// Name of the environment variable that makes `main` a participant.
-const VARIABLE: &str = "IPC_CONFORMANCE_ENTRY";
-
 /// What the new process is told.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Call {
+struct Call {
     entry: Index,
-    name: String,
-    link: [RawFd; 2],
-    handed: Vec<RawFd>,
-    argument: Vec<u8>,
+    arrival: Arrival,
     parameters: context::Parameters,
     executable: Option<PathBuf>,
 }
 
 /// Where this executable was when it was started: by then `/proc` may be gone, or show another process's.
 static EXECUTABLE: OnceLock<Option<PathBuf>> = OnceLock::new();
-
-/// The entry function of one body.
-pub(super) fn enter<D: Descriptors, A: Value, T: Value, F: Fn(D, A, &Link) -> T + Copy + 'static>(call: &Call) -> ! {
-    const { assert!(size_of::<F>() == 0, "a body that is run after exec captures nothing") };
-    // SAFETY: a type without bytes is read from any aligned address. There is a value of it, as the caller of `restart` had one, which
-    // may be copied: this is the copy, that has none of its bytes to be sent.
-    let body: F = unsafe { std::ptr::NonNull::<F>::dangling().as_ptr().read() };
-    let Some((link, mut handed)) = arrive(call) else { refuse() };
-    let descriptors = D::adopt(&mut handed);
-    let Ok(argument) = postcard::from_bytes::<A>(&call.argument) else { refuse() };
-    link.run(|link| body(descriptors, argument, link))
-}
-
-/// Takes over what came along: the link, and the descriptors that were handed on.
-fn arrive(call: &Call) -> Option<(Link, impl Iterator<Item = OwnedFd>)> {
-    let numbers: Vec<RawFd> = call.link.iter().chain(&call.handed).copied().collect();
-    // SAFETY: the first that this process does is to take over what it was started with, once: nobody owns these yet.
-    let mut taken = unsafe { take_all(&numbers) }?.into_iter();
-    let link = Link::new(&call.name, taken.next()?, taken.next()?);
-    Some((link, taken))
-}
 
 /// Replaces the calling process by this executable, to run `body`; returns only if that fails.
 pub(super) fn restart<D: Descriptors, A: Value, T: Value, F>(link: &Link, handed: &[RawFd], argument: &A, _body: F) -> Errno
@@ -75,10 +49,7 @@ where
     }
     execute(&Call {
         entry,
-        name: link.name().to_owned(),
-        link: link.numbers(),
-        handed: handed.to_vec(),
-        argument,
+        arrival: Arrival { name: link.name().to_owned(), link: link.numbers(), handed: handed.to_vec(), argument },
         parameters: context::parameters(),
         executable: executable(),
     })
@@ -143,10 +114,5 @@ pub fn run_if_asked() {
     clean_state::default_signals();
     panics::remember();
     context::enter_participant(call.parameters);
-    entry(&call)
-}
-
-fn refuse() -> ! {
-    eprintln!("error: {VARIABLE} is set, but not by this executable; unset it, or do not rebuild during a run");
-    std::process::exit(2);
+    entry(&call.arrival)
 }

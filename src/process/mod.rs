@@ -11,6 +11,7 @@
 //! - `snapshot.rs`: what the processes of a late case are doing
 
 pub mod aftermath;
+mod arrival;
 pub mod blocked;
 pub mod channel;
 pub mod child;

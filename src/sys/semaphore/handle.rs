@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 
-use super::handler::forget;
+use super::posting::forget;
 use crate::sys::memory::mapping::Mapping;
 use crate::sys::point::around;
 use crate::sys::{Errno, errno};
