@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+#[cfg(has_timed_locks)]
 use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
 use conformance::sys::memory::shm::SharedMemory;
@@ -71,6 +72,7 @@ pub fn far_deadline() -> Result<Time, Errno> {
 
 /// Runs `scenario` with a deadline on `CLOCK_REALTIME` a few milliseconds ahead. Where the scenario returns `false`, as the deadline
 /// came before it had seen its waiters blocked, it runs again with a deadline further ahead.
+#[cfg(has_timed_locks)]
 pub fn with_deadline(scenario: impl Fn(Time) -> Result<bool, Failure>) -> Outcome {
     for milliseconds in [5, 20, 80, 320, 1280, 5120] {
         if scenario(Clock::Realtime.after(Duration::from_millis(milliseconds))?)? {
@@ -81,6 +83,7 @@ pub fn with_deadline(scenario: impl Fn(Time) -> Result<bool, Failure>) -> Outcom
 }
 
 /// Whether the deadline on `CLOCK_REALTIME` is still ahead.
+#[cfg(has_timed_locks)]
 pub fn is_ahead(until: Time) -> Result<bool, Errno> {
     Ok(Time::now(Clock::Realtime)? < until)
 }
