@@ -4,11 +4,12 @@ use std::fs;
 
 use conformance::prelude::*;
 
-/// `Seccomp` in `/proc/self/status` is 0, 2 or absent, not 1 (strict mode). The values of `Seccomp` and `NoNewPrivs` are
-/// recorded.
-#[conformance::test(man = "proc(5)", man = "seccomp(2)", level = observed, needs(file("/proc/self/status")), ambient)]
+/// `Seccomp` in `/proc/self/status` is 0, 2 or absent, and `NoNewPrivs` is absent or the value that `prctl(PR_GET_NO_NEW_PRIVS)`
+/// returns. Both values are recorded.
+#[conformance::test(man = "proc(5)", man = "seccomp(2)", man = "prctl(2)", level = observed, needs(file("/proc/self/status")), ambient)]
 fn seccomp_mode_and_no_new_privs() -> Outcome {
-    let filter = match status("Seccomp")?.as_deref() {
+    let (mode, no_new_privileges) = (status("Seccomp")?, status("NoNewPrivs")?);
+    let filter = match mode.as_deref() {
         Some("0") => "no seccomp filter",
         Some("1") => "strict mode",
         Some("2") => "seccomp filter",
@@ -16,8 +17,26 @@ fn seccomp_mode_and_no_new_privs() -> Outcome {
         None => "kernel without seccomp",
     };
     observe!("environment.confinement.filter", filter);
-    observe!("environment.confinement.no_new_privileges", status("NoNewPrivs")?.is_some_and(|value| value == "1"));
-    expect!(filter != "strict mode", "Seccomp in /proc/self/status is 1");
+    observe!("environment.confinement.no_new_privileges", no_new_privileges.as_deref() == Some("1"));
+    expect_matches!(mode.as_deref(), Some("0" | "2") | None);
+    if let Some(shown) = no_new_privileges {
+        expect_eq!(nix::sys::prctl::get_no_new_privs().map(u8::from).map(|value| value.to_string()), Ok(shown));
+    }
+    Ok(())
+}
+
+/// After a child process calls `prctl(PR_SET_NO_NEW_PRIVS)`, `NoNewPrivs` in its `/proc/self/status` is 1. In a child that does
+/// not call `prctl`, `NoNewPrivs` is that of its parent.
+#[conformance::test(man = "proc(5)", man = "prctl(2)", needs(file("/proc/self/status")), ambient)]
+fn no_new_privs_is_set_by_prctl() -> Outcome {
+    let Some(before) = status("NoNewPrivs")? else { unsupported!("NoNewPrivs in /proc/self/status", ENOENT) };
+    let child = Participant::spawn("child", (), |(), _| {
+        let inherited = status("NoNewPrivs")?;
+        nix::sys::prctl::set_no_new_privs()?;
+        Ok::<_, Errno>((inherited, status("NoNewPrivs")?))
+    })?;
+    expect_eq!(child.join()?, Ok((Some(before.clone()), Some("1".to_owned()))));
+    expect_eq!(status("NoNewPrivs"), Ok(Some(before)));
     Ok(())
 }
 

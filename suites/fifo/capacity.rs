@@ -39,7 +39,7 @@ fn is_shared_by_all_descriptors(access: AccessMode) -> Outcome {
 /// The capacity set by `fcntl(F_SETPIPE_SZ)` is still returned by `F_GETPIPE_SZ` after the descriptor that set it is closed,
 /// while one end of the FIFO stays open.
 #[rstest]
-#[conformance::test(man = "fifo(7)")]
+#[conformance::test(man = "fifo(7)", man = "fcntl(2)")]
 fn outlives_the_descriptor_that_set_it(#[values(AccessMode::ReadOnly, AccessMode::WriteOnly)] remaining: AccessMode) -> Outcome {
     let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;
@@ -53,7 +53,7 @@ fn outlives_the_descriptor_that_set_it(#[values(AccessMode::ReadOnly, AccessMode
 
 /// After the last descriptor of a FIFO is closed and the FIFO is opened again, `fcntl(F_GETPIPE_SZ)` returns the default
 /// capacity, whatever `F_SETPIPE_SZ` had set before.
-#[conformance::test(man = "fifo(7)")]
+#[conformance::test(man = "fifo(7)", level = customary)]
 fn is_reset_by_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;
     let usual = fifo.read_write().and_then(pipe_size)?;

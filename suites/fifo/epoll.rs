@@ -26,7 +26,7 @@ fn event(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
 
 /// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` once each time the last writer closes, and no event
 /// when a writer opens.
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_hang_up_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
     let reader = fifo.reader()?;
@@ -74,7 +74,7 @@ fn edge_triggered_event_for_each_write() -> Outcome {
 }
 
 /// With `EPOLLET` on the write end of a FIFO, `epoll_wait` reports `EPOLLOUT | EPOLLERR` once each time the last reader closes.
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_error_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
     let (reader, writer) = fifo.ends()?;

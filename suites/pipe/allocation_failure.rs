@@ -49,13 +49,17 @@ fn pipe2_leaks_no_descriptor(#[case] flags: OFlag) -> Outcome {
 }
 
 /// `pipe` and `fcntl(F_SETPIPE_SZ)` calls that fail because a memory allocation fails charge no pages to the user's limit
-/// `pipe-user-pages-soft`. After repeated failures, `fcntl(F_GETPIPE_SZ)` on a new pipe of this user returns 16 pages.
+/// `pipe-user-pages-soft`. After more failures than the limit allows pipes, `fcntl(F_GETPIPE_SZ)` on a new pipe of this user
+/// returns 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(fault_injection, second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_calls_charge_no_pages() -> Outcome {
     restart_deadline();
     let soft: usize =
         std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft")?.trim().parse().map_err(|_| Failure::from(ERANGE))?;
+    if !(16..=65_536).contains(&soft) {
+        return Err(Failure::untested("a pipe-user-pages-soft of 16 to 65536 pages"));
+    }
     let user = Participant::spawn("user", (), move |(), _| -> Result<_, Errno> {
         let (user, group) = second_user();
         let (root, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
@@ -65,21 +69,40 @@ fn failed_calls_charge_no_pages() -> Outcome {
         let file = FailNth::open()?;
         keep_memory_present()?;
         let (_reader, writer) = pipe()?;
-        let mut failures = 0;
-        // If each failure were charged with the 16 pages of a pipe, the user would go over the limit here.
-        for round in 0..2 * u32::try_from(soft / 16).unwrap_or(0).min(2000) {
-            file.arm(1 + round / 2 % 4)?;
-            let result = if round % 2 == 0 { pipe().map(drop) } else { set_pipe_size(&writer, pages(64)).map(drop) };
-            file.disarm()?;
-            failures += u32::from(result.is_err());
-            set_pipe_size(&writer, pages(1))?;
+        // How many of the calls failed with that allocation, until enough did. An allocation may succeed at a second attempt of the
+        // kernel, so twice as many calls are made at most.
+        let failures = |allocation: u32, enough: usize, call: &dyn Fn() -> Result<(), Errno>| {
+            let mut count = 0;
+            for _ in 0..2 * enough {
+                file.arm(allocation)?;
+                let result = call();
+                file.disarm()?;
+                match result {
+                    Ok(()) => drop(set_pipe_size(&writer, pages(1))?),
+                    Err(ENOMEM | ENFILE) => count += 1,
+                    Err(other) => return Err(other),
+                }
+                if count == enough {
+                    break;
+                }
+            }
+            Ok::<usize, Errno>(count)
+        };
+        set_pipe_size(&writer, pages(1))?;
+        // If each failure of one of these allocations charged the 16 pages of a pipe, or the 63 more pages of the larger size, the user
+        // would be over the limit.
+        let (pipes, sizes) = (soft / 16 + 1, soft / 63 + 1);
+        let mut missing = Vec::new();
+        for allocation in 1..=4 {
+            missing.push(pipes - failures(allocation, pipes, &|| pipe().map(drop))?);
         }
+        missing.push(sizes - failures(1, sizes, &|| set_pipe_size(&writer, pages(64)).map(drop))?);
         drop(file);
         become_user(user, group)?;
         let (reader, _writer) = pipe()?;
-        Ok((failures > 0, pipe_size(&reader)?))
+        Ok((missing, pipe_size(&reader)?))
     })?;
-    expect_eq!(user.join()?, Ok((true, 16 * page_size())));
+    expect_eq!(user.join()?, Ok((vec![0; 5], 16 * page_size())), "failures that are missing for each allocation, and the size");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use common::pipe::{Kind, pipe_and_fifo};
 /// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLIN` exactly once for each `write`, even if earlier bytes are
 /// unread.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "epoll(7)", fixed_in = "Linux 5.14 (3a34b13a88ca)")]
+#[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn reports_each_write_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN | EDGE)?;
@@ -31,7 +31,7 @@ fn reports_each_write_once(kind: Kind) -> Outcome {
 }
 
 /// If an end is ready when `epoll_ctl` adds it with `EPOLLET`, `epoll_wait` reports it exactly once.
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_an_end_ready_when_added_once() -> Outcome {
     let (reader, writer) = pipe()?;
     write(&writer, b"x")?;
@@ -43,7 +43,7 @@ fn reports_an_end_ready_when_added_once() -> Outcome {
 
 /// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` exactly once after a page has been read.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_free_space_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&writer, OUT | EDGE)?;
@@ -83,7 +83,7 @@ fn agrees_with_poll_about_free_space() -> Outcome {
 #[apply(pipe_and_fifo)]
 #[case::empty(0, false)]
 #[case::bytes_unread(3, true)]
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&reader, IN | EDGE)?;
@@ -101,7 +101,7 @@ fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, kind: Kind)
 
 /// With `EPOLLET` on the write end, `epoll_wait` reports `EPOLLOUT` and `EPOLLERR` exactly once when the last reader closes.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "epoll(7)")]
+#[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_a_broken_pipe_once(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     let list = watching(&writer, OUT | EDGE)?;
@@ -112,7 +112,7 @@ fn reports_a_broken_pipe_once(kind: Kind) -> Outcome {
 }
 
 /// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` exactly once each time that the last writer closes.
-#[conformance::test(man = "epoll(7)", man = "fifo(7)")]
+#[conformance::test(man = "epoll(7)", man = "fifo(7)", level = customary)]
 fn reports_each_hang_up_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;
     let path = scratch.join("fifo");
@@ -131,7 +131,7 @@ fn reports_each_hang_up_of_a_fifo() -> Outcome {
 
 /// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` exactly once after `fcntl(F_SETPIPE_SZ)` has
 /// doubled the size.
-#[conformance::test(man = "epoll(7)", man = "fcntl(2)", fixed_in = "Linux 6.8 (e95aada4cb93)")]
+#[conformance::test(man = "epoll(7)", man = "fcntl(2)", level = customary, fixed_in = "Linux 6.8 (e95aada4cb93)")]
 fn reports_free_space_after_resize() -> Outcome {
     let (reader, writer) = pipe()?;
     let list = watching(&writer, OUT | EDGE)?;

@@ -42,7 +42,7 @@ pub(super) fn output() -> (i32, i64) {
 /// With `O_ASYNC` and `F_SETSIG` on the read end, each `write` queues one signal, even if earlier bytes are unread. The signal
 /// has `si_code` `POLL_IN`, `si_band` `POLLIN | POLLRDNORM` and the descriptor in `si_fd`.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "fcntl(2)", man = "pipe(7)", fixed_in = "Linux 5.15 (fe67f4dd8daa)")]
+#[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = customary, fixed_in = "Linux 5.15 (fe67f4dd8daa)")]
 fn each_write_signals_the_reader(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     signal_me(&reader)?;
@@ -57,7 +57,7 @@ fn each_write_signals_the_reader(kind: Kind) -> Outcome {
 }
 
 /// With `O_ASYNC` on the read end, `read` and a `write` of 0 bytes queue no signal.
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn read_sends_the_reader_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
     write(&writer, b"abc")?;
@@ -71,7 +71,7 @@ fn read_sends_the_reader_no_signal() -> Outcome {
 
 /// With `O_ASYNC` on the read end, the close of the last writer queues one signal with `POLL_IN`.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn close_of_the_last_writer_signals_the_reader(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     signal_me(&reader)?;
@@ -83,7 +83,7 @@ fn close_of_the_last_writer_signals_the_reader(kind: Kind) -> Outcome {
 /// With `O_ASYNC` on the write end of a full pipe, a `read` of a page queues one signal with `POLL_OUT`. Filling the pipe again
 /// queues none.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn read_from_a_full_pipe_signals_the_writer(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
@@ -98,7 +98,7 @@ fn read_from_a_full_pipe_signals_the_writer(kind: Kind) -> Outcome {
 
 /// With `O_ASYNC` on the write end of a full pipe, the close of the last reader queues one signal with `POLL_OUT`.
 #[apply(pipe_and_fifo)]
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn close_of_the_last_reader_signals_the_writer(kind: Kind) -> Outcome {
     let (reader, writer) = kind.open()?;
     fill(&writer)?;
@@ -110,7 +110,7 @@ fn close_of_the_last_reader_signals_the_writer(kind: Kind) -> Outcome {
 
 /// After `fcntl(F_SETFL)` clears `O_ASYNC` on the read end, `write` queues no signal. After the flag is set again, the next
 /// `write` queues one.
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn cleared_o_async_sends_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
     signal_me(&reader)?;
@@ -129,7 +129,7 @@ fn cleared_o_async_sends_no_signal() -> Outcome {
 
 /// With `O_ASYNC` on the read end and no owner, `fcntl(F_GETOWN)` returns 0 and `write` sends no signal. After `F_SETOWN` names
 /// the process, `write` sends `SIGIO`.
-#[conformance::test(man = "fcntl(2)")]
+#[conformance::test(man = "fcntl(2)", level = customary)]
 fn without_an_owner_sends_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
     let me = nix::unistd::getpid();

@@ -90,7 +90,7 @@ fn page_read_empty_gets_no_bytes_back(kind: Kind) -> Outcome {
 /// A `write` after `splice`, `tee`, `vmsplice` or `sendfile` into a pipe adds its bytes behind the transferred ones. The source
 /// of the transfer (file, pipe or memory) stays as it was.
 #[apply(every_supply)]
-#[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
+#[conformance::test(posix = "write", man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", level = documented, fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
 fn write_after_a_transfer_keeps_the_source(call: Supply, #[values(false, true)] buffers_used_before: bool) -> Outcome {
     let (reader, writer) = pipe()?;
     if buffers_used_before {

@@ -134,7 +134,7 @@ fn transfer_out_of_the_pipe_wakes_pollwrnorm(call: Drain) -> Outcome {
 /// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when `fcntl(F_SETPIPE_SZ)` doubles the
 /// size, and `poll` reports exactly `POLLWRNORM`.
 #[cfg(has_pipe_size)]
-#[conformance::test(man = "poll(2)", man = "fcntl(2)")]
+#[conformance::test(man = "poll(2)", man = "fcntl(2)", level = customary)]
 fn resize_wakes_pollwrnorm() -> Outcome {
     let (reader, writer) = pipe()?;
     let size = fill(&writer)?;

@@ -12,12 +12,16 @@ use common::ends::{next, open_nonblocking};
 use common::pipe::{Kind, pipe_and_fifo};
 
 /// `writev` adds the bytes of its segments in order, and `readv` stores the oldest unread bytes in its segments in order,
-/// whatever the sizes of the segments are. Bytes beyond the returned count stay as they were.
+/// whatever the sizes of the segments are, if at least one byte is asked for. Bytes beyond the returned count stay as they were.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv", posix = "writev")]
 fn transfer_the_concatenated_segments(kind: Kind) -> Outcome {
     let page = page_size();
-    let segments = || vec(prop_oneof![Just(0), 1..=9_usize, 1..=page + 2], 1..12);
+    // POSIX leaves `writev` of only empty segments to a pipe open; such calls are in `zero_length`.
+    let segments = || {
+        let sizes = vec(prop_oneof![Just(0), 1..=9_usize, 1..=page + 2], 1..12);
+        sizes.prop_filter("at least one byte", |sizes| sizes.iter().sum::<usize>() > 0)
+    };
     property(&(segments(), segments()), |(put, got)| {
         let (reader, writer) = open_nonblocking(kind)?;
         let bytes = pattern(put.iter().sum());
@@ -28,7 +32,7 @@ fn transfer_the_concatenated_segments(kind: Kind) -> Outcome {
         let asked: usize = got.iter().sum();
         let count = asked.min(bytes.len());
         let mut into: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
-        expect_eq!(readv(&reader, &mut into), if bytes.is_empty() && asked > 0 { Err(EAGAIN) } else { Ok(count) });
+        expect_eq!(readv(&reader, &mut into), Ok(count));
         let seen = buffers.concat();
         expect_eq!(&seen[..count], &bytes[..count]);
         expect!(seen[count..].iter().all(|&byte| byte == 0xEE), "bytes beyond the count of {count} were changed");

@@ -65,17 +65,25 @@ fn mappings_at_different_offsets_share_bytes() -> Outcome {
     })
 }
 
-/// `munmap` with length 1 of a mapping made by `mmap` with length 1 returns 0. A byte stored through this mapping is read through
-/// another mapping of the object.
-#[conformance::test(posix = "mmap", man = "mmap(2)")]
+/// `mmap` with length 1 and `MAP_FIXED` maps exactly one whole page of the object. `munmap` with length 1 unmaps exactly that
+/// page: `write` of its first or last byte fails with `EFAULT`.
+#[conformance::test(posix = "mmap", posix = "munmap", man = "mmap(2)")]
 fn length_is_rounded_up_to_a_page() -> Outcome {
-    let object = pages(1)?;
+    let page = page_size();
+    let (below, object) = (pages(2)?, pages(1)?);
+    object.map(page, Access::ReadWrite)?.write(0, &vec![b'-'; page]);
+    let region = Region::map(&below, 2 * page, RW, SHARED, 0)?;
+    expect_eq!(region.place(0, &object, 1, RW, SHARED | MapFlags::MAP_FIXED, 0), Ok(()));
+    expect_eq!((region.read(0, page), region.read(page, page)), (vec![b'-'; page], pattern(2 * page)[page..].to_vec()));
+    region.write(page - 1, b"!");
+    expect_eq!(contents(&object).map(|bytes| bytes[page - 2..].to_vec()), Ok(b"-!".to_vec()));
     let (reader, writer) = pipe()?;
-    let region = Region::map(&object, page_size(), R, SHARED, 0)?;
-    let short = Region::map(&object, 1, RW, SHARED, 0)?;
-    short.write(0, b"!");
-    // `munmap` of one byte removes the whole page.
-    expect_eq!((short.unmap(0, 1), region.write_out(0, 1, &writer), read_some(&reader, 1)), (Ok(()), Ok(1), Ok(b"!".to_vec())));
+    let byte_at = |at| region.write_out(at, 1, &writer);
+    expect_eq!((byte_at(0), byte_at(page - 1), byte_at(page)), (Ok(1), Ok(1), Ok(1)));
+    expect_eq!(region.unmap(0, 1), Ok(()));
+    expect_eq!((byte_at(0), byte_at(page - 1), byte_at(page)), (Err(EFAULT), Err(EFAULT), Ok(1)));
+    let next = pattern(2 * page)[page];
+    expect_eq!(read_exactly(&reader, 4), Ok(vec![b'-', b'!', next, next]));
     Ok(())
 }
 

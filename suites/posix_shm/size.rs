@@ -130,10 +130,10 @@ fn may_exceed_the_memory() -> Outcome {
     Ok(())
 }
 
-/// Bytes stored through a mapping beyond the end of a shared memory object, in its last page, read as 0 after `ftruncate` to a
-/// greater size.
-#[conformance::test(posix = "mmap", posix = "ftruncate")]
-fn stores_beyond_the_end_are_discarded() -> Outcome {
+/// Bytes stored through a mapping beyond the end of a shared memory object, in its last page, either all read as 0 or all read as
+/// stored after `ftruncate` to a greater size, and which is recorded. All other bytes added read as 0.
+#[conformance::test(posix = "mmap", posix = "ftruncate", level = observed)]
+fn stores_beyond_the_end_may_appear_after_growing() -> Outcome {
     let object = pages(1)?;
     object.set_size(100)?;
     let mapping = object.map(page_size(), Access::ReadWrite)?;
@@ -144,7 +144,10 @@ fn stores_beyond_the_end_are_discarded() -> Outcome {
         (&bytes[..90], &bytes[90..100], &bytes[110..]),
         (&pattern(90)[..], &[b'x'; 10][..], &vec![0; page_size() - 110][..])
     );
-    expect_eq!(bytes[100..110].to_vec(), [0; 10]);
+    // For memory objects, `ftruncate` leaves open whether mapped bytes between the old and the new end become part of the object.
+    let stored = &bytes[100..110];
+    expect!(stored == [0; 10] || stored == [b'x'; 10], "{stored:?}");
+    observe!("posix_shm.stores-beyond-the-end-after-growing", if stored == [0; 10] { "zeros" } else { "stored bytes" });
     Ok(())
 }
 

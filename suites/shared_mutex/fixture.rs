@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+#[cfg(has_timed_locks)]
+use conformance::outcome::{CaseResult, Cause};
 use conformance::prelude::*;
 use conformance::sys::memory::shm::SharedMemory;
 use conformance::sys::pthread::{MutexAttributes, SharedMutex, attributes};
@@ -66,6 +68,24 @@ pub const FAR_AHEAD: Duration = Duration::from_hours(50_000);
 /// A deadline on `CLOCK_REALTIME` that does not come while a case runs.
 pub fn far_deadline() -> Result<Time, Errno> {
     Clock::Realtime.after(FAR_AHEAD)
+}
+
+/// Runs `scenario` with a deadline on `CLOCK_REALTIME` a few milliseconds ahead. Where the scenario returns `false`, as the deadline
+/// came before it had seen its waiters blocked, it runs again with a deadline further ahead.
+#[cfg(has_timed_locks)]
+pub fn with_deadline(scenario: impl Fn(Time) -> Result<bool, Failure>) -> Outcome {
+    for milliseconds in [5, 20, 80, 320, 1280, 5120] {
+        if scenario(Clock::Realtime.after(Duration::from_millis(milliseconds))?)? {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(CaseResult::Unresolved, Cause::Setup, "the deadline came each time before the waiters were seen blocked"))
+}
+
+/// Whether the deadline on `CLOCK_REALTIME` is still ahead.
+#[cfg(has_timed_locks)]
+pub fn is_ahead(until: Time) -> Result<bool, Errno> {
+    Ok(Time::now(Clock::Realtime)? < until)
 }
 
 /// A participant that owns the mutex until the gate `unlock` is opened, or it is killed; what unlocking returned.

@@ -33,16 +33,30 @@ fn waiter(mutex: &SharedMutex, number: u8, priority: i32, order: &OwnedFd) -> Re
 }
 
 /// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters lock the mutex in the order
-/// of their `SCHED_FIFO` priorities, highest first, before waiters of normal scheduling. Waiters of equal priority lock it in the
-/// order of their arrival.
+/// of their `SCHED_FIFO` priorities, highest first, before waiters of normal scheduling.
 #[rstest]
 #[case::rising([3, 5, 7], [2, 1, 0])]
 #[case::falling([7, 5, 3], [0, 1, 2])]
 #[case::mixed([3, 7, 5], [1, 2, 0])]
-#[case::equal([5, 5, 5], [0, 1, 2])]
-#[case::normal_scheduling_last([0, 5, 5], [1, 2, 0])]
-#[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE))]
+#[case::normal_scheduling_last([0, 5, 7], [2, 1, 0])]
+#[conformance::test(man = "futex(2)", man = "sched(7)", needs(CAP_SYS_NICE))]
 fn unlock_hands_over_to_the_highest_priority_waiter(#[case] priorities: [i32; 3], #[case] expected: [u8; 3]) -> Outcome {
+    locked_in_order(priorities, expected)
+}
+
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters of equal `SCHED_FIFO`
+/// priority lock the mutex in the order in which they blocked.
+#[rstest]
+#[case::all_equal([5, 5, 5], [0, 1, 2])]
+#[case::before_normal_scheduling([0, 5, 5], [1, 2, 0])]
+#[conformance::test(man = "futex(2)", level = customary, needs(CAP_SYS_NICE))]
+fn unlock_hands_over_in_order_at_equal_priority(#[case] priorities: [i32; 3], #[case] expected: [u8; 3]) -> Outcome {
+    locked_in_order(priorities, expected)
+}
+
+/// Expects three waiters of these priorities, which block in turn, to lock the mutex in the expected order.
+#[track_caller]
+fn locked_in_order(priorities: [i32; 3], expected: [u8; 3]) -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
     let owner = owner(&mutex)?;
     let (numbers, order) = pipe()?;

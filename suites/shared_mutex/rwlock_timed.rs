@@ -12,6 +12,8 @@ use rstest::rstest;
 use super::fixture::FAR_AHEAD;
 use super::fixture::{PAST, far_deadline};
 #[cfg(has_lock_preference)]
+use super::fixture::{is_ahead, with_deadline};
+#[cfg(has_lock_preference)]
 use super::rwlock_fixture::rwlock_that_prefers_writers;
 use super::rwlock_fixture::{holder, rwlock, tried_by_another};
 
@@ -88,21 +90,28 @@ fn gets_the_lock_before_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> 
     Ok(())
 }
 
-/// On a lock that prefers writers and that a reader holds, `pthread_rwlock_timedwrlock` of a waiting writer fails with
-/// `ETIMEDOUT`. `pthread_rwlock_rdlock` of a second reader, blocked behind this writer, then returns 0 while the first reader
-/// still holds the lock.
+/// On a lock that prefers writers and that a reader holds, a writer blocks in `pthread_rwlock_timedwrlock` and a second reader
+/// blocks in `pthread_rwlock_rdlock`. When the writer's call fails with `ETIMEDOUT`, that of the second reader returns 0 while the
+/// first reader still holds the lock.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn timed_out_writer_releases_blocked_readers() -> Outcome {
-    let lock = rwlock_that_prefers_writers()?;
-    let reader = holder(&lock, Wish::Read)?;
-    let until = Clock::Realtime.after(Duration::from_millis(4))?;
-    let writer = Participant::spawn("writer", (), |(), _| lock.timed_lock(Wish::Write, until))?;
-    let blocked = Participant::spawn("blocked reader", (), |(), _| [lock.lock(Wish::Read), lock.unlock()])?;
-    expect_eq!((writer.join()?, blocked.join()?), (Err(ETIMEDOUT), [Ok(()); 2]));
-    reader.open("unlock")?;
-    expect_eq!((reader.join()?, tried_by_another(&lock)?), (Ok(()), [Ok(()); 2]));
-    Ok(())
+    with_deadline(|until| {
+        let lock = rwlock_that_prefers_writers()?;
+        let reader = holder(&lock, Wish::Read)?;
+        let writer = Participant::spawn("writer", (), |(), _| lock.timed_lock(Wish::Write, until))?;
+        let writer_is = writer.until_settled()?;
+        let second = Participant::spawn("second reader", (), |(), _| [lock.lock(Wish::Read), lock.unlock()])?;
+        let second_is = second.until_settled()?;
+        if !is_ahead(until)? {
+            return Ok(false);
+        }
+        expect_eq!((writer_is, second_is), (Settled::Blocked, Settled::Blocked));
+        expect_eq!((writer.join()?, second.join()?), (Err(ETIMEDOUT), [Ok(()); 2]));
+        reader.open("unlock")?;
+        expect_eq!((reader.join()?, tried_by_another(&lock)?), (Ok(()), [Ok(()); 2]));
+        Ok(true)
+    })
 }
 
 /// If the lock stays held, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` fail with `ETIMEDOUT` when the clock

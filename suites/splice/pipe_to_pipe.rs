@@ -183,7 +183,7 @@ fn count_is_limited_by_the_target_capacity(kind: Kind) -> Outcome {
 
 /// `splice` of a full pipe into an empty pipe of the same capacity returns that capacity. A non-blocking `write` to the target
 /// then fails with `EAGAIN`, and `write` of 1 byte to the source returns 1.
-#[conformance::test(man = "splice(2)")]
+#[conformance::test(man = "splice(2)", level = customary)]
 fn moves_a_full_pipe_in_one_call() -> Outcome {
     let ((source, feed), count) = full()?;
     let (sink, target) = pipe()?;
