@@ -6,7 +6,7 @@ use std::mem::{MaybeUninit, size_of};
 use nix::unistd::Pid;
 
 use super::look::{CallNumber, Look, SystemCall};
-use crate::sys::process::fork::has_ended;
+use crate::sys::process::wait::has_ended;
 
 pub(super) fn is_shown() -> bool {
     true

@@ -41,15 +41,18 @@ pub fn posix_fallocate(descriptor: impl AsFd, offset: i64, length: i64) -> Resul
     Ok(around(|| nix::fcntl::posix_fallocate(descriptor, offset, length))?)
 }
 
+#[cfg(linux)]
 pub use nix::fcntl::FallocateFlags as Allocate;
 
 /// `FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE`, which only go together.
+#[cfg(linux)]
 pub const PUNCH: Allocate = Allocate::FALLOC_FL_KEEP_SIZE.union(Allocate::FALLOC_FL_PUNCH_HOLE);
 
 /// `fallocate`.
 ///
 /// # Errors
 /// What the system answers.
+#[cfg(linux)]
 pub fn fallocate(descriptor: impl AsFd, mode: Allocate, offset: i64, length: i64) -> Result<(), Errno> {
     Ok(around(|| nix::fcntl::fallocate(descriptor, mode, offset, length))?)
 }
@@ -58,6 +61,7 @@ pub fn fallocate(descriptor: impl AsFd, mode: Allocate, offset: i64, length: i64
 ///
 /// # Errors
 /// What `fstat` answers.
+#[cfg(linux)]
 pub fn pages_of(descriptor: impl AsFd) -> Result<usize, Errno> {
     let blocks = around(|| nix::sys::stat::fstat(descriptor))?.st_blocks;
     usize::try_from(blocks).map(|blocks| blocks * 512 / crate::sys::memory::page_size()).map_err(|_| errno::ERANGE)

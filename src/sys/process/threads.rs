@@ -36,6 +36,7 @@ pub(in crate::sys) fn expect_one_thread() -> Result<(), Errno> {
 static FOREIGN: AtomicU64 = AtomicU64::new(0);
 
 /// Counts the foreign threads, when this process has only one of its own.
+#[cfg(all(linux, not(miri)))]
 extern "C" fn count_foreign() {
     if let Some(count) = threads() {
         FOREIGN.store(count - 1, Ordering::Relaxed);
@@ -73,12 +74,11 @@ fn is_alone() -> Option<bool> {
     None
 }
 
-#[cfg(test)]
+#[cfg(all(test, linux))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(linux)]
     #[cfg_attr(miri, ignore = "Miri does not show threads")]
     fn several_threads_are_noticed() {
         let look = || (is_alone(), expect_one_thread());

@@ -150,7 +150,13 @@ impl SharedMutex {
         // SAFETY: as for `lock`. What it protects are atomics, so that an unlock too many is no data race.
         around(|| Errno::from_pthread(unsafe { libc::pthread_mutex_unlock(self.raw()) }))?;
         // It may have been locked through another value.
-        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| held.checked_sub(1));
+        let mut held = self.held.load(Ordering::Relaxed);
+        while held > 0 {
+            match self.held.compare_exchange_weak(held, held - 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => held = now,
+            }
+        }
         Ok(())
     }
 

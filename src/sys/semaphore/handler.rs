@@ -58,7 +58,7 @@ impl Drop for PostOnSignal<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, has_unnamed_semaphores))]
 mod tests {
     use super::*;
     use crate::sys::memory::mapping::Mapping;
@@ -66,7 +66,6 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no semaphores")]
-    #[cfg(has_unnamed_semaphores)]
     fn a_forgotten_handler_posts_to_nothing_once_the_semaphore_is_gone() {
         let semaphore = Semaphore::unnamed(Mapping::private(page_size()).unwrap(), 0).unwrap();
         std::mem::forget(PostOnSignal::new(&semaphore, Signal::SIGUSR2, Restart::Yes).unwrap());
