@@ -113,7 +113,7 @@ fn every_pinned_key_is_recorded() {
                     letter => pattern.push(letter),
                 }
             }
-            if pattern.contains('.') && !pattern.starts_with('*') {
+            if pattern.contains('.') && !pattern.starts_with('*') || pattern.starts_with("*-") {
                 keys.push(WildMatch::new(&pattern));
             }
         }

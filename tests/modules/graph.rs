@@ -72,10 +72,10 @@ impl Graph {
         circles.into_iter().collect()
     }
 
-    /// The file that another is a private part of, or itself.
+    /// The outermost file that another is a private part of, or itself.
     fn owner<'f>(&'f self, file: &'f str) -> &'f str {
         let parent = file.rsplit_once('/').map(|(folder, _)| format!("{folder}.rs"));
-        parent.and_then(|parent| self.sources.get_key_value(&parent)).map_or(file, |(parent, _)| parent)
+        parent.and_then(|parent| self.sources.get_key_value(&parent)).map_or(file, |(parent, _)| self.owner(parent))
     }
 
     fn declare(&mut self, module: &Module, file: &str) {
