@@ -113,6 +113,7 @@ enum Target {
     /// At the entry or the exit of a call.
     Call(u32),
     /// Between two instructions.
+    #[cfg_attr(not(has_single_steps), expect(dead_code, reason = "there is no such target"))]
     Instruction(steps::Target),
 }
 

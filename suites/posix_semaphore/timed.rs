@@ -77,7 +77,7 @@ fn invalid_nanoseconds_fail_with_einval(#[case] nanoseconds: i64, #[values(0, 4_
     Ok(())
 }
 
-/// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value: sem_wait(3) says that
+/// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value: `sem_wait(3)` says that
 /// the deadline is not checked then, and POSIX says that it need not be.
 #[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]

@@ -7,12 +7,15 @@ use conformance::prelude::*;
 #[cfg(has_robust_mutexes)]
 use conformance::sys::pthread::condition::SharedCondition;
 use rstest::rstest;
+#[cfg(has_robust_mutexes)]
 use rstest_reuse::apply;
 
 #[cfg(has_robust_mutexes)]
 use super::condition_fixture::WAITING;
 use super::condition_fixture::{ALL_OK, PERMITS, Scene};
-use super::fixture::{BOTH_OK, Kind, lock_unlock, normal_and_prio_inherit};
+#[cfg(has_robust_mutexes)]
+use super::fixture::normal_and_prio_inherit;
+use super::fixture::{BOTH_OK, Kind, lock_unlock};
 
 /// If one of three processes blocked in `pthread_cond_wait` is killed, a later `pthread_cond_broadcast` wakes both others, and
 /// their waits return 0.

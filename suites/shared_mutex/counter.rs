@@ -11,7 +11,9 @@ use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{Kind, every_kind, normal_and_prio_inherit};
+#[cfg(has_timed_locks)]
+use super::fixture::normal_and_prio_inherit;
+use super::fixture::{Kind, every_kind};
 
 /// Adds one in two steps, and lets other processes run between them where asked to.
 fn add_one(mutex: &SharedMutex, yielding: bool) {

@@ -8,9 +8,9 @@ use conformance::sys::pthread::SharedMutex;
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, lock_unlock};
 #[cfg(has_robust_mutexes)]
-use super::fixture::{normal_and_prio_inherit, owner};
+use super::fixture::owner;
+use super::fixture::{BOTH_OK, Kind, lock_unlock, normal_and_prio_inherit};
 
 /// What backs the memory of a mutex, and can be mapped twice.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,11 @@ use conformance::sys::time::{Clock, Time};
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{BOTH_OK, Kind, PAST, disturb, far_deadline, is_ahead, lock_unlock, owner, with_deadline};
 #[cfg(has_clock_locks)]
-use super::fixture::{FAR_AHEAD, every_kind, normal_and_prio_inherit};
+use super::fixture::FAR_AHEAD;
+use super::fixture::{
+    BOTH_OK, Kind, PAST, disturb, every_kind, far_deadline, is_ahead, lock_unlock, normal_and_prio_inherit, owner, with_deadline,
+};
 
 /// `pthread_mutex_timedlock` on an unlocked mutex returns 0 whether its deadline has passed or is far ahead, and the caller owns
 /// the mutex.

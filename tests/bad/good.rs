@@ -169,6 +169,7 @@ fn a_case_may_fork_by_itself() -> Outcome {
 /// repeats, a system call. The progress is counted in the first word.
 fn winding_section(mutex: &SharedMutex) {
     let progress = mutex.word(0);
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "written by the instruction that repeats"))]
     let mut bytes = [0_u8; 8];
     mark();
     for _ in 0..2 {
