@@ -114,8 +114,8 @@ fn server_survives_a_killed_client() -> Outcome {
     Ok(())
 }
 
-/// Four clients that write requests to one FIFO at the same time each read the answers to their own 5 requests, in order, from
-/// their own FIFO.
+/// If four clients at the same time write 5 requests each to the request FIFO of one server, which answers each client over a
+/// FIFO of that client, each client reads the answers to its own 5 requests, in order.
 #[conformance::test(posix = "open", posix = "write")]
 fn concurrent_clients_get_their_own_answers() -> Outcome {
     let requests = Fifo::new()?;

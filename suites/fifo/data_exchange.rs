@@ -159,9 +159,9 @@ fn concurrent_records_stay_whole(#[case] size: fn(usize) -> usize, #[case] count
     Ok(())
 }
 
-/// If three processes that write records of `PIPE_BUF` - 3 bytes, one `write` for each, are killed while they write, the bytes
-/// that `read` returns until end-of-file are a sequence of whole records. The records of each process are in order and without a
-/// gap.
+/// If three processes that write records of `PIPE_BUF` minus 3 bytes, one `write` for each, are killed while they write, the
+/// bytes that `read` returns until end-of-file are a sequence of whole records. The records of each process are in order and
+/// without a gap.
 #[conformance::test(posix = "write")]
 fn killed_writers_leave_whole_records() -> Outcome {
     let fifo = Fifo::new()?;

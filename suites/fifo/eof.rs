@@ -4,8 +4,8 @@ use conformance::prelude::*;
 
 use super::fixture::Fifo;
 
-/// After the last writer of a FIFO closes, `read` returns the buffered bytes and then 0 each time. After the next `open` for
-/// writing, `read` of the empty FIFO blocks.
+/// After the last writer of a FIFO closes, `read` returns the buffered bytes, and then every `read` returns 0. After the next
+/// `open` for writing, `read` of the empty FIFO blocks.
 #[conformance::test(posix = "read", man = "fifo(7)")]
 fn persists_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;

@@ -48,7 +48,8 @@ fn o_creat_opens_an_existing_fifo() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of an existing FIFO for reading or writing blocks until the opposite end is opened.
+/// `open` with `O_CREAT` of an existing FIFO for reading or writing blocks until the opposite end is opened, and then returns a
+/// descriptor.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn o_creat_blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {

@@ -100,7 +100,8 @@ fn rejects_a_removed_directory(#[values(Call::Mkfifoat, Call::Mknodat)] call: Ca
     Ok(())
 }
 
-/// `mkfifoat` and `mknodat` fail with `EEXIST` if the name exists in the directory.
+/// `mkfifoat` and `mknodat` with a directory descriptor and a relative path fail with `EEXIST` if the path is the name of a FIFO
+/// in that directory.
 #[rstest]
 #[conformance::test(posix = "mkfifoat", posix = "mknodat")]
 fn rejects_an_existing_name(#[values(Call::Mkfifoat, Call::Mknodat)] call: Call) -> Outcome {
