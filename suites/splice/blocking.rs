@@ -53,8 +53,8 @@ fn returns_zero_when_the_last_writer_is_killed() -> Outcome {
     Ok(())
 }
 
-/// `tee` blocked on an empty source pipe returns 2 after a `write` of 2 bytes, and returns 0 when the last writer closes without
-/// a `write`.
+/// `tee` of 9 bytes blocked on an empty source pipe returns 2 after a `write` of 2 bytes to the source, and returns 0 if the last
+/// writer closes without a `write`.
 #[rstest]
 #[case::write(true)]
 #[case::last_close(false)]
@@ -227,8 +227,8 @@ fn killed_transfer_moves_no_bytes(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// While `splice` is blocked on an empty source pipe, `write` to the target pipe and `read` of these bytes by another process
-/// return without blocking. The `splice` stays blocked.
+/// While `splice` is blocked on an empty source pipe, `write` of 5 bytes by another process to the target pipe returns 5, and
+/// `read` returns these bytes, both without blocking. The `splice` stays blocked.
 #[conformance::test(man = "splice(2)")]
 fn blocked_splice_leaves_the_target_usable() -> Outcome {
     let (source, feed) = pipe()?;

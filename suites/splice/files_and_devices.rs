@@ -177,7 +177,8 @@ fn writes_at_an_offset_beyond_the_end(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` of a full pipe into a file moves all its bytes in one call and returns the capacity of the pipe.
+/// One `splice` from a full pipe into a file, with the capacity of the pipe as length, returns that capacity. The pipe is then
+/// empty, and the file holds all its bytes in order.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
 fn moves_a_full_pipe_in_one_call(file_type: Backing) -> Outcome {

@@ -37,7 +37,8 @@ fn starts_at_the_first_unread_byte() -> Outcome {
     Ok(())
 }
 
-/// `tee` of two pages and 50 bytes into another pipe returns that length, and the copy has the bytes in order.
+/// `tee` of two pages and 50 bytes into another pipe returns that length, and `read` from the target returns these bytes in
+/// order.
 #[conformance::test(man = "tee(2)", fixed_in = "Linux 2.6.17 (aadd06e5c56b)")]
 fn keeps_the_order_across_pages() -> Outcome {
     let bytes = pattern(3 * page_size() + 100);

@@ -104,8 +104,8 @@ fn full_pipe_gives_eagain() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` of n + 3 segments, each of 1 byte or of one page, into an empty pipe with a capacity of n pages puts the first n
-/// segments into the pipe and returns their total size, with and without `SPLICE_F_NONBLOCK`.
+/// `vmsplice` of more than n segments, each of 1 byte or of one page, into an empty pipe with a capacity of n pages puts the
+/// first n segments into the pipe and returns their total size, with and without `SPLICE_F_NONBLOCK`.
 #[rstest]
 #[case::one_byte_segments(1)]
 #[case::page_segments(usize::MAX)]
