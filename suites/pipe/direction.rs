@@ -50,8 +50,8 @@ fn ebadf_without_a_peer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `read` on the blocking write end of an empty pipe and `write` on the blocking read end of a full pipe fail with `EBADF` at
-/// once.
+/// `read` on the write end of an empty pipe and `write` on the read end of a full pipe, both without `O_NONBLOCK`, fail with
+/// `EBADF` without blocking.
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
 fn ebadf_instead_of_blocking() -> Outcome {
     let (reader, writer) = pipe()?;

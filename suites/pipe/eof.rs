@@ -25,7 +25,7 @@ fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, kind: Kind) 
     Ok(())
 }
 
-/// After the last writer of a full pipe closes, `read` returns every byte of the pipe and then 0.
+/// After the last writer of a full pipe closes, `read` calls return all unread bytes, as many as the capacity, and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn follows_all_bytes_of_a_full_pipe(kind: Kind) -> Outcome {

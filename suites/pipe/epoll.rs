@@ -64,7 +64,7 @@ fn reports_the_state_of_each_end(kind: Kind) -> Outcome {
 }
 
 /// `epoll_wait` reports `EPOLLHUP` at the read end without writers and `EPOLLERR` at the write end without readers, even if the
-/// entry does not request them. `EPOLLRDHUP` is not reported.
+/// entry does not request them. `EPOLLRDHUP` is not reported, even if the entry requests it.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]
 fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
