@@ -4,8 +4,8 @@ use std::fs;
 
 use conformance::prelude::*;
 
-/// `Seccomp` in `/proc/self/status` is 0, 2 or absent, and `NoNewPrivs` is absent or the value that `prctl(PR_GET_NO_NEW_PRIVS)`
-/// returns. Both values are recorded.
+/// The field `Seccomp` in `/proc/self/status` is 0, 2 or absent, each of which is accepted and recorded. The field `NoNewPrivs`
+/// is absent or equals the value that `prctl(PR_GET_NO_NEW_PRIVS)` returns, and is recorded.
 #[conformance::test(man = "proc(5)", man = "seccomp(2)", man = "prctl(2)", level = observed, needs(file("/proc/self/status")), ambient)]
 fn seccomp_mode_and_no_new_privs() -> Outcome {
     let (mode, no_new_privileges) = (status("Seccomp")?, status("NoNewPrivs")?);
@@ -25,8 +25,8 @@ fn seccomp_mode_and_no_new_privs() -> Outcome {
     Ok(())
 }
 
-/// After a child process calls `prctl(PR_SET_NO_NEW_PRIVS)`, `NoNewPrivs` in its `/proc/self/status` is 1. In a child that does
-/// not call `prctl`, `NoNewPrivs` is that of its parent.
+/// The field `NoNewPrivs` in `/proc/self/status` of a child process equals that of its parent before the child calls
+/// `prctl(PR_SET_NO_NEW_PRIVS)`, and is 1 after that call. The field of the parent stays as it was.
 #[conformance::test(man = "proc(5)", man = "prctl(2)", needs(file("/proc/self/status")), ambient)]
 fn no_new_privs_is_set_by_prctl() -> Outcome {
     let Some(before) = status("NoNewPrivs")? else { unsupported!("NoNewPrivs in /proc/self/status", ENOENT) };
@@ -40,8 +40,8 @@ fn no_new_privs_is_set_by_prctl() -> Outcome {
     Ok(())
 }
 
-/// `/proc/self/uid_map` maps at least one user id, that of the process. The number of user ids mapped by the user namespace is
-/// recorded.
+/// `/proc/self/uid_map` maps at least one user ID. The number of user IDs that it maps is recorded, and any number from 1 is
+/// accepted.
 #[conformance::test(man = "user_namespaces(7)", level = observed, needs(file("/proc/self/uid_map")), ambient)]
 fn users_mapped_by_the_namespace() -> Outcome {
     let map = fs::read_to_string("/proc/self/uid_map")?;
@@ -57,8 +57,8 @@ fn users_mapped_by_the_namespace() -> Outcome {
     Ok(())
 }
 
-/// `read` of `/proc/PID/stat` of a blocked child process succeeds. Whether `read` of `/proc/PID/syscall` succeeds too is
-/// recorded.
+/// `open` and `read` of `/proc/PID/stat` of a blocked child process return without error. Whether `open` and `read` of
+/// `/proc/PID/syscall` also return without error is recorded, and either is accepted.
 #[conformance::test(man = "proc(5)", needs(procfs), ambient)]
 fn proc_shows_the_state_of_a_child() -> Outcome {
     let child = Participant::spawn("child", (), |(), link| -> () { link.park() })?;

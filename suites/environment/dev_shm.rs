@@ -7,8 +7,8 @@ use super::mounts;
 
 const DIRECTORY: &str = "/dev/shm";
 
-/// `open` with `O_CREAT` creates a file in `/dev/shm`, and `write` of one page to this file succeeds. Type and size of the file
-/// system are recorded.
+/// `open` with `O_CREAT | O_EXCL` of a name in `/dev/shm` returns a descriptor, and `write` of one page to the new file writes
+/// all its bytes. Type, size and free space of the file system are recorded, and any values are accepted.
 #[conformance::test(man = "shm_overview(7)", needs(file("/proc/self/mounts")), ambient)]
 fn directory_is_writable() -> Outcome {
     let space = match statvfs(DIRECTORY) {

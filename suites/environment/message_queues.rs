@@ -5,8 +5,8 @@ use conformance::sandbox::names::unique_name;
 use nix::mqueue::{MQ_OFlag, MqAttr, mq_close, mq_getattr, mq_open, mq_unlink};
 use nix::sys::stat::Mode;
 
-/// `mq_open` with `O_CREAT` creates a message queue of two messages of 16 bytes, as `mq_getattr` reports, and `mq_unlink` removes
-/// its name.
+/// `mq_open` with `O_CREAT | O_EXCL` and attributes for 2 messages of 16 bytes returns a queue descriptor for which `mq_getattr`
+/// reports `mq_maxmsg` 2 and `mq_msgsize` 16. `mq_unlink` of the name returns 0.
 #[conformance::test(posix = "mq_open", man = "mq_overview(7)", ambient)]
 fn queue_can_be_created() -> Outcome {
     let name = unique_name("environment");

@@ -26,8 +26,8 @@ fn failed_mkfifo_leaves_no_name() -> Outcome {
     })
 }
 
-/// If a memory allocation fails in a non-blocking `open` of a FIFO for reading, the call fails with `ENOMEM` and opens no
-/// descriptor. A non-blocking `open` for writing then fails with `ENXIO`.
+/// If a memory allocation fails in `open` with `O_RDONLY | O_NONBLOCK` of a FIFO that no process has open, the call fails with
+/// `ENOMEM` and opens no descriptor. `open` with `O_WRONLY | O_NONBLOCK` then fails with `ENXIO`.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
 fn failed_open_for_reading_leaves_no_reader() -> Outcome {
     let scratch = Scratch::new()?;
@@ -50,8 +50,8 @@ fn failed_open_for_reading_leaves_no_reader() -> Outcome {
     })
 }
 
-/// If a memory allocation fails in a non-blocking `open` of a FIFO for writing, the call fails with `ENOMEM`. `read` by the
-/// reader then returns 0, and `poll` reports no event.
+/// If a memory allocation fails in `open` with `O_WRONLY | O_NONBLOCK` of a FIFO with one reader and no writer, the call fails
+/// with `ENOMEM`. `read` by that reader then returns 0, and `poll` for `POLLIN` on the read end reports no event.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
 fn failed_open_for_writing_leaves_no_writer() -> Outcome {
     let scratch = Scratch::new()?;
@@ -69,8 +69,8 @@ fn failed_open_for_writing_leaves_no_writer() -> Outcome {
     })
 }
 
-/// If a memory allocation fails in `open` of a FIFO with `O_RDWR`, the call fails with `ENOMEM`. A non-blocking `open` for
-/// writing then fails with `ENXIO`, and `read` by a new reader returns 0.
+/// If a memory allocation fails in `open` with `O_RDWR` of a FIFO that no process has open, the call fails with `ENOMEM`. `open`
+/// with `O_WRONLY | O_NONBLOCK` then fails with `ENXIO`, and `read` by a new reader returns 0.
 #[conformance::test(man = "open(2)", man = "fifo(7)", needs(fault_injection))]
 fn failed_open_read_write_leaves_no_end() -> Outcome {
     let scratch = Scratch::new()?;
@@ -88,8 +88,9 @@ fn failed_open_read_write_leaves_no_end() -> Outcome {
     })
 }
 
-/// If a memory allocation fails in `open` of one end of a FIFO, the call fails with `ENOMEM`, and an `open` of the opposite end
-/// stays blocked. The next successful `open` of the first end makes the blocked `open` return.
+/// If a process is blocked in `open` of one end of a FIFO and a memory allocation fails in `open` of the opposite end, the second
+/// call fails with `ENOMEM` and the first stays blocked. When a repeated `open` of the opposite end returns a descriptor, the
+/// blocked `open` returns one too.
 #[rstest]
 #[case::blocked_reader(OFlag::O_RDONLY, OFlag::O_WRONLY)]
 #[case::blocked_writer(OFlag::O_WRONLY, OFlag::O_RDONLY)]
@@ -112,8 +113,9 @@ fn failed_open_wakes_no_blocked_open(#[case] blocked: OFlag, #[case] opposite: O
     })
 }
 
-/// If a memory allocation fails in `unlink` of a FIFO, the call fails with `ENOMEM`, and `open` of the name still reaches the
-/// FIFO. A second `unlink` returns 0 and removes the name.
+/// If a memory allocation fails in `unlink` of a FIFO with a reader, the call fails with `ENOMEM`, and `open` of the name with
+/// `O_WRONLY | O_NONBLOCK` still returns a descriptor. A second `unlink` returns 0, and `lstat` of the name then fails with
+/// `ENOENT`.
 #[conformance::test(man = "unlink(2)", needs(fault_injection))]
 fn failed_unlink_keeps_the_name() -> Outcome {
     let scratch = Scratch::new()?;

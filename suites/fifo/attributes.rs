@@ -25,8 +25,8 @@ fn stat_and_fstat_agree() -> Outcome {
     Ok(())
 }
 
-/// `fstat` of an empty FIFO reports `st_size` 0. With 4 unread bytes, `stat` and `fstat` report `st_size` 0 or 4, and which of
-/// the two is recorded.
+/// `fstat` of an empty FIFO reports `st_size` 0. With 4 unread bytes, `stat` and `fstat` report `st_size` 0 or 4, both are
+/// accepted, and the values are recorded.
 #[conformance::test(posix = "sys_stat.h", level = observed)]
 fn st_size_with_unread_bytes() -> Outcome {
     let fifo = Fifo::new()?;
@@ -54,8 +54,9 @@ fn chmod_and_fchmod_set_one_mode() -> Outcome {
     Ok(())
 }
 
-/// Owner and group set by `fchown` through one end of a FIFO are reported by `stat` of its name, and those set by `chown` of the
-/// name by `fstat` of the other end. `write` and `read` through the open ends still transfer data.
+/// Owner and group set by `fchown` of the read end of a FIFO are reported by `stat` of its name, and those set by `chown` of the
+/// name are reported by `fstat` of the write end. `write` of 1 byte to the write end then returns 1, and `read` from the read end
+/// returns 1.
 #[conformance::test(posix = "fchown", posix = "chown", needs(second_user, CAP_CHOWN))]
 fn chown_and_fchown_set_one_owner() -> Outcome {
     let fifo = Fifo::new()?;
@@ -106,7 +107,8 @@ fn pipe_buf_of_the_directory() -> Outcome {
     Ok(())
 }
 
-/// `lseek` on either end of a FIFO fails with `ESPIPE`, and the unread bytes stay in the FIFO.
+/// `lseek` on either end of a FIFO, with `SEEK_SET`, `SEEK_CUR` or `SEEK_END`, fails with `ESPIPE`. `read` then returns all bytes
+/// that were unread before.
 #[rstest]
 #[case::seek_set(Whence::SeekSet)]
 #[case::seek_cur(Whence::SeekCur)]
@@ -121,7 +123,8 @@ fn lseek_fails(#[case] whence: Whence) -> Outcome {
     Ok(())
 }
 
-/// `pread` from a FIFO and `pwrite` to a FIFO fail with `ESPIPE`, and the unread bytes stay in the FIFO.
+/// `pread` from the read end of a FIFO with 4 unread bytes and `pwrite` to the write end fail with `ESPIPE`, and
+/// `ioctl(FIONREAD)` still returns 4.
 #[conformance::test(posix = "pread", posix = "pwrite")]
 fn pread_and_pwrite_fail() -> Outcome {
     let fifo = Fifo::new()?;
@@ -133,8 +136,8 @@ fn pread_and_pwrite_fail() -> Outcome {
     Ok(())
 }
 
-/// After `truncate` and `ftruncate` of a FIFO, `read` returns the bytes that were unread before. The results of these calls,
-/// which POSIX leaves unspecified, are recorded, and any result is allowed.
+/// After `truncate` of a FIFO with 4 unread bytes to length 0, and `ftruncate` of both ends, `read` returns the 4 bytes. The
+/// results of these calls, which POSIX leaves unspecified, are recorded, and any result is allowed.
 #[conformance::test(posix = "truncate", posix = "ftruncate", level = observed)]
 fn truncate_keeps_the_data() -> Outcome {
     let fifo = Fifo::new()?;
@@ -146,7 +149,7 @@ fn truncate_keeps_the_data() -> Outcome {
     Ok(())
 }
 
-/// `fsync` of a FIFO fails with `EINVAL`, and the unread bytes stay in the FIFO.
+/// `fsync` of a descriptor of a FIFO with 4 unread bytes fails with `EINVAL`, and `ioctl(FIONREAD)` still returns 4.
 #[conformance::test(man = "fsync(2)")]
 fn fsync_fails() -> Outcome {
     let fifo = Fifo::new()?;

@@ -60,8 +60,8 @@ fn is_woken_by_a_peer_that_closes_at_once(access: AccessMode, #[values(Peer::Opp
     Ok(())
 }
 
-/// If a writer opens a FIFO and closes it at once, a blocked `open` for reading returns. Through that descriptor, `read` returns
-/// 0 and `poll` reports `POLLHUP`.
+/// If a writer opens a FIFO with `O_NONBLOCK` and closes it at once, an `open` for reading that was blocked before returns a
+/// descriptor. From that descriptor `read` returns 0, and `poll` reports `POLLHUP`.
 #[conformance::test(posix = "read", posix = "poll")]
 fn reader_finds_end_of_file_after_a_brief_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -75,8 +75,8 @@ fn reader_finds_end_of_file_after_a_brief_writer() -> Outcome {
     Ok(())
 }
 
-/// If a reader opens a FIFO and closes it at once, a blocked `open` for writing returns. `write` through that descriptor fails
-/// with `EPIPE` and raises one `SIGPIPE`.
+/// If a reader opens a FIFO with `O_NONBLOCK` and closes it at once, an `open` for writing that was blocked before returns a
+/// descriptor. `write` to that descriptor fails with `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(posix = "write")]
 fn writer_finds_epipe_after_a_brief_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -201,8 +201,8 @@ fn stays_blocked_when_another_is_killed(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// While an `open` of a FIFO is blocked, `chmod`, `utimensat` and `link` of its name and `mkfifo` in its directory return 0, and
-/// `stat` reports the changes.
+/// While an `open` of a FIFO is blocked, `chmod`, `utimensat` and `link` of its name and `mkfifo` of another name in its
+/// directory return 0. `stat` then reports the new permissions and timestamps and `st_nlink` 2, and the `open` stays blocked.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "chmod", posix = "link")]
 fn does_not_lock_the_name(access: AccessMode) -> Outcome {

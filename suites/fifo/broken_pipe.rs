@@ -62,8 +62,8 @@ fn needs_the_last_reader_to_close() -> Outcome {
     Ok(())
 }
 
-/// When the last reader of a full FIFO closes, `write` fails with `EPIPE` in each of three blocked processes, and each process
-/// receives one `SIGPIPE`.
+/// When the last reader of a full FIFO closes, three `write` calls that are blocked on that FIFO in three processes fail with
+/// `EPIPE`, and each process receives one `SIGPIPE`.
 #[conformance::test(posix = "write", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn wakes_all_blocked_writers() -> Outcome {
     let fifo = Fifo::new()?;
@@ -87,7 +87,8 @@ fn wakes_all_blocked_writers() -> Outcome {
     Ok(())
 }
 
-/// If the only reader of a full FIFO is killed, a blocked `write` fails with `EPIPE`.
+/// If the only reader of a full FIFO is killed, a `write` blocked on that FIFO fails with `EPIPE` in a process that ignores
+/// `SIGPIPE`.
 #[conformance::test(posix = "write", posix = "_Exit")]
 fn wakes_a_blocked_writer_when_the_reader_is_killed() -> Outcome {
     let fifo = Fifo::new()?;

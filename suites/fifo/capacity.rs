@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode};
 
-/// `fcntl(F_GETPIPE_SZ)` of both ends of a FIFO returns the capacity of a new pipe, and an empty FIFO takes exactly that many
-/// bytes.
+/// `fcntl(F_GETPIPE_SZ)` of both ends of a new FIFO returns the same capacity as for a new pipe. Non-blocking `write` calls put
+/// exactly that many bytes into the empty FIFO before `write` fails with `EAGAIN`.
 #[conformance::test(man = "pipe(7)", man = "F_GETPIPE_SZ(2const)")]
 fn equals_that_of_a_pipe() -> Outcome {
     let fifo = Fifo::new()?;
@@ -51,8 +51,8 @@ fn outlives_the_descriptor_that_set_it(#[values(AccessMode::ReadOnly, AccessMode
     Ok(())
 }
 
-/// After the last descriptor of a FIFO is closed and the FIFO is opened again, `fcntl(F_GETPIPE_SZ)` returns the default
-/// capacity, whatever `F_SETPIPE_SZ` had set before.
+/// After a descriptor with which `fcntl(F_SETPIPE_SZ)` changed the capacity of a FIFO is closed as the last one, and the FIFO is
+/// opened again, `fcntl(F_GETPIPE_SZ)` returns the same capacity as before `F_SETPIPE_SZ`.
 #[conformance::test(man = "fifo(7)", level = customary)]
 fn is_reset_by_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -65,8 +65,8 @@ fn is_reset_by_the_last_close() -> Outcome {
     Ok(())
 }
 
-/// After all descriptors of a full FIFO are closed and it is opened again, `ioctl(FIONREAD)` returns 0 and the FIFO takes as many
-/// bytes as `F_GETPIPE_SZ` returns.
+/// After all descriptors of a full FIFO are closed and both ends are opened again, `ioctl(FIONREAD)` returns 0. Non-blocking
+/// `write` calls then put as many bytes into the FIFO as `fcntl(F_GETPIPE_SZ)` returns before `write` fails with `EAGAIN`.
 #[conformance::test(man = "fifo(7)", posix = "close")]
 fn full_fifo_is_empty_after_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;

@@ -65,8 +65,8 @@ fn stop(requests: &Fifo) -> Result<(), Errno> {
     write_all(requests.writer()?, &[STOP, 0])
 }
 
-/// A server that holds a write end of its own request FIFO blocks in `read` each time a client closes, and answers the request of
-/// the next client.
+/// A server that has its own request FIFO open for reading and for writing blocks in `read` each time a client has closed the
+/// FIFO, and `read` does not return 0. After the next client writes a request, that client reads the answer of the server.
 #[conformance::test(posix = "open", posix = "read")]
 fn server_blocks_between_clients() -> Outcome {
     let requests = Fifo::new()?;
@@ -81,8 +81,8 @@ fn server_blocks_between_clients() -> Outcome {
     Ok(())
 }
 
-/// If a client has not opened its answer FIFO for reading, `open` with `O_WRONLY | O_NONBLOCK` by the server fails with `ENXIO`.
-/// The server then answers the request of the next client.
+/// If a client that sent a request has not opened its answer FIFO for reading, `open` of the answer FIFO with `O_WRONLY |
+/// O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads the answer to its own request.
 #[conformance::test(posix = "open", posix = "write")]
 fn server_survives_a_client_without_reader() -> Outcome {
     let requests = Fifo::new()?;
@@ -96,7 +96,7 @@ fn server_survives_a_client_without_reader() -> Outcome {
 }
 
 /// If a client is killed while it is blocked in `read` for its answer, a later `open` of its answer FIFO with `O_WRONLY |
-/// O_NONBLOCK` by the server fails with `ENXIO`. The server then answers the request of the next client.
+/// O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads the answer to its own request.
 #[conformance::test(posix = "open", posix = "_Exit")]
 fn server_survives_a_killed_client() -> Outcome {
     let requests = Fifo::new()?;
@@ -114,8 +114,8 @@ fn server_survives_a_killed_client() -> Outcome {
     Ok(())
 }
 
-/// Four clients that write requests to one FIFO at the same time each read the answers to their own 5 requests, in order, from
-/// their own FIFO.
+/// If four clients at the same time write 5 requests each to the request FIFO of one server, which answers each client over a
+/// FIFO of that client, each client reads the answers to its own 5 requests, in order.
 #[conformance::test(posix = "open", posix = "write")]
 fn concurrent_clients_get_their_own_answers() -> Outcome {
     let requests = Fifo::new()?;
@@ -134,8 +134,8 @@ fn concurrent_clients_get_their_own_answers() -> Outcome {
     Ok(())
 }
 
-/// After the server is killed, `open` of the request FIFO with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`. A second server that
-/// opens the same FIFO answers the next request.
+/// After the only reader of a request FIFO, the server, is killed, `open` of the FIFO with `O_WRONLY | O_NONBLOCK` fails with
+/// `ENXIO`. After a second server opens the same FIFO for reading, a client reads the answer to its request.
 #[conformance::test(posix = "open")]
 fn killed_server_can_be_replaced() -> Outcome {
     let requests = Fifo::new()?;

@@ -30,8 +30,8 @@ impl Call {
     }
 }
 
-/// `mkfifo` and `mknod` create a FIFO with link count 1 that is owned by the effective user. `open` of the new FIFO with
-/// `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
+/// `mkfifo` and `mknod` return 0 and create a FIFO for which `stat` reports `st_nlink` 1 and the effective user ID of the caller.
+/// `open` of the new FIFO with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
 fn creates_a_fifo_without_readers(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
@@ -46,7 +46,8 @@ fn creates_a_fifo_without_readers(#[values(Call::Mkfifo, Call::Mknod)] call: Cal
     Ok(())
 }
 
-/// A FIFO created by `mkfifo` or `mknod` has the group of its directory or the effective group of the process.
+/// `stat` of a FIFO created by `mkfifo` or `mknod` reports in `st_gid` the group of the directory that holds the FIFO or the
+/// effective group ID of the process that created the FIFO. Each of the two groups is accepted.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
 fn group_is_that_of_the_directory_or_process(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
@@ -58,8 +59,8 @@ fn group_is_that_of_the_directory_or_process(#[values(Call::Mkfifo, Call::Mknod)
     Ok(())
 }
 
-/// In a directory with the set-group-ID bit, `mkfifo` and `mknod` create a FIFO that has the group of the directory and no
-/// set-group-ID bit.
+/// In a directory with the set-group-ID bit, `mkfifo` and `mknod` with mode 0640 create a FIFO for which `stat` reports the group
+/// of the directory and the mode bits 0640, without the set-group-ID bit.
 #[rstest]
 #[conformance::test(man = "mknod(2)", man = "inode(7)", needs(second_user))]
 fn inherits_the_group_of_a_set_group_id_directory(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
@@ -84,8 +85,8 @@ fn adds_no_link_to_the_directory() -> Outcome {
     Ok(())
 }
 
-/// `mknod` with `S_IFIFO` ignores a device number other than 0. The new FIFO has the same `st_rdev` as any other FIFO and
-/// transfers data.
+/// `mknod` with `S_IFIFO` and a device number other than 0 returns 0, and `stat` of the new FIFO reports the same `st_rdev` as
+/// for a FIFO created by `mkfifo`. `write` of 4 bytes to the new FIFO returns 4, and `read` returns these bytes.
 #[conformance::test(man = "mknod(2)")]
 fn ignores_the_device_number() -> Outcome {
     let fifo = Fifo::new()?;
@@ -107,8 +108,8 @@ fn rejects_an_unknown_file_type() -> Outcome {
     Ok(())
 }
 
-/// `mkfifo` and `mknod` fail with `EEXIST` if the name exists, whatever its file type, also if it is a dangling symbolic link.
-/// The existing file keeps its inode, mode and size.
+/// `mkfifo` and `mknod` fail with `EEXIST` if the name is that of a regular file, a directory, a FIFO, or a symbolic link,
+/// dangling or not. The existing file keeps its inode, mode and size.
 #[rstest]
 #[case::file(|path: &Path| Ok(std::fs::write(path, "kept")?))]
 #[case::directory(|path: &Path| Ok(std::fs::create_dir(path)?))]
@@ -166,8 +167,8 @@ fn rejects_an_unresolvable_path(#[case] path: fn(&Path) -> PathBuf, #[case] errn
     Ok(())
 }
 
-/// `mkfifo` with a trailing slash in the path fails with `ENOENT` or `ENOTDIR` if the name is free, and with `EEXIST` or
-/// `ENOTDIR` if the name is that of a FIFO.
+/// `mkfifo` with a trailing slash in the path fails with `ENOENT` or `ENOTDIR`, of which either is accepted, if no file has the
+/// name. If the name is that of a FIFO, `mkfifo` fails with `EEXIST` or `ENOTDIR`, of which either is accepted.
 #[conformance::test(posix = "mkfifo")]
 fn rejects_a_trailing_slash() -> Outcome {
     let fifo = Fifo::new()?;
@@ -205,7 +206,8 @@ fn limits_paths_to_path_max() -> Outcome {
     Ok(())
 }
 
-/// `mkfifo` fails with `EFAULT` if the path, or the byte after its first five, lies in inaccessible memory.
+/// `mkfifo` fails with `EFAULT` if the pointer to the path is invalid, or if the path has no null byte in its first five bytes
+/// and inaccessible memory begins after them.
 #[rstest]
 #[case::first_byte_inaccessible(0)]
 #[case::sixth_byte_inaccessible(5)]

@@ -16,8 +16,8 @@ enum Order {
     Unordered,
 }
 
-/// Two processes started by `exec` call `open` of a FIFO by its name in either order, one for reading and one for writing. The
-/// reader reads all 100,000 bytes that the writer writes.
+/// Two processes started by `exec`, one for reading and one for writing, call `open` of a FIFO by its name, either one first or
+/// both at the same time. The reader reads all 100,000 bytes that the writer writes.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "open")]
 fn unrelated_processes_exchange_data(#[values(Order::ReaderFirst, Order::WriterFirst, Order::Unordered)] order: Order) -> Outcome {
@@ -48,8 +48,9 @@ fn unrelated_processes_exchange_data(#[values(Order::ReaderFirst, Order::WriterF
     Ok(())
 }
 
-/// A client that writes messages of any size to one FIFO reads the same bytes from a second FIFO, to which another process echoes
-/// them. After the echo process exits, `read` returns 0.
+/// A client that writes messages of random sizes, each of less than 5000 bytes, to one FIFO reads the same bytes from a second
+/// FIFO, to which another process copies them. After the client closes the first FIFO and that process exits, `read` from the
+/// second FIFO returns 0.
 #[conformance::test(posix = "mkfifo", posix = "read", posix = "write")]
 fn two_fifos_carry_both_directions() -> Outcome {
     property(&vec(1_usize..5000, 1..5), |sizes| {
@@ -119,8 +120,9 @@ fn whole_records(bytes: &[u8], size: usize) -> Result<BTreeMap<u8, u16>, String>
     Ok(next)
 }
 
-/// Records of up to `PIPE_BUF` bytes, each written by one `write` of one of four concurrent writers, are read whole and in the
-/// order of each writer.
+/// If four processes write records of one size (5, 509 or `PIPE_BUF` bytes) to a FIFO at the same time, one `write` for each
+/// record, the bytes that `read` returns are a sequence of whole records. All records of each process are among them, in the
+/// order of its `write` calls.
 #[rstest]
 #[case::of_5_bytes(|_| 5, 100)]
 #[case::of_509_bytes(|_| 509, 40)]
@@ -157,8 +159,9 @@ fn concurrent_records_stay_whole(#[case] size: fn(usize) -> usize, #[case] count
     Ok(())
 }
 
-/// If writers of records of less than `PIPE_BUF` bytes are killed while they write, `read` returns whole records only. No record
-/// of a writer is missing before a later record of that writer.
+/// If three processes that write records of `PIPE_BUF` minus 3 bytes, one `write` for each, are killed while they write, the
+/// bytes that `read` returns until end-of-file are a sequence of whole records. The records of each process are in order and
+/// without a gap.
 #[conformance::test(posix = "write")]
 fn killed_writers_leave_whole_records() -> Outcome {
     let fifo = Fifo::new()?;
@@ -186,8 +189,8 @@ fn killed_writers_leave_whole_records() -> Outcome {
     Ok(())
 }
 
-/// A FIFO created by `mkfifo` in `/dev/shm` transfers the bytes of a blocked writer to a reader. After the reader closes, `open`
-/// with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
+/// In `/dev/shm`, `mkfifo` returns 0, and `open` of the FIFO for writing blocks until a reader opens, which then reads the 4
+/// bytes that the writer writes. After the reader closes, `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[conformance::test(posix = "mkfifo", man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn works_in_dev_shm() -> Outcome {
     let directory = tempfile::Builder::new().prefix("fifo-").tempdir_in("/dev/shm")?;

@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode, names_in, open_and_close};
 
-/// After `unlink` of the only name of a FIFO, `write` to and `read` from its open ends still transfer data, and `fstat` reports
-/// `st_nlink` 0. `open` of the removed name fails with `ENOENT`.
+/// After `unlink` of the only name of an open FIFO, `write` of 5 bytes to the write end returns 5, `read` returns all bytes
+/// written before and after `unlink`, and `fstat` reports `st_nlink` 0. `open` of the removed name fails with `ENOENT`.
 #[conformance::test(posix = "unlink")]
 fn unlinked_fifo_stays_usable() -> Outcome {
     let fifo = Fifo::new()?;
@@ -35,8 +35,8 @@ fn unlink_keeps_a_read_blocked() -> Outcome {
     Ok(())
 }
 
-/// After `unlink` of an open FIFO and `mkfifo` of the same name, `stat` reports another inode, and `open` with `O_WRONLY |
-/// O_NONBLOCK` fails with `ENXIO`. Each of the two FIFOs returns only its own bytes.
+/// After `unlink` of an open FIFO and `mkfifo` of the same name, `stat` reports another inode, and `open` of the name with
+/// `O_WRONLY | O_NONBLOCK` fails with `ENXIO`. `read` from each of the two FIFOs returns only the bytes written to that FIFO.
 #[conformance::test(posix = "unlink", posix = "mkfifo")]
 fn recreated_name_is_a_new_fifo() -> Outcome {
     let fifo = Fifo::new()?;
@@ -53,8 +53,9 @@ fn recreated_name_is_a_new_fifo() -> Outcome {
     Ok(())
 }
 
-/// `open` blocked on a FIFO stays blocked when its name is removed and given to a new FIFO that is then opened. `open` of the
-/// opposite end of the old FIFO by another hard link makes the blocked `open` return.
+/// `open` blocked on a FIFO stays blocked when its name is removed by `unlink` and a new FIFO, created by `mkfifo` with the same
+/// name, is opened with `O_RDWR`. `open` of the opposite end of the old FIFO by another hard link makes the blocked `open` return
+/// a descriptor.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", posix = "unlink")]
 fn blocked_open_stays_with_the_unlinked_fifo(access: AccessMode) -> Outcome {
@@ -85,8 +86,8 @@ fn blocked_open_of_an_unlinked_fifo_can_be_killed(access: AccessMode) -> Outcome
     Ok(())
 }
 
-/// After `rename` of a FIFO, `open` of the new name reaches the same FIFO with its open reader and its unread bytes, and `open`
-/// of the old name fails with `ENOENT`.
+/// After `rename` of a FIFO with a reader and unread bytes, `open` of the new name with `O_WRONLY | O_NONBLOCK` returns a
+/// descriptor, and the reader reads the unread bytes and then those written to it. `open` of the old name fails with `ENOENT`.
 #[conformance::test(posix = "rename")]
 fn rename_keeps_ends_and_bytes() -> Outcome {
     let fifo = Fifo::new()?;
@@ -114,8 +115,9 @@ fn rename_keeps_an_open_blocked(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// After `rename` of a second FIFO to the name of an open FIFO, `write` to and `read` from the open ends still transfer data, and
-/// `fstat` reports `st_nlink` 0. `stat` of the name reports the inode of the second FIFO.
+/// After `rename` of a second FIFO to the name of an open FIFO, `stat` of the name reports the inode of the second FIFO, and
+/// `fstat` of the open read end reports `st_nlink` 0. `write` of 4 bytes to the open write end returns 4, and `read` from the
+/// open read end returns these bytes.
 #[conformance::test(posix = "rename")]
 fn rename_over_a_fifo_keeps_its_open_ends() -> Outcome {
     let fifo = Fifo::new()?;

@@ -4,8 +4,8 @@ use conformance::prelude::*;
 
 use super::fixture::Fifo;
 
-/// After the last writer of a FIFO closes, `read` returns the buffered bytes and then 0 each time. After the next `open` for
-/// writing, `read` of the empty FIFO blocks.
+/// After the last writer of a FIFO closes, `read` returns the buffered bytes, and then every `read` returns 0. After the next
+/// `open` for writing, `read` of the empty FIFO blocks.
 #[conformance::test(posix = "read", man = "fifo(7)")]
 fn persists_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -21,8 +21,8 @@ fn persists_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `read` of a FIFO fails with `EAGAIN` after a writer opened, returns the bytes that the writer writes, and
-/// returns 0 after the writer closed. After a second writer opens, `read` gives these results again.
+/// For each of two writers in turn, a non-blocking `read` of a FIFO fails with `EAGAIN` after the writer opens, returns the bytes
+/// that the writer writes, and returns 0 after the writer closes.
 #[conformance::test(posix = "read")]
 fn repeats_for_each_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -54,7 +54,8 @@ fn needs_the_last_writer_to_close() -> Outcome {
     Ok(())
 }
 
-/// When the last writer of an empty FIFO closes, `read` returns 0 in each of four blocked processes.
+/// When the last writer of an empty FIFO closes, `read` returns 0 in each of four processes that are blocked in `read` of that
+/// FIFO.
 #[conformance::test(posix = "read", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn wakes_all_blocked_readers() -> Outcome {
     let fifo = Fifo::new()?;

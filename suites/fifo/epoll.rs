@@ -24,8 +24,8 @@ fn event(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
     Ok(events[..count].first().map(EpollEvent::events))
 }
 
-/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` once each time the last writer closes, and no event
-/// when a writer opens.
+/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after the last writer closes reports
+/// `EPOLLHUP` and the second reports no event, each time. `epoll_wait` after a writer opens reports no event.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_hang_up_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -41,8 +41,8 @@ fn edge_triggered_hang_up_once_per_close() -> Outcome {
     Ok(())
 }
 
-/// With a level-triggered entry for the read end of a FIFO, every `epoll_wait` after the last writer closed reports `EPOLLHUP`.
-/// After the next writer opens, `epoll_wait` reports no event.
+/// If the read end of a FIFO is registered for `EPOLLIN` without `EPOLLET`, every `epoll_wait` after the last writer closed
+/// reports `EPOLLHUP`. After the next writer opens, `epoll_wait` reports no event.
 #[conformance::test(man = "epoll(7)")]
 fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -57,8 +57,8 @@ fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLIN` once for each `write`, also while earlier bytes are
-/// unread.
+/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after each `write` reports `EPOLLIN`
+/// and the second reports no event, also while the bytes of earlier `write` calls are unread.
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn edge_triggered_event_for_each_write() -> Outcome {
     let fifo = Fifo::new()?;
@@ -73,7 +73,8 @@ fn edge_triggered_event_for_each_write() -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the write end of a FIFO, `epoll_wait` reports `EPOLLOUT | EPOLLERR` once each time the last reader closes.
+/// If the write end of a FIFO is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` after the last reader closes reports
+/// `EPOLLOUT | EPOLLERR` and the second reports no event, each time that a reader opens and closes.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_error_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -88,8 +89,8 @@ fn edge_triggered_error_once_per_close() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` blocked for the read end of a FIFO stays blocked while one of two writers is open, and reports one event,
-/// `EPOLLHUP`, when the last writer closes.
+/// `epoll_wait` without timeout for `EPOLLIN` on the read end of an empty FIFO stays blocked while one of two writers is open.
+/// When the last writer closes, the call returns 1 and reports `EPOLLHUP`.
 #[conformance::test(man = "epoll_wait(2)")]
 fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -109,8 +110,8 @@ fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
     Ok(())
 }
 
-/// `epoll_wait` for the read end of a FIFO reports `EPOLLIN` for a `write` after `unlink` of the name. After the read end is
-/// closed, `epoll_wait` returns 0 events.
+/// If the read end of a FIFO is registered for `EPOLLIN`, `epoll_wait` reports `EPOLLIN` after `unlink` of the only name and a
+/// `write`. After the read end is closed with that byte unread, `epoll_wait` returns 0.
 #[conformance::test(man = "epoll(7)")]
 fn watch_outlives_the_name() -> Outcome {
     let fifo = Fifo::new()?;

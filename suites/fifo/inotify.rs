@@ -114,8 +114,9 @@ fn reports_names_in_the_directory() -> Outcome {
     Ok(())
 }
 
-/// After `unlink` of an open FIFO, `inotify` on its former name still reports `IN_MODIFY` for `write`. The last `close` causes
-/// `IN_CLOSE_WRITE`, `IN_DELETE_SELF` and `IN_IGNORED`.
+/// After `unlink` of the only name of a FIFO that is open with `O_RDWR`, an `inotify` watch on that name still reports
+/// `IN_MODIFY` for `write`. The `close` of the only descriptor causes `IN_CLOSE_WRITE`, `IN_DELETE_SELF` and `IN_IGNORED`, in
+/// this order.
 #[conformance::test(man = "inotify(7)")]
 fn watch_lasts_until_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;

@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode};
 
-/// A signal handler without `SA_RESTART` makes a blocked `open` of a FIFO fail with `EINTR`. After the failure the FIFO has no
-/// reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
+/// A signal handler without `SA_RESTART` makes a blocked `open` of a FIFO fail with `EINTR`. If that call was for reading, `open`
+/// with `O_WRONLY | O_NONBLOCK` then fails with `ENXIO`; if it was for writing, `read` by a new reader returns 0.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "signal(7)")]
 fn open_is_interrupted_by_a_handler(access: AccessMode) -> Outcome {
@@ -79,8 +79,8 @@ fn open_stays_blocked_after_a_stop(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// If the opposite end is opened while a process blocked in `open` is stopped, both `open` calls return a descriptor after
-/// `SIGCONT`.
+/// If the opposite end is opened without `O_NONBLOCK` while a process blocked in `open` of a FIFO is stopped by `SIGSTOP`, both
+/// `open` calls return a descriptor after `SIGCONT`.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn stopped_open_returns_after_sigcont(access: AccessMode) -> Outcome {
@@ -99,8 +99,9 @@ fn stopped_open_returns_after_sigcont(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// While a process that was blocked in `open` for reading is stopped, `open` with `O_WRONLY | O_NONBLOCK` returns a descriptor or
-/// fails with `ENXIO`, and which of the two is recorded. After that process is killed, the call fails with `ENXIO`.
+/// While a process that was blocked in `open` for reading is stopped by `SIGSTOP`, `open` with `O_WRONLY | O_NONBLOCK` returns a
+/// descriptor or fails with `ENXIO`; either is accepted, and which of the two is recorded. After that process is killed, `open`
+/// with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[conformance::test(posix = "open", level = observed)]
 fn stopped_reader_may_not_count() -> Outcome {
     let fifo = Fifo::new()?;

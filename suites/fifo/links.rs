@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo, open_and_close};
 
-/// A hard link to a FIFO has the inode and the device of the first name, and `stat` reports `st_nlink` 2. After `unlink` of the
-/// first name, `stat` of the second reports `st_nlink` 1.
+/// `stat` of a FIFO and of a hard link to it reports the same `st_ino` and `st_dev`, and `st_nlink` 2. After `unlink` of the
+/// first name, `stat` of the hard link reports `st_nlink` 1 and the same `st_ino`.
 #[conformance::test(posix = "link")]
 fn hard_links_share_one_inode() -> Outcome {
     let fifo = Fifo::new()?;
@@ -21,8 +21,9 @@ fn hard_links_share_one_inode() -> Outcome {
     Ok(())
 }
 
-/// `open` for writing by a hard link, a symbolic link or another path makes an `open` for reading return that is blocked by the
-/// first name. Bytes written by one name are read by the other.
+/// If `open` of a FIFO for reading is blocked, `open` for writing by a hard link, a symbolic link, or a path with `..` or a
+/// linked directory makes the blocked call return a descriptor. `read` from an end opened by this second name returns the bytes
+/// written to an end opened by the first.
 #[rstest]
 #[case::hard_link(|fifo: &Fifo| { std::fs::hard_link(fifo.path(), fifo.sibling("second"))?; Ok(fifo.sibling("second")) })]
 #[case::symbolic_link(|fifo: &Fifo| { std::os::unix::fs::symlink("fifo", fifo.sibling("second"))?; Ok(fifo.sibling("second")) })]
@@ -41,8 +42,8 @@ fn every_name_reaches_the_same_fifo(#[case] other_name: fn(&Fifo) -> Result<Path
     Ok(())
 }
 
-/// A symbolic link to a FIFO leaves `st_nlink` of the FIFO at 1. `unlink` of the symbolic link leaves the name of the FIFO in
-/// place.
+/// `stat` of a FIFO with a symbolic link to it reports `st_nlink` 1. After `unlink` of the symbolic link, `stat` of the name of
+/// the FIFO still reports a FIFO.
 #[conformance::test(posix = "symlink", posix = "unlink")]
 fn symbolic_link_adds_no_link() -> Outcome {
     let fifo = Fifo::new()?;
@@ -54,8 +55,8 @@ fn symbolic_link_adds_no_link() -> Outcome {
     Ok(())
 }
 
-/// A reader opened by one hard link of a FIFO and a writer opened by another transfer data after both names are removed by
-/// `unlink`.
+/// If a FIFO is opened for reading by one hard link and for writing by another, and both names are removed by `unlink`, `write`
+/// of 4 bytes to the write end returns 4, and `read` from the read end returns these bytes.
 #[conformance::test(posix = "unlink", posix = "link")]
 fn ends_outlive_both_hard_links() -> Outcome {
     let fifo = Fifo::new()?;

@@ -5,8 +5,8 @@ use conformance::sys::fd::lock::{flock_now, record_lock_now};
 
 use super::fixture::Fifo;
 
-/// While another process holds `flock(LOCK_EX)` on a FIFO, `flock(LOCK_EX | LOCK_NB)` fails with `EAGAIN`. After that process is
-/// killed, the call returns 0.
+/// While another process holds a lock by `flock(LOCK_EX)` on a FIFO, `flock(LOCK_EX | LOCK_NB)` on the FIFO fails with `EAGAIN`.
+/// After that process is killed, `flock(LOCK_EX | LOCK_NB)` returns 0.
 #[conformance::test(man = "flock(2)")]
 fn flock_is_exclusive() -> Outcome {
     let fifo = Fifo::new()?;
@@ -23,8 +23,8 @@ fn flock_is_exclusive() -> Outcome {
     Ok(())
 }
 
-/// While a FIFO is locked by `flock(LOCK_EX)`, `flock(LOCK_EX | LOCK_NB)` through another hard link of the FIFO fails with
-/// `EAGAIN`, and through another FIFO returns 0.
+/// While a FIFO is locked by `flock(LOCK_EX)`, `flock(LOCK_EX | LOCK_NB)` on a descriptor opened by another hard link of the FIFO
+/// fails with `EAGAIN`. On a descriptor of another FIFO, the call returns 0.
 #[conformance::test(man = "flock(2)")]
 fn flock_is_per_fifo() -> Outcome {
     let fifo = Fifo::new()?;
@@ -36,8 +36,9 @@ fn flock_is_per_fifo() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETLK)` grants a write lock on a FIFO to one process, the call fails with `EAGAIN` or `EACCES` in another process
-/// until the owner is killed. Whether the lock is granted or rejected with `EINVAL` is recorded.
+/// If `fcntl(F_SETLK)` for a write lock on a FIFO returns 0 in one process, `fcntl(F_SETLK)` fails with `EAGAIN` or `EACCES` in
+/// another process, and returns 0 after the first process is killed. A system may also reject all locks on a FIFO with `EINVAL`;
+/// which of the two is recorded.
 #[conformance::test(posix = "fcntl", level = observed)]
 fn record_lock_is_exclusive_if_supported() -> Outcome {
     let fifo = Fifo::new()?;
@@ -60,8 +61,8 @@ fn record_lock_is_exclusive_if_supported() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETLK)` grants record locks on a FIFO, a read lock on the write end and a write lock on the read end fail with
-/// `EBADF`. Whether locks are granted or rejected with `EINVAL` is recorded.
+/// If `fcntl(F_SETLK)` for a read lock on the read end of a FIFO returns 0, a read lock on the write end and a write lock on the
+/// read end fail with `EBADF`. A system may also reject all locks on a FIFO with `EINVAL`; which of the two is recorded.
 #[conformance::test(posix = "fcntl", level = observed)]
 fn record_lock_needs_the_access_mode_if_supported() -> Outcome {
     let fifo = Fifo::new()?;

@@ -189,8 +189,9 @@ impl Real {
     }
 }
 
-/// In any sequence of `open`, `close`, `read` and `write` on a FIFO, each call returns the count or errno that a model with
-/// counted readers and writers and a byte queue predicts. Each byte is read once and in order.
+/// Each call of a random sequence of non-blocking `open`, `close`, `read` and `write` on a FIFO returns the count or errno that
+/// follows from the number of readers and writers and the number of unread bytes. `read` returns each byte once, in the order of
+/// the `write` calls.
 #[conformance::test(posix = "open", posix = "read", posix = "write", posix = "close")]
 fn calls_match_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
@@ -211,9 +212,9 @@ fn calls_match_the_model() -> Outcome {
     })
 }
 
-/// After each call of any sequence of `open`, `close`, `read` and `write` on a FIFO, `poll` reports `POLLIN` on a read end with
-/// unread bytes and `POLLHUP` after its last writer closed. On a write end, `poll` reports `POLLOUT`, and `POLLERR` without
-/// readers.
+/// After each call of a random sequence of `open`, `close`, `read` and `write` on a FIFO that is never full, `poll` on a read end
+/// reports `POLLIN` exactly if bytes are unread, and `POLLHUP` exactly if no writer is open but one was open since that end was
+/// opened. On a write end, `poll` reports `POLLOUT`, and also `POLLERR` exactly if no reader is open.
 #[conformance::test(man = "poll(2)")]
 fn poll_matches_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;

@@ -42,8 +42,8 @@ fn allows_fstat_only() -> Outcome {
     Ok(())
 }
 
-/// The unread bytes of a FIFO are discarded when the last descriptor is closed that was opened without `O_PATH`. After the next
-/// `open`, `ioctl(FIONREAD)` returns 0.
+/// When the last descriptor of a FIFO that was opened without `O_PATH` is closed, the unread bytes are discarded, although one
+/// opened with `O_PATH` stays open: after `open` with `O_RDWR`, `ioctl(FIONREAD)` returns 0.
 #[conformance::test(man = "open(2)", man = "fifo(7)")]
 fn keeps_no_data() -> Outcome {
     let fifo = Fifo::new()?;
@@ -55,8 +55,8 @@ fn keeps_no_data() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO, where `N` was opened with `O_PATH` and the name
-/// of the FIFO was removed by `unlink`.
+/// If `N` was opened with `O_PATH` and the only name of the FIFO was removed by `unlink`, `open` of `/proc/self/fd/N` with
+/// `O_WRONLY | O_NONBLOCK` returns a descriptor while a reader is open. The reader reads the bytes written to that descriptor.
 #[conformance::test(man = "open(2)", needs(procfs))]
 fn can_be_reopened_after_unlink() -> Outcome {
     let fifo = Fifo::new()?;
@@ -70,8 +70,8 @@ fn can_be_reopened_after_unlink() -> Outcome {
     Ok(())
 }
 
-/// A user without permission on a FIFO can open it with `O_PATH` as `N`. `open` of `/proc/self/fd/N` with `O_RDONLY` by that user
-/// fails with `EACCES`.
+/// `open` with `O_PATH` by an unprivileged process without any permission on a FIFO returns a descriptor `N`. `open` of
+/// `/proc/self/fd/N` with `O_RDONLY` by that process fails with `EACCES`.
 #[conformance::test(man = "open(2)", needs(second_user, procfs))]
 fn needs_and_grants_no_permission() -> Outcome {
     let fifo = Fifo::new()?;

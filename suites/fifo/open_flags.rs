@@ -8,7 +8,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode, names_in};
 
-/// `open` of a FIFO with `O_TRUNC` leaves the unread bytes in the FIFO.
+/// `open` of a FIFO that has a reader, with `O_WRONLY | O_TRUNC` or `O_RDWR | O_TRUNC`, returns a descriptor, and `read` then
+/// still returns all bytes that were unread before.
 #[conformance::test(posix = "open")]
 fn o_trunc_keeps_the_data() -> Outcome {
     let fifo = Fifo::new()?;
@@ -21,8 +22,8 @@ fn o_trunc_keeps_the_data() -> Outcome {
     Ok(())
 }
 
-/// Without a reader, `open` of a FIFO with `O_WRONLY | O_TRUNC` blocks until a reader opens, and with `O_NONBLOCK` added fails
-/// with `ENXIO`.
+/// Without a reader, `open` of a FIFO with `O_WRONLY | O_TRUNC` blocks until a reader opens. With `O_WRONLY | O_TRUNC |
+/// O_NONBLOCK`, the call fails with `ENXIO`.
 #[conformance::test(posix = "open")]
 fn o_trunc_for_writing_needs_a_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -34,7 +35,8 @@ fn o_trunc_for_writing_needs_a_reader() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of an existing FIFO returns a descriptor of that FIFO and leaves its permissions as they were.
+/// `open` with `O_CREAT | O_WRONLY | O_NONBLOCK` and mode 0777 of an existing FIFO with a reader returns a descriptor, and the
+/// reader reads the bytes written to it. The permissions of the FIFO stay 0600.
 #[conformance::test(posix = "open")]
 fn o_creat_opens_an_existing_fifo() -> Outcome {
     let fifo = Fifo::new()?;
@@ -46,7 +48,8 @@ fn o_creat_opens_an_existing_fifo() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of an existing FIFO for reading or writing blocks until the opposite end is opened.
+/// `open` with `O_CREAT` of an existing FIFO for reading or writing blocks until the opposite end is opened, and then returns a
+/// descriptor.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn o_creat_blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
@@ -58,8 +61,8 @@ fn o_creat_blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking. After the failure the FIFO has no
-/// reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
+/// `open` with `O_CREAT | O_EXCL` of an existing FIFO fails with `EEXIST` without blocking. If that call was for reading, `open`
+/// with `O_WRONLY | O_NONBLOCK` then fails with `ENXIO`; if it was for writing, `read` by a new reader returns 0.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn o_excl_fails_without_blocking(access: AccessMode) -> Outcome {
@@ -79,8 +82,8 @@ fn o_directory_fails_without_blocking() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_NOFOLLOW` of a symbolic link to a FIFO fails with `ELOOP` without blocking. `open` with `O_NOFOLLOW` of the
-/// FIFO itself returns a descriptor.
+/// `open` with `O_RDONLY | O_NOFOLLOW` of a symbolic link to a FIFO fails with `ELOOP` without blocking. `open` of the FIFO
+/// itself with `O_RDONLY | O_NOFOLLOW | O_NONBLOCK` returns a descriptor.
 #[conformance::test(posix = "open")]
 fn o_nofollow_rejects_a_symbolic_link() -> Outcome {
     let fifo = Fifo::new()?;
@@ -91,8 +94,8 @@ fn o_nofollow_rejects_a_symbolic_link() -> Outcome {
     Ok(())
 }
 
-/// `write` through a descriptor opened with `O_APPEND` puts its bytes behind the unread bytes of the FIFO, as `write` without the
-/// flag does.
+/// If one descriptor of a FIFO has `O_APPEND` set and another has not, `read` returns the bytes of all `write` calls through both
+/// in the order of the calls.
 #[conformance::test(posix = "open", posix = "write")]
 fn o_append_has_no_effect() -> Outcome {
     let fifo = Fifo::new()?;
@@ -104,8 +107,8 @@ fn o_append_has_no_effect() -> Outcome {
     Ok(())
 }
 
-/// `read` of an empty FIFO fails with `EAGAIN` through an open file description with `O_NONBLOCK`, and blocks through another
-/// open file description without the flag.
+/// `read` of an empty FIFO with a writer fails with `EAGAIN` through an open file description with `O_NONBLOCK`, and blocks
+/// through another open file description without the flag.
 #[conformance::test(posix = "open", posix = "read")]
 fn o_nonblock_is_per_description() -> Outcome {
     let fifo = Fifo::new()?;
@@ -121,8 +124,8 @@ fn o_nonblock_is_per_description() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` clears `O_NONBLOCK` on a descriptor, `read` of the empty FIFO through a duplicate of the descriptor
-/// blocks.
+/// After `fcntl(F_SETFL)` clears `O_NONBLOCK` on a read end of an empty FIFO with a writer, `read` through a duplicate of that
+/// descriptor blocks until the writer writes.
 #[conformance::test(posix = "fcntl")]
 fn o_nonblock_can_be_cleared() -> Outcome {
     let fifo = Fifo::new()?;
@@ -137,8 +140,9 @@ fn o_nonblock_can_be_cleared() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_GETFL)` returns the access mode, `O_NONBLOCK` and `O_APPEND` with which a FIFO was opened, and does not return
-/// `O_CREAT`.
+/// `fcntl(F_GETFL)` on a FIFO opened with `O_CREAT | O_NONBLOCK | O_APPEND` and one of `O_RDONLY`, `O_WRONLY` and `O_RDWR`
+/// returns this access mode with `O_NONBLOCK` and `O_APPEND`, and without `O_CREAT`. On a FIFO opened without these flags, the
+/// call returns the access mode only.
 #[rstest]
 #[case::read_only(OFlag::O_RDONLY)]
 #[case::write_only(OFlag::O_WRONLY)]
@@ -176,8 +180,8 @@ fn o_cloexec_sets_fd_cloexec() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of a missing name creates a file whose type in `fstat` is other than FIFO. `write` of 4 bytes to that
-/// file returns 4.
+/// `open` with `O_CREAT | O_WRONLY | O_NONBLOCK` of a name that does not exist creates a file for which `fstat` reports a type
+/// other than FIFO. `write` of 4 bytes to that file returns 4.
 #[conformance::test(posix = "open")]
 fn o_creat_creates_no_fifo() -> Outcome {
     let fifo = Fifo::new()?;

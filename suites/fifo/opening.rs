@@ -75,8 +75,8 @@ fn nonblocking_for_writing_fails_without_reader() -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO with `O_WRONLY | O_NONBLOCK` returns a descriptor while a reader has the FIFO open, whether or not the reader
-/// has `O_NONBLOCK` set.
+/// `open` of a FIFO with `O_WRONLY | O_NONBLOCK` returns a descriptor while a reader has the FIFO open, both if the descriptor of
+/// the reader has `O_NONBLOCK` set and if it has not.
 #[rstest]
 #[case::blocking_reader(OFlag::empty())]
 #[case::nonblocking_reader(OFlag::O_NONBLOCK)]
@@ -133,7 +133,7 @@ fn blocks_again_after_the_last_close(access: AccessMode) -> Outcome {
 }
 
 /// `open` of a FIFO for reading blocks while only readers have the FIFO open, and `open` for writing blocks while only writers
-/// do. Each returns when the opposite end is opened.
+/// have the FIFO open. Each call returns a descriptor when the opposite end is opened.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn blocks_while_only_the_same_end_is_open(access: AccessMode) -> Outcome {
@@ -161,8 +161,9 @@ fn is_not_woken_by_another_fifo(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking. After the failure
-/// the FIFO has no reader (`open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`) and no writer (`read` returns 0).
+/// `open` of a FIFO by a process that has reached its descriptor limit fails with `EMFILE` without blocking. If that call was for
+/// reading, `open` with `O_WRONLY | O_NONBLOCK` by another process then fails with `ENXIO`; if it was for writing, `read` by a
+/// new reader returns 0.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn fails_at_the_descriptor_limit(access: AccessMode) -> Outcome {

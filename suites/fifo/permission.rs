@@ -52,8 +52,9 @@ fn allowed(bits: u32) -> Opened {
     [0o4, 0o2, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// `open` of a FIFO fails with `EACCES` unless the read bit for reading, and the write bit for writing, is set for the class
-/// (owner, group or other) of the caller. With these bits, `open` returns a descriptor.
+/// For an unprivileged process, `open` of a FIFO with `O_RDONLY` needs the read bit of the caller's class (owner, group or
+/// other), `O_WRONLY` the write bit, and `O_RDWR` both. `open` returns a descriptor if these bits are set, and fails with
+/// `EACCES` if not, whatever the bits of the other classes.
 #[rstest]
 #[case::owner_read_bit(Class::Owner, 0o400, 0o4)]
 #[case::owner_write_bit(Class::Owner, 0o200, 0o2)]
@@ -75,8 +76,9 @@ fn is_that_of_the_callers_class(#[case] class: Class, #[case] mode: u32, #[case]
     Ok(())
 }
 
-/// For every mode of a FIFO and every class (owner, group or other) of the caller, `open` returns a descriptor if the bits of
-/// that class allow the access mode, and fails with `EACCES` if they do not.
+/// For random modes of a FIFO from 0 to 0777 and each class (owner, group or other) of an unprivileged caller, `open` with
+/// `O_RDONLY`, `O_WRONLY` or `O_RDWR` returns a descriptor if the bits of that class allow the access mode, and fails with
+/// `EACCES` if they do not.
 #[conformance::test(posix = "open", needs(second_user))]
 fn is_that_of_the_callers_class_for_every_mode() -> Outcome {
     property(&(select(vec![Class::Owner, Class::Group, Class::Other]), 0_u32..0o1000), |(class, mode)| {
@@ -90,8 +92,8 @@ fn is_that_of_the_callers_class_for_every_mode() -> Outcome {
     })
 }
 
-/// `open` of a FIFO for reading or writing by a user without permission fails with `EACCES` without blocking. An `open` of the
-/// opposite end by another process stays blocked.
+/// `open` of a FIFO for reading or writing by an unprivileged process without permission on the FIFO fails with `EACCES` without
+/// blocking. An `open` of the opposite end in which another process is blocked stays blocked.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
 fn is_checked_before_blocking(access: AccessMode) -> Outcome {
@@ -109,8 +111,8 @@ fn is_checked_before_blocking(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO without readers with `O_WRONLY | O_NONBLOCK` fails with `EACCES` if the caller has no write permission, and
-/// with `ENXIO` if the caller has write permission.
+/// `open` of a FIFO without readers with `O_WRONLY | O_NONBLOCK` by an unprivileged process fails with `EACCES` if the caller has
+/// no write permission, and with `ENXIO` if the caller has write permission.
 #[conformance::test(posix = "open", needs(second_user))]
 fn is_checked_before_the_reader() -> Outcome {
     let fifo = fifo_for(Class::Other, 0o662)?;
@@ -120,8 +122,8 @@ fn is_checked_before_the_reader() -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO of mode 0666 fails with `EACCES` if the caller has no search permission on the directory, and returns a
-/// descriptor if the caller has search permission.
+/// `open` of a FIFO of mode 0666 by an unprivileged process fails with `EACCES` if the caller has no search permission on the
+/// directory of the FIFO, and returns a descriptor if the caller has search permission.
 #[conformance::test(posix = "open", needs(second_user))]
 fn needs_search_permission_on_the_directory() -> Outcome {
     let fifo = fifo_for(Class::Owner, 0o666)?;
@@ -163,8 +165,8 @@ fn cap_dac_override_overrides_the_mode() -> Outcome {
     Ok(())
 }
 
-/// After `chmod` of a FIFO to mode 0, `write` and `read` through ends opened before still transfer data. `open` by the same user
-/// fails with `EACCES`.
+/// After `chmod` of a FIFO to mode 0, `write` of 4 bytes by an unprivileged process through an end opened before returns 4, and
+/// `read` returns these bytes. `open` of the FIFO by that process fails with `EACCES`.
 #[conformance::test(posix = "chmod", needs(second_user))]
 fn is_checked_by_open_only() -> Outcome {
     let fifo = fifo_for(Class::Owner, 0o600)?;
@@ -183,8 +185,8 @@ fn is_checked_by_open_only() -> Outcome {
     Ok(())
 }
 
-/// After `fchmod` through an open end grants read and write permission to other users, `open` of the FIFO by another user returns a
-/// descriptor. Before that, `open` fails with `EACCES`.
+/// `open` of a FIFO of mode 0600 by an unprivileged process of another user fails with `EACCES`. After `fchmod` of an open end to
+/// mode 0606, `open` by that user returns a descriptor.
 #[conformance::test(posix = "fchmod", needs(second_user))]
 fn fchmod_applies_to_the_next_open() -> Outcome {
     let fifo = fifo_for(Class::Other, 0o600)?;
@@ -195,8 +197,8 @@ fn fchmod_applies_to_the_next_open() -> Outcome {
     Ok(())
 }
 
-/// `open` blocked on a FIFO returns a descriptor when the opposite end is opened, even if `chmod` removed the permission of the
-/// caller after the call blocked.
+/// `open` of a FIFO by an unprivileged process, blocked since before `chmod` removed the caller's permission, returns a
+/// descriptor when the opposite end is opened.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", needs(second_user))]
 fn is_not_checked_again_after_blocking(access: AccessMode) -> Outcome {
@@ -214,8 +216,8 @@ fn is_not_checked_again_after_blocking(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `mkfifo` and `mknod` return 0 if the caller has write and search permission on the directory. If either permission is missing,
-/// the calls fail with `EACCES` and create no name.
+/// `mkfifo` and `mknod` by an unprivileged process return 0 if the caller has write and search permission on the directory. If
+/// either permission is missing, both calls fail with `EACCES` and create no name.
 #[rstest]
 #[case::write_and_search(0o733, Ok(()))]
 #[case::no_write(0o755, Err(EACCES))]
@@ -235,8 +237,8 @@ fn creation_needs_write_and_search_on_the_directory(#[case] mode: u32, #[case] e
     Ok(())
 }
 
-/// `mknod` with `S_IFIFO` by an unprivileged user returns 0 and creates a FIFO of that user. `mknod` with `S_IFCHR` fails with
-/// `EPERM`.
+/// `mknod` with `S_IFIFO` by an unprivileged process returns 0, and `stat` of the new FIFO reports the user ID of that process.
+/// `mknod` with `S_IFCHR` by the same process fails with `EPERM`.
 #[conformance::test(posix = "mknod", needs(second_user))]
 fn mknod_of_a_fifo_needs_no_privilege() -> Outcome {
     let scratch = Scratch::new()?;

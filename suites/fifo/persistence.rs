@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::fixture::{AccessMode, Fifo};
 
-/// After all descriptors of a FIFO are closed, `stat` of the name reports the same inode, mode and link count. Ends that are
-/// opened again transfer data.
+/// After all descriptors of a FIFO are closed, `stat` of the name reports the same inode and mode, and link count 1. After both
+/// ends are opened again, `write` of 5 bytes returns 5, and `read` returns these bytes.
 #[conformance::test(posix = "mkfifo", man = "fifo(7)")]
 fn name_outlives_the_last_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -82,8 +82,8 @@ fn data_is_kept_by_the_writer() -> Outcome {
     Ok(())
 }
 
-/// While a child holds the only descriptor of a FIFO, `ioctl(FIONREAD)` on a new reader returns the count of unread bytes. After
-/// the child is killed, `ioctl(FIONREAD)` on another new reader returns 0.
+/// While a child holds the only descriptor of a FIFO, an inherited read end, `ioctl(FIONREAD)` on a new reader returns the number
+/// of unread bytes. After that reader is closed and the child is killed, `ioctl(FIONREAD)` on the next reader returns 0.
 #[conformance::test(posix = "close", posix = "fork")]
 fn data_is_kept_by_an_inherited_end() -> Outcome {
     let fifo = Fifo::new()?;
@@ -97,8 +97,9 @@ fn data_is_kept_by_an_inherited_end() -> Outcome {
     Ok(())
 }
 
-/// After all descriptors of a FIFO with unread bytes are closed, `ioctl(FIONREAD)` on the next writer returns 0. The next reader
-/// reads only the bytes that are written then.
+/// After the only descriptor of a FIFO with unread bytes is closed and both ends are opened again, `ioctl(FIONREAD)` on the write
+/// end returns 0. After `write` and `close` by the new writer, the new reader reads only the bytes of that `write` until
+/// end-of-file.
 #[conformance::test(posix = "open", posix = "close")]
 fn next_open_starts_empty() -> Outcome {
     let fifo = Fifo::new()?;

@@ -21,8 +21,8 @@ fn make_read_only(directory: &Path) -> Result<(), Errno> {
     Ok(())
 }
 
-/// On a read-only file system, `mkfifo` and `mknod` of a new name, and `unlink` and `chmod` of an existing FIFO, fail with
-/// `EROFS`. `mkfifo` of an existing name fails with `EEXIST`.
+/// On a read-only mount, `mkfifo` and `mknod` of a name that does not exist, and `unlink` and `chmod` of an existing FIFO, fail
+/// with `EROFS`. `mkfifo` of a name that exists fails with `EEXIST`.
 #[conformance::test(posix = "mkfifo", posix = "mknod", posix = "unlink", needs(CAP_SYS_ADMIN))]
 fn rejects_mkfifo_and_unlink() -> Outcome {
     let fifo = Fifo::new()?;
@@ -36,8 +36,9 @@ fn rejects_mkfifo_and_unlink() -> Outcome {
     Ok(())
 }
 
-/// `open` for writing of a FIFO on a read-only file system returns a descriptor that transfers data or fails with `EROFS`, and
-/// which of the two is recorded. The timestamps of the FIFO stay as they were.
+/// On a read-only mount, `open` of a FIFO with `O_WRONLY | O_NONBLOCK`, with a reader, returns a descriptor to which `write` of 4
+/// bytes returns 4, or fails with `EROFS`; either is accepted, and which of the two is recorded. `st_atime` and `st_mtime` of the
+/// FIFO stay as they were.
 #[conformance::test(man = "open(2)", level = observed, needs(CAP_SYS_ADMIN))]
 fn may_allow_writing() -> Outcome {
     let fifo = Fifo::new()?;
@@ -55,8 +56,8 @@ fn may_allow_writing() -> Outcome {
     Ok(())
 }
 
-/// `open` for reading that is blocked through a read-only mount returns when a process opens the FIFO for writing through a
-/// writable mount. The reader reads the bytes of that writer.
+/// `open` of a FIFO for reading by a path on a read-only mount blocks, and returns a descriptor when a process opens the FIFO for
+/// writing by a path on a writable mount of the same directory. The reader reads the bytes of that writer.
 #[conformance::test(man = "fifo(7)", needs(CAP_SYS_ADMIN))]
 fn is_the_same_fifo_through_another_mount() -> Outcome {
     let fifo = Fifo::new()?;

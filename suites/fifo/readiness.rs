@@ -24,8 +24,8 @@ fn no_event_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// `poll` on the read end of a FIFO reports `POLLHUP` from the close of the last writer until the next writer opens, also after
-/// `read` returned 0.
+/// `poll` for `POLLIN` on the read end of an empty FIFO reports no event while a writer is open, and `POLLHUP` after the last
+/// writer closes until the next one opens, also after `read` has returned 0.
 #[conformance::test(posix = "poll")]
 fn pollhup_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -81,8 +81,8 @@ fn pollhup_for_every_reader() -> Outcome {
     Ok(())
 }
 
-/// Whether `poll` reports `POLLHUP` or no event on a read end that was opened after the last writer closed is recorded. After
-/// another writer opens and closes, `poll` reports `POLLHUP` on that read end.
+/// On a read end that was opened after the last writer closed, `poll` reports `POLLHUP` or no event; either is accepted, and
+/// which of the two is recorded. After another writer opens and closes, `poll` reports `POLLHUP` on that read end.
 #[conformance::test(posix = "poll", level = observed)]
 fn pollhup_for_a_late_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -147,7 +147,7 @@ fn pollerr_without_readers() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLOUT` on the write end of a full FIFO reports no event, and `POLLOUT` after all bytes are read.
+/// `poll` for `POLLOUT` on the write end of a full FIFO reports no event. After all bytes are read, `poll` reports `POLLOUT`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
 fn no_pollout_when_full() -> Outcome {
     let fifo = Fifo::new()?;
@@ -180,7 +180,7 @@ fn no_event_of_the_opposite_direction() -> Outcome {
     Ok(())
 }
 
-/// `select` reports the read end of a FIFO as readable each time after the last writer closed, also after `read` returned 0.
+/// Every `select` after the last writer of an empty FIFO closed reports the read end as readable, also after `read` returned 0.
 /// After the next writer opens, `select` reports the read end as not readable.
 #[conformance::test(posix = "pselect")]
 fn select_reports_end_of_file_as_readable() -> Outcome {

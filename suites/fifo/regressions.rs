@@ -20,7 +20,7 @@ fn splice_rejects_one_fifo_by_two_names() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` of 4 bytes to a FIFO opened with `O_RDWR` returns 4 and puts the bytes into the FIFO.
+/// `vmsplice` of 4 bytes to a FIFO opened with `O_RDWR` returns 4, and `read` then returns these bytes.
 #[conformance::test(man = "vmsplice(2)", level = customary)]
 fn vmsplice_writes_to_a_read_write_descriptor() -> Outcome {
     let fifo = Fifo::new()?;
@@ -31,7 +31,8 @@ fn vmsplice_writes_to_a_read_write_descriptor() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` sets `O_DIRECT` on a descriptor of a FIFO, each `read` returns the bytes of exactly one `write`.
+/// After `fcntl(F_SETFL)` sets `O_DIRECT` on a descriptor of a FIFO, and two `write` calls through that descriptor, the first
+/// `read` returns exactly the bytes of the first `write` and the second `read` those of the second.
 #[conformance::test(man = "fcntl(2)", man = "pipe(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn packet_mode_can_be_set_by_fcntl() -> Outcome {
     let fifo = Fifo::new()?;
@@ -42,8 +43,9 @@ fn packet_mode_can_be_set_by_fcntl() -> Outcome {
     Ok(())
 }
 
-/// After a `write` to a FIFO through a descriptor with `O_DIRECT` and two `write` calls through one without the flag, one `read`
-/// returns exactly the bytes of the first. The next `read` returns the bytes of the other two together.
+/// After one `write` to a FIFO through a descriptor with `O_DIRECT` and two `write` calls through a descriptor without the flag,
+/// the first `read` returns exactly the bytes of the first `write`. The second `read` returns the bytes of the other two
+/// together.
 #[conformance::test(man = "pipe(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn packet_mode_is_per_description() -> Outcome {
     let fifo = Fifo::new()?;
@@ -56,8 +58,9 @@ fn packet_mode_is_per_description() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of another user's FIFO in a sticky, world-writable directory fails with `EACCES` if
-/// `/proc/sys/fs/protected_fifos` is not 0. `open` without `O_CREAT` returns a descriptor.
+/// `open` with `O_CREAT | O_WRONLY | O_NONBLOCK` of another user's FIFO with a reader, in a sticky, world-writable directory,
+/// fails with `EACCES` if `/proc/sys/fs/protected_fifos` is not 0, and returns a descriptor if it is 0. `open` with `O_WRONLY |
+/// O_NONBLOCK` returns a descriptor.
 #[conformance::test(man = "proc_sys_fs(5)", needs(second_user, file("/proc/sys/fs/protected_fifos")))]
 fn o_creat_of_a_foreign_fifo_in_a_sticky_directory() -> Outcome {
     let setting = std::fs::read_to_string("/proc/sys/fs/protected_fifos")?;
@@ -77,8 +80,8 @@ fn o_creat_of_a_foreign_fifo_in_a_sticky_directory() -> Outcome {
     Ok(())
 }
 
-/// `open` for writing returns a descriptor once a reader has opened the FIFO, even if that reader exits at once and its `SIGCHLD`
-/// runs a handler without `SA_RESTART`.
+/// `open` of a FIFO for writing returns a descriptor once a reader has opened the FIFO, even if that reader, a child of the
+/// caller, exits at once and its `SIGCHLD` runs a handler without `SA_RESTART` in the caller.
 #[conformance::test(posix = "open", level = customary, fixed_in = "Linux 3.5 (05d290d66be6)")]
 fn open_is_not_interrupted_after_the_reader_opened() -> Outcome {
     let fifo = Fifo::new()?;

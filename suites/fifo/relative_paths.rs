@@ -31,8 +31,8 @@ fn directory_of(scratch: &Scratch) -> Result<OwnedFd, Errno> {
     open(scratch.path(), OFlag::O_RDONLY | OFlag::O_DIRECTORY)
 }
 
-/// `mkfifoat` and `mknodat` with a relative path create the FIFO below the directory that the descriptor refers to, even if that
-/// directory was renamed after it was opened.
+/// `mkfifoat` and `mknodat` with a directory descriptor and a relative path create the FIFO in the directory that the descriptor
+/// refers to, even if that directory was renamed after it was opened.
 #[rstest]
 #[conformance::test(posix = "mkfifoat", posix = "mknodat")]
 fn relative_path_starts_at_the_descriptor(#[values(Call::Mkfifoat, Call::Mknodat)] call: Call) -> Outcome {
@@ -47,7 +47,7 @@ fn relative_path_starts_at_the_descriptor(#[values(Call::Mkfifoat, Call::Mknodat
     Ok(())
 }
 
-/// `mkfifoat` and `mknodat` with `AT_FDCWD` and a relative path create the FIFO below the working directory.
+/// `mkfifoat` and `mknodat` with `AT_FDCWD` and a relative path create the FIFO in the working directory of the caller.
 #[rstest]
 #[conformance::test(posix = "mkfifoat", posix = "mknodat")]
 fn at_fdcwd_is_the_working_directory(#[values(Call::Mkfifoat, Call::Mknodat)] call: Call) -> Outcome {
@@ -100,7 +100,8 @@ fn rejects_a_removed_directory(#[values(Call::Mkfifoat, Call::Mknodat)] call: Ca
     Ok(())
 }
 
-/// `mkfifoat` and `mknodat` fail with `EEXIST` if the name exists in the directory.
+/// `mkfifoat` and `mknodat` with a directory descriptor and a relative path fail with `EEXIST` if the path is the name of a FIFO
+/// in that directory.
 #[rstest]
 #[conformance::test(posix = "mkfifoat", posix = "mknodat")]
 fn rejects_an_existing_name(#[values(Call::Mkfifoat, Call::Mknodat)] call: Call) -> Outcome {
@@ -110,8 +111,8 @@ fn rejects_an_existing_name(#[values(Call::Mkfifoat, Call::Mknodat)] call: Call)
     Ok(())
 }
 
-/// `openat` with a directory descriptor and a name opens the same FIFO as `open` with the whole path. Bytes written to the first
-/// descriptor are returned by `read` from the second.
+/// `openat` for writing with the descriptor of a directory and the name of a FIFO opens the same FIFO as `open` for reading with
+/// the whole path. `write` of 4 bytes to the first descriptor returns 4, and `read` from the second returns these bytes.
 #[conformance::test(posix = "openat")]
 fn openat_opens_the_same_fifo_as_open() -> Outcome {
     let fifo = Fifo::new()?;

@@ -15,8 +15,8 @@ fn link_to(end: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()))
 }
 
-/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO of which `N` is a read end. The bytes written to
-/// it are read through `N`.
+/// If `N` is a read end of a FIFO, `open` of `/proc/self/fd/N` with `O_WRONLY | O_NONBLOCK` returns a write end of the same FIFO.
+/// `read` from `N` returns the bytes written to that write end.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
 fn read_end_can_be_reopened_for_writing() -> Outcome {
     let fifo = Fifo::new()?;
@@ -30,8 +30,8 @@ fn read_end_can_be_reopened_for_writing() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` with `O_WRONLY` returns a write end of the FIFO of which `N` is a read end, after `unlink` of the
-/// only name.
+/// If `N` is a read end of a FIFO whose only name was removed by `unlink`, `open` of `/proc/self/fd/N` with `O_WRONLY` returns a
+/// write end of that FIFO. `read` from `N` returns the bytes written to that write end.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
 fn works_after_unlink() -> Outcome {
     let fifo = Fifo::new()?;
@@ -42,8 +42,8 @@ fn works_after_unlink() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` with `O_NONBLOCK` creates a new open file description with that flag. The open file description of
-/// `N` stays blocking.
+/// If `N` is a read end of a FIFO without `O_NONBLOCK`, `fcntl(F_GETFL)` reports the flag on the descriptor that `open` of
+/// `/proc/self/fd/N` with `O_RDONLY | O_NONBLOCK` returns, and not on `N`.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
 fn creates_a_new_description() -> Outcome {
     let fifo = Fifo::new()?;
@@ -55,8 +55,8 @@ fn creates_a_new_description() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` for an end of a FIFO blocks until the opposite end is opened. With `O_WRONLY | O_NONBLOCK` and no
-/// reader, the call fails with `ENXIO`.
+/// If `N` is the only open end of a FIFO, `open` of `/proc/self/fd/N` with the access mode of `N` blocks until the opposite end
+/// is opened. If `N` is a write end, `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`.
 #[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)", needs(procfs))]
 fn blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
@@ -74,8 +74,8 @@ fn blocks_until_the_opposite_end_opens(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` by a user with only read permission on the FIFO returns a descriptor with `O_RDONLY` and fails
-/// with `EACCES` with `O_WRONLY`, although `N` is open for reading and writing.
+/// If an unprivileged process has only read permission on a FIFO that is open as `N` for reading and writing, its `open` of
+/// `/proc/self/fd/N` returns a descriptor with `O_RDONLY` and fails with `EACCES` with `O_WRONLY`.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs, second_user))]
 fn checks_permission() -> Outcome {
     let fifo = Fifo::new()?;
@@ -90,8 +90,8 @@ fn checks_permission() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/PID/fd/N` with `O_WRONLY` returns a write end of the FIFO that process `PID` has open as `N`. After that
-/// process is killed, `write` to the new write end returns its count.
+/// If process `PID` has the write end of a FIFO open as `N`, `open` of `/proc/PID/fd/N` with `O_WRONLY` returns another write
+/// end. After process `PID` is killed, `write` of 4 bytes to that write end returns 4.
 #[conformance::test(man = "proc_pid_fd(5)", needs(procfs))]
 fn reaches_descriptors_of_another_process() -> Outcome {
     let fifo = Fifo::new()?;

@@ -31,8 +31,9 @@ fn repeated_opener(fifo: &Fifo, access: AccessMode) -> Result<Participant<Result
     })
 }
 
-/// After processes that repeatedly open and close a FIFO are all killed at random instants, `open` with `O_WRONLY | O_NONBLOCK`
-/// fails with `ENXIO` and `read` by a new reader returns 0. Ends opened afterwards transfer data.
+/// After eight processes, at most four at the same time, that repeatedly open and close a FIFO are all killed at random instants,
+/// `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO` and `read` by a new reader returns 0. After both ends are opened,
+/// `write` of 4 bytes returns 4, and `read` returns these bytes.
 #[conformance::test(posix = "open", posix = "close", posix = "_Exit")]
 fn killed_processes_leave_no_end_open() -> Outcome {
     let fifo = Fifo::new()?;
@@ -61,8 +62,8 @@ fn killed_processes_leave_no_end_open() -> Outcome {
     Ok(())
 }
 
-/// In each of 50 rounds, a blocking `open` for reading and a concurrent blocking `open` for writing of one FIFO both return. The
-/// reader reads the byte of that round.
+/// In each of 50 rounds, a blocking `open` of one FIFO for reading and a blocking `open` for writing by another process at the
+/// same time both return a descriptor. The reader reads the byte that the writer writes in that round.
 #[conformance::test(posix = "open")]
 fn concurrent_opens_both_return() -> Outcome {
     let fifo = Fifo::new()?;
@@ -85,7 +86,8 @@ fn concurrent_opens_both_return() -> Outcome {
     Ok(())
 }
 
-/// In each of 20 rounds, two writers call `close` at the same time, and `read` of the empty FIFO returns 0.
+/// In each of 20 rounds, the only two writers of an empty FIFO call `close` at the same time, and a blocking `read` by the reader
+/// returns 0.
 #[conformance::test(posix = "read", posix = "close")]
 fn concurrent_closes_give_end_of_file() -> Outcome {
     let fifo = Fifo::new()?;

@@ -16,8 +16,9 @@ fn had_opened<T>(victim: &Victim<T>) -> Option<bool> {
     victim.entered.as_deref().is_some_and(is_open).then_some(false)
 }
 
-/// If a reader is killed at any of its system calls, a blocked `open` for writing returns if `open` of the reader had returned,
-/// and stays blocked if not. `write` by that writer then returns its count or fails with `EPIPE`.
+/// If a reader is killed at any of its system calls, the blocked `open` for writing of another process returns a descriptor if
+/// `open` of the reader had returned, and stays blocked if not. `write` of 4 bytes to that descriptor returns 4 if the reader had
+/// read them; if not, it returns 4 or fails with `EPIPE`, and either is accepted.
 #[conformance::test(posix = "open", posix = "write", posix = "_Exit")]
 fn killed_reader_wakes_the_writer_if_its_open_returned() -> Outcome {
     sweep(|run| {
@@ -50,8 +51,9 @@ fn killed_reader_wakes_the_writer_if_its_open_returned() -> Outcome {
     })
 }
 
-/// If a writer is killed at any of its system calls, a blocked `open` for reading returns if `open` of the writer had returned,
-/// and stays blocked if not. The reader then reads the bytes of the completed `write` calls and end-of-file.
+/// If a writer is killed at any of its system calls, the blocked `open` for reading of another process returns a descriptor if
+/// `open` of the writer had returned, and stays blocked if not. `read` from that descriptor returns exactly the bytes of the
+/// `write` calls that had returned, and then 0.
 #[conformance::test(posix = "open", posix = "read", posix = "_Exit")]
 fn killed_writer_wakes_the_reader_if_its_open_returned() -> Outcome {
     sweep(|run| {
@@ -82,8 +84,9 @@ fn killed_writer_wakes_the_reader_if_its_open_returned() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls around `open` with `O_RDWR`, a blocked `open` for reading stays blocked if
-/// that `open` had not returned. Afterwards the FIFO has no reader and no writer.
+/// If a process is killed at any of its system calls around `open` of a FIFO with `O_RDWR`, the blocked `open` for reading of
+/// another process stays blocked if that `open` had not returned. After both processes have ended, `open` with `O_WRONLY |
+/// O_NONBLOCK` fails with `ENXIO` and `read` by a new reader returns 0.
 #[conformance::test(man = "fifo(7)")]
 fn killed_read_write_opener_leaves_no_end() -> Outcome {
     sweep(|run| {
@@ -102,8 +105,9 @@ fn killed_read_write_opener_leaves_no_end() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls around `mkfifo`, `stat` of the name fails with `ENOENT` or reports a FIFO
-/// with the requested mode less the umask. Such a FIFO is empty and transfers data.
+/// If a process is killed at any of its system calls around `mkfifo` with mode 0642 and umask 022, `stat` of the name fails with
+/// `ENOENT` or reports a FIFO of mode 0640. For such a FIFO `ioctl(FIONREAD)` returns 0, `write` of 1 byte returns 1 and `read`
+/// returns 1.
 #[conformance::test(posix = "mkfifo")]
 fn killed_mkfifo_leaves_a_whole_fifo_or_none() -> Outcome {
     sweep(|run| {

@@ -18,8 +18,8 @@ fn bitset_waiters(words: &Mapping, masks: &[u32]) -> Result<Vec<WaitingProcess>,
     Ok(all)
 }
 
-/// `FUTEX_WAKE_BITSET` wakes exactly the waiters whose `FUTEX_WAIT_BITSET` mask has a bit in common with its own mask, and
-/// returns their number.
+/// `FUTEX_WAKE_BITSET` with a limit of `INT_MAX` on a word with five waiters wakes exactly those whose `FUTEX_WAIT_BITSET` mask
+/// has a bit in common with its own mask, and returns the number woken.
 #[rstest]
 #[case::lowest_bit(1, &[0, 2, 4])]
 #[case::second_bit(2, &[1, 2, 4])]
@@ -37,8 +37,8 @@ fn wakes_waiters_with_a_common_bit(#[case] mask: u32, #[case] expected: &[usize]
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with a limit of 1 wakes one waiter whose mask matches and returns 1, even if waiters whose mask does not
-/// match began to wait earlier.
+/// `FUTEX_WAKE_BITSET` with a limit of 1 wakes one waiter whose `FUTEX_WAIT_BITSET` mask has a bit in common with its own mask
+/// and returns 1, even if waiters without a common bit began to wait earlier.
 #[conformance::test(man = "futex(2)")]
 fn limit_counts_matching_waiters_only() -> Outcome {
     let words = words()?;
@@ -51,8 +51,8 @@ fn limit_counts_matching_waiters_only() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT_BITSET` and `FUTEX_WAKE_BITSET` with a bit mask of 0 fail with `EINVAL`, and a blocked waiter of the word stays
-/// blocked.
+/// `FUTEX_WAIT_BITSET` and `FUTEX_WAKE_BITSET` with a bit mask of 0 fail with `EINVAL`. A process blocked in `FUTEX_WAIT_BITSET`
+/// on the same word stays blocked.
 #[conformance::test(man = "futex(2)")]
 fn zero_mask_fails() -> Outcome {
     let words = words()?;
@@ -63,7 +63,8 @@ fn zero_mask_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with any single bit wakes a process blocked in `FUTEX_WAIT` and returns 1.
+/// `FUTEX_WAKE_BITSET` with a limit of 1 and a mask of any single bit wakes a process blocked in `FUTEX_WAIT` on the word and
+/// returns 1.
 #[rstest]
 #[case::lowest_bit(1)]
 #[case::middle_bit(0x0001_0000)]
@@ -76,7 +77,8 @@ fn plain_wait_matches_every_bit(#[case] bits: u32) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` wakes three processes blocked in `FUTEX_WAIT_BITSET` with different masks, and returns 3.
+/// `FUTEX_WAKE` with a limit of `INT_MAX` wakes three processes blocked in `FUTEX_WAIT_BITSET` on the word with different masks,
+/// and returns 3.
 #[conformance::test(man = "futex(2)")]
 fn plain_wake_matches_every_mask() -> Outcome {
     let words = words()?;
@@ -85,9 +87,9 @@ fn plain_wake_matches_every_mask() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_CMP_REQUEUE` has moved a `FUTEX_WAIT_BITSET` waiter to another word, `FUTEX_WAKE_BITSET` on that word returns 0
-/// if its mask has no bit in common with the waiter's mask. With a common bit, `FUTEX_WAKE_BITSET` wakes the waiter and returns
-/// 1.
+/// After `FUTEX_CMP_REQUEUE` has moved a process blocked in `FUTEX_WAIT_BITSET` to a second word, `FUTEX_WAKE_BITSET` on the
+/// second word returns 0 if its mask has no bit in common with the mask of that process. With a common bit, it wakes the process
+/// and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn requeued_waiter_keeps_its_mask() -> Outcome {
     let words = words()?;
@@ -101,8 +103,9 @@ fn requeued_waiter_keeps_its_mask() -> Outcome {
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, a process blocked in `FUTEX_WAIT_BITSET` stays blocked when `FUTEX_WAKE_BITSET` is called
-/// without a common bit, which returns 0. `FUTEX_WAKE_BITSET` with a common bit then returns 1 and the wait returns 0.
+/// After `SIGSTOP` and `SIGCONT`, a process blocked in `FUTEX_WAIT_BITSET` stays blocked when `FUTEX_WAKE_BITSET` is called with
+/// a mask without a common bit, which returns 0. `FUTEX_WAKE_BITSET` with a common bit then returns 1, and `FUTEX_WAIT_BITSET`
+/// returns 0.
 #[rstest]
 #[case::no_timeout(None)]
 #[case::monotonic_timeout(Some(Clock::Monotonic))]
@@ -122,7 +125,7 @@ fn stopped_waiter_keeps_its_mask(#[case] clock: Option<Clock>) -> Outcome {
 }
 
 /// `FUTEX_WAIT_BITSET` on a word of 2 fails with `EAGAIN` if the expected value is 1 and the mask is 2. With the expected value 2
-/// and the mask 1, `FUTEX_WAIT_BITSET` blocks until `FUTEX_WAKE_BITSET` is called with the mask 1.
+/// and the mask 1 it blocks, and returns 0 after `FUTEX_WAKE_BITSET` with the mask 1, which returns 1.
 #[conformance::test(man = "futex(2)")]
 fn mask_is_not_compared_with_the_word() -> Outcome {
     let words = words()?;

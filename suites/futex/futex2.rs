@@ -25,8 +25,8 @@ fn words_if_supported() -> Result<Mapping, Failure> {
     Ok(words)
 }
 
-/// `futex_wake(2)` with a limit of n on a word with three waiters wakes n of them, none for 0, and returns the number woken. The
-/// others stay blocked until the next wake.
+/// `futex_wake(2)` with a limit of n on a word with three waiters wakes n of them, or all three if n is larger, and returns the
+/// number woken. The others stay blocked until the next `FUTEX_WAKE`.
 #[rstest]
 #[case::limit_0(0, 0)]
 #[case::limit_1(1, 1)]
@@ -54,7 +54,7 @@ fn wakes_across_both_interfaces() -> Outcome {
     Ok(())
 }
 
-/// `futex_wait(2)` fails with `EAGAIN` if the word differs from the expected value. A later `FUTEX_WAKE` returns 0.
+/// `futex_wait(2)` fails with `EAGAIN` if the word differs from the expected value. A later `FUTEX_WAKE` on the word returns 0.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_wait_on_a_changed_word_fails() -> Outcome {
     let words = words_if_supported()?;
@@ -63,8 +63,9 @@ fn futex_wait_on_a_changed_word_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_wake(2)` wakes exactly the waiters whose mask in `futex_wait(2)` or `FUTEX_WAIT_BITSET` has a bit in common with its
-/// own, and returns their number. With a mask of 0, `futex_wake(2)` and `futex_wait(2)` fail with `EINVAL`.
+/// `futex_wake(2)` with a limit of `INT_MAX` wakes exactly the waiters whose mask in `futex_wait(2)` or `FUTEX_WAIT_BITSET` has a
+/// bit in common with its own, and returns the number woken. With a mask of 0, `futex_wake(2)` and `futex_wait(2)` fail with
+/// `EINVAL`.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn bit_mask_selects_waiters() -> Outcome {
     let words = words_if_supported()?;
@@ -82,7 +83,7 @@ fn bit_mask_selects_waiters() -> Outcome {
 }
 
 /// `futex_wake(2)` and `futex_wait(2)` fail with `EINVAL` if their flags have another word size than `FUTEX2_SIZE_U32` or an
-/// unknown bit, and a waiter of the word stays blocked.
+/// unknown bit. A process blocked in `FUTEX_WAIT` on the word stays blocked.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn invalid_flags_fail() -> Outcome {
     let words = words_if_supported()?;
@@ -96,8 +97,8 @@ fn invalid_flags_fail() -> Outcome {
     Ok(())
 }
 
-/// `futex_wake(2)` and `futex_wait(2)` fail with `EINVAL` if the mask or the expected value has more than 32 bits, and a waiter
-/// of the word stays blocked.
+/// `futex_wake(2)` fails with `EINVAL` if its mask has bit 32 set, and `futex_wait(2)` fails with `EINVAL` if its mask or its
+/// expected value has bit 32 set. A process blocked in `FUTEX_WAIT` on the word stays blocked.
 #[cfg(target_pointer_width = "64")]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn mask_or_value_above_32_bits_fails() -> Outcome {
@@ -111,7 +112,7 @@ fn mask_or_value_above_32_bits_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_wake(2)` fails with `EINVAL` if the address is not a multiple of 4, and with `EFAULT` if it is NULL.
+/// `futex_wake(2)` fails with `EINVAL` if the address of the word is not a multiple of 4, and with `EFAULT` if it is NULL.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_wake_at_an_invalid_address_fails() -> Outcome {
     let words = words_if_supported()?;
@@ -120,8 +121,9 @@ fn futex_wake_at_an_invalid_address_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_wait(2)` with an absolute timeout fails with `ETIMEDOUT`, immediately if the given clock has reached it already, and
-/// otherwise not before the clock reaches it. With an invalid timespec `futex_wait(2)` fails with `EINVAL`.
+/// `futex_wait(2)` with an absolute timeout on `CLOCK_MONOTONIC` or `CLOCK_REALTIME` fails with `ETIMEDOUT`, both for a timeout
+/// in the past and, not before that clock reaches it, for a timeout in the future. With `tv_nsec` 1,000,000,000, `futex_wait(2)`
+/// fails with `EINVAL`.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
@@ -136,8 +138,8 @@ fn futex_wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] 
     Ok(())
 }
 
-/// `futex_requeue(2)` on a word with four waiters, with `nr_wake` 1 and `nr_requeue` 2, wakes one waiter, moves two and returns
-/// 3. If the source word differs from its expected value, the call fails with `EAGAIN` and all four waiters stay blocked.
+/// `futex_requeue(2)` with `nr_wake` 1 and `nr_requeue` 2 on a word with four waiters wakes one, moves two to the target word and
+/// returns 3. If the source word differs from its expected value, the call fails with `EAGAIN` and all four stay blocked.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_requeue_wakes_and_moves_up_to_the_limits() -> Outcome {
     let words = words_if_supported()?;
@@ -151,8 +153,9 @@ fn futex_requeue_wakes_and_moves_up_to_the_limits() -> Outcome {
     Ok(())
 }
 
-/// `futex_requeue(2)` fails with `EINVAL` if its `flags` are not 0, `nr_wake` or `nr_requeue` is negative, or one word is private
-/// and the other shared. Both waiters stay blocked on the source word.
+/// `futex_requeue(2)` fails with `EINVAL` if its `flags` are not 0, if `nr_wake` or `nr_requeue` is negative, or if the target
+/// word has `FUTEX2_PRIVATE` and the source word does not. Two processes blocked in `FUTEX_WAIT` on the source word stay blocked
+/// there.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn futex_requeue_with_invalid_arguments_fails() -> Outcome {
     let words = words_if_supported()?;

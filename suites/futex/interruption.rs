@@ -76,8 +76,8 @@ fn handler_without_restart_ends_the_wait(
     Ok(())
 }
 
-/// After a signal handler with `SA_RESTART` has run, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` without a timeout stay blocked. A later
-/// `FUTEX_WAKE` returns 1 and the wait returns 0.
+/// After a signal handler with `SA_RESTART` has run in a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` without a
+/// timeout, the process stays blocked. A later `FUTEX_WAKE` returns 1, and the interrupted call returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn handler_with_restart_leaves_the_waiter_blocked(
@@ -94,8 +94,8 @@ fn handler_with_restart_leaves_the_waiter_blocked(
     Ok(())
 }
 
-/// After a signal handler with `SA_RESTART` has run, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout stay blocked. A later
-/// `FUTEX_WAKE` returns 1 and the wait returns 0.
+/// After a signal handler with `SA_RESTART` has run in a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` with a timeout
+/// far ahead, the process stays blocked. A later `FUTEX_WAKE` returns 1, and the interrupted call returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn handler_with_restart_leaves_a_timed_waiter_blocked(
@@ -121,8 +121,8 @@ fn restarted_wait_compares_the_word_again() -> Outcome {
     Ok(())
 }
 
-/// A signal that is ignored and a signal that is blocked leave `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` blocked. A later `FUTEX_WAKE`
-/// returns 1 and the wait returns 0.
+/// A process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` stays blocked after it was sent a signal that it ignores and a signal
+/// that it has blocked. A later `FUTEX_WAKE` returns 1, and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn ignored_and_blocked_signals_leave_the_waiter_blocked(
@@ -141,8 +141,8 @@ fn ignored_and_blocked_signals_leave_the_waiter_blocked(
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` stay blocked, with a timeout and without. A later
-/// `FUTEX_WAKE` returns 1 and the wait returns 0.
+/// After `SIGSTOP` and `SIGCONT`, a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET`, without a timeout or with one far
+/// ahead, stays blocked. A later `FUTEX_WAKE` returns 1, and the wait returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn stop_leaves_the_waiter_blocked(
@@ -159,8 +159,9 @@ fn stop_leaves_the_waiter_blocked(
     Ok(())
 }
 
-/// If the futex word changes and `FUTEX_WAKE` is called while the waiter is stopped, the wait ends after `SIGCONT`. The wait
-/// returns 0 if that `FUTEX_WAKE` returned 1, and fails with `EAGAIN` if it returned 0.
+/// While a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` is stopped, the futex word changes and another process calls
+/// `FUTEX_WAKE`, which may return 1 or 0. After `SIGCONT`, the wait returns 0 if `FUTEX_WAKE` returned 1, and fails with `EAGAIN`
+/// if `FUTEX_WAKE` returned 0.
 #[rstest]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn stopped_waiter_notices_a_changed_word(
@@ -178,8 +179,8 @@ fn stopped_waiter_notices_a_changed_word(
     Ok(())
 }
 
-/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout fail with `ETIMEDOUT`, and not before the timeout expires, if the process
-/// is stopped and continued during the wait.
+/// If a process is stopped with `SIGSTOP` and continued with `SIGCONT` while it is blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET`
+/// with a timeout, the call fails with `ETIMEDOUT`, and not before the timeout passed to the call expires.
 #[rstest]
 #[case::wait_relative(None)]
 #[case::wait_bitset_monotonic(Some(Clock::Monotonic))]
@@ -225,8 +226,9 @@ fn handler_without_restart_ends_a_requeued_wait() -> Outcome {
     Ok(())
 }
 
-/// If a signal handler with `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE` has moved, the waiter stays blocked on exactly
-/// one of the two words, where `FUTEX_WAKE` returns 1. Which of the words this is, is recorded.
+/// If a signal handler with `SA_RESTART` runs in a process blocked in `FUTEX_WAIT` that `FUTEX_CMP_REQUEUE` has moved to another
+/// word, the process stays blocked. `FUTEX_WAKE` then returns 1 on one of the two words and 0 on the other, and the case records
+/// on which.
 #[conformance::test(man = "futex(2)", man = "signal(7)", level = observed)]
 fn handler_with_restart_keeps_a_requeued_waiter() -> Outcome {
     let words = words()?;
@@ -241,8 +243,8 @@ fn handler_with_restart_keeps_a_requeued_waiter() -> Outcome {
     Ok(())
 }
 
-/// If a signal handler runs while `FUTEX_LOCK_PI` is blocked, with `SA_RESTART` or without, the call stays blocked. After
-/// `FUTEX_UNLOCK_PI` by the owner the call returns 0 and the caller owns the lock.
+/// If a signal handler, with `SA_RESTART` or without, runs in a process blocked in `FUTEX_LOCK_PI`, the process stays blocked.
+/// After `FUTEX_UNLOCK_PI` by the owner, its `FUTEX_LOCK_PI` returns 0 and the word holds its thread id.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn handler_leaves_a_pi_lock_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {

@@ -9,7 +9,8 @@ use rstest::rstest;
 
 use super::fixture::{check_supported, words};
 
-/// Every `futex` operation on an address that is not a multiple of 4 fails with `EINVAL`, with `FUTEX_PRIVATE_FLAG` or without.
+/// Every `futex` operation fails with `EINVAL` if the address of its first word is not a multiple of 4, with `FUTEX_PRIVATE_FLAG`
+/// or without.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn unaligned_address_fails(
@@ -58,8 +59,8 @@ fn unlock_at_an_unaligned_address_fails() -> Outcome {
     Ok(())
 }
 
-/// Every `futex` operation without `FUTEX_PRIVATE_FLAG` fails with `EFAULT` if the address of its word is NULL, inaccessible or
-/// outside of the user address space.
+/// Every `futex` operation without `FUTEX_PRIVATE_FLAG` fails with `EFAULT` if the address of its first word is NULL,
+/// inaccessible (`PROT_NONE`) or outside of the user address space.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn inaccessible_address_fails(
@@ -88,8 +89,8 @@ fn inaccessible_address_fails(
     Ok(())
 }
 
-/// With `FUTEX_PRIVATE_FLAG`, `futex` operations that read or change their word fail with `EFAULT` if its address is NULL,
-/// inaccessible or outside of the user address space.
+/// With `FUTEX_PRIVATE_FLAG`, the `futex` operations that read or change their first word (waits, `FUTEX_CMP_REQUEUE`, PI locks)
+/// fail with `EFAULT` if its address is NULL, inaccessible (`PROT_NONE`) or outside of the user address space.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn inaccessible_address_with_private_flag_fails(

@@ -11,7 +11,7 @@ use super::fixture::{blocked_in, words};
 use super::pi_lock::id;
 
 /// If process A owns lock 1, and process B owns lock 2 and is blocked in `FUTEX_LOCK_PI` on lock 1, `FUTEX_LOCK_PI` by A on lock
-/// 2 fails with `EDEADLK`. After `FUTEX_UNLOCK_PI` by A, process B acquires lock 1.
+/// 2 fails with `EDEADLK`. After `FUTEX_UNLOCK_PI` by A on lock 1, the `FUTEX_LOCK_PI` of B returns 0.
 #[conformance::test(man = "futex(2)")]
 fn cycle_of_two_locks_fails() -> Outcome {
     let words = words()?;
@@ -30,8 +30,9 @@ fn cycle_of_two_locks_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI` fails with `EDEADLK` if it would close a cycle of three processes that each own one lock and wait for the next
-/// one. After `FUTEX_UNLOCK_PI` by the caller, the other two processes acquire both of their locks.
+/// If A, B and C each own a lock, B is blocked in `FUTEX_LOCK_PI` on the lock of A, and C on the lock of B, `FUTEX_LOCK_PI` by A
+/// on the lock of C fails with `EDEADLK`. After `FUTEX_UNLOCK_PI` by A, and then by B, on their own locks, the blocked calls of B
+/// and C return 0.
 #[conformance::test(man = "futex(2)")]
 fn cycle_of_three_locks_fails() -> Outcome {
     let words = words()?;

@@ -12,8 +12,9 @@ use rstest::rstest;
 use super::fixture::{ALL, NONE, check_supported, waiters, woken_indexes, words};
 use super::pi_lock::{id, owner, waiter};
 
-/// While a process is blocked in `FUTEX_WAIT` on the word of an owned lock, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2`, `FUTEX_TRYLOCK_PI`
-/// and the owner's `FUTEX_UNLOCK_PI` fail with `EINVAL`. The waiter stays blocked until `FUTEX_WAKE`, which returns 1.
+/// While a process is blocked in `FUTEX_WAIT` on the word of an owned lock, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and
+/// `FUTEX_TRYLOCK_PI` by another process and `FUTEX_UNLOCK_PI` by the owner fail with `EINVAL`. The waiter stays blocked until
+/// `FUTEX_WAKE`, which returns 1.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn word_with_plain_waiters_cannot_be_locked(#[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32) -> Outcome {
@@ -29,8 +30,8 @@ fn word_with_plain_waiters_cannot_be_locked(#[values(op::LOCK_PI, op::LOCK_PI2, 
     Ok(())
 }
 
-/// `FUTEX_WAKE`, `FUTEX_REQUEUE` and `FUTEX_WAKE_OP` on a word with a process blocked in `FUTEX_LOCK_PI` fail with `EINVAL`. The
-/// process stays blocked and acquires the lock after `FUTEX_UNLOCK_PI`.
+/// `FUTEX_WAKE`, `FUTEX_REQUEUE` and `FUTEX_WAKE_OP` on a word with a process blocked in `FUTEX_LOCK_PI` fail with `EINVAL`, and
+/// the process stays blocked. After `FUTEX_UNLOCK_PI` by the owner, its `FUTEX_LOCK_PI` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn plain_wake_and_requeue_of_a_lock_waiter_fail() -> Outcome {
     let words = words()?;
@@ -46,8 +47,9 @@ fn plain_wake_and_requeue_of_a_lock_waiter_fail() -> Outcome {
     Ok(())
 }
 
-/// If the owner's thread id in the word of a lock with a waiter was overwritten by another id or by 0, `FUTEX_UNLOCK_PI` by the
-/// owner fails with `EPERM` and `FUTEX_LOCK_PI` by another process fails with `EINVAL`. The waiter stays blocked.
+/// If the owner's thread id in the word of a lock with a process blocked in `FUTEX_LOCK_PI` was overwritten by another id or by
+/// 0, `FUTEX_UNLOCK_PI` by the owner fails with `EPERM` and `FUTEX_LOCK_PI` by a third process fails with `EINVAL`. The blocked
+/// process stays blocked.
 #[rstest]
 #[case::another_id(1, EPERM)]
 #[case::no_id(0, EPERM)]
@@ -91,8 +93,9 @@ fn kernel_thread_as_owner_fails(
     Ok(())
 }
 
-/// While a process is blocked in `FUTEX_LOCK_PI`, a second `FUTEX_LOCK_PI` blocks too if the word holds the owner's thread id or
-/// `FUTEX_OWNER_DIED`. With neither of them in the word, the second `FUTEX_LOCK_PI` fails with `EINVAL`.
+/// While a process is blocked in `FUTEX_LOCK_PI` on an owned lock, `FUTEX_LOCK_PI` by another process blocks too if the word
+/// holds the owner's thread id or `FUTEX_OWNER_DIED`. If the word was overwritten and holds neither, the call fails with
+/// `EINVAL`.
 #[rstest]
 #[case::owner_id(0, true, true)]
 #[case::owner_id_and_owner_died(OWNER_DIED, true, true)]
@@ -116,8 +119,9 @@ fn second_lock_needs_a_consistent_word(#[case] flag: u32, #[case] named: bool, #
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` fails with `EINVAL` if the word was overwritten with the caller's thread id while a process waits for
-/// another owner. The word stays as it was and the waiter stays blocked.
+/// If a process is blocked in `FUTEX_LOCK_PI` on a lock of another owner, and the caller, not the owner, has stored
+/// `FUTEX_WAITERS` and its own thread id in the word, `FUTEX_UNLOCK_PI` by the caller fails with `EINVAL`. The word stays as it
+/// was and the waiter stays blocked.
 #[conformance::test(man = "futex(2)")]
 fn unlock_with_an_overwritten_owner_id_fails() -> Outcome {
     let words = words()?;

@@ -79,8 +79,8 @@ fn lock_by_the_owner_fails(#[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] 
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` on a word in which the caller has stored its own thread id returns 0 and stores 0, also if `FUTEX_WAITERS`
-/// or `FUTEX_OWNER_DIED` was left over in the word.
+/// `FUTEX_UNLOCK_PI` on a word without waiters, in which the caller has stored its own thread id, with or without `FUTEX_WAITERS`
+/// and `FUTEX_OWNER_DIED`, returns 0 and stores 0 in the word.
 #[rstest]
 #[case::no_flag(0)]
 #[case::waiters(WAITERS)]
@@ -107,8 +107,8 @@ fn unlock_by_another_process_fails() -> Outcome {
     Ok(())
 }
 
-/// In a child forked by the owner of a lock, `FUTEX_UNLOCK_PI` fails with `EPERM` and `FUTEX_TRYLOCK_PI` fails with `EAGAIN`. The
-/// parent can still release the lock with `FUTEX_UNLOCK_PI`.
+/// In a child forked by the owner of a lock, `FUTEX_UNLOCK_PI` fails with `EPERM` and `FUTEX_TRYLOCK_PI` fails with `EAGAIN`.
+/// `FUTEX_UNLOCK_PI` in the parent then returns 0 and stores 0 in the word.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn forked_child_does_not_own_the_lock() -> Outcome {
     let words = words()?;
@@ -120,7 +120,8 @@ fn forked_child_does_not_own_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While a process is blocked in `FUTEX_LOCK_PI`, the word holds `FUTEX_WAITERS` and the owner's thread id.
+/// While a process is blocked in `FUTEX_LOCK_PI` on a lock that another process owns, the word holds `FUTEX_WAITERS` and the
+/// owner's thread id.
 #[conformance::test(man = "futex(2)")]
 fn waiter_sets_the_waiters_bit() -> Outcome {
     let words = words()?;
@@ -146,8 +147,8 @@ fn trylock_of_an_owned_lock_fails(#[values(false, true)] with_waiter: bool) -> O
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` stores the thread id of one blocked waiter in the word before it wakes that waiter, and the other waiters
-/// stay blocked. After the last waiter has called `FUTEX_UNLOCK_PI`, the word is 0.
+/// When `FUTEX_UNLOCK_PI` returns, the word holds the thread id of one of three processes blocked in `FUTEX_LOCK_PI`, whose call
+/// returns 0, and the other two stay blocked. After each of the three has called `FUTEX_UNLOCK_PI` in turn, the word is 0.
 #[conformance::test(man = "futex(2)")]
 fn unlock_passes_the_lock_to_one_waiter() -> Outcome {
     let words = words()?;
@@ -181,8 +182,8 @@ fn unlock_passes_the_lock_to_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI` and `FUTEX_WAKE_OP` by a forked child on `MAP_PRIVATE` memory change only the child's copy of the words. The
-/// parent can own the lock in its own copy at the same time.
+/// While the parent owns a lock in `MAP_PRIVATE` memory, `FUTEX_LOCK_PI` on this word returns 0 in a child forked before, since
+/// each process has its own copy of the word. `FUTEX_WAKE_OP` by the child changes only the child's copy of its second word.
 #[conformance::test(man = "futex(2)", man = "fork(2)")]
 fn private_copy_after_fork_is_another_lock() -> Outcome {
     let words = Mapping::private(page_size())?;
@@ -202,8 +203,8 @@ fn private_copy_after_fork_is_another_lock() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_TRYLOCK_PI` and `FUTEX_UNLOCK_PI` return 0 if `timeout` is an invalid pointer or an invalid timespec and `uaddr2` is
-/// unaligned, since they ignore all arguments but the word.
+/// `FUTEX_TRYLOCK_PI` on a word of 0 and `FUTEX_UNLOCK_PI` by the owner return 0 even if `timeout` is an invalid pointer or an
+/// invalid timespec and `uaddr2` is unaligned.
 #[conformance::test(man = "futex(2)")]
 fn trylock_and_unlock_ignore_other_arguments() -> Outcome {
     let words = words()?;
@@ -216,8 +217,8 @@ fn trylock_and_unlock_ignore_other_arguments() -> Outcome {
     Ok(())
 }
 
-/// While `FUTEX_UNLOCK_PI` passes a lock to a waiter, a process blocked in `FUTEX_WAIT` on the next word stays blocked and that
-/// word stays 0.
+/// While `FUTEX_UNLOCK_PI` passes a lock to a process blocked in `FUTEX_LOCK_PI`, a process blocked in `FUTEX_WAIT` on the word
+/// at the next address stays blocked, and that word stays 0.
 #[conformance::test(man = "futex(2)")]
 fn waiter_of_the_next_word_stays_blocked() -> Outcome {
     let words = words()?;

@@ -12,8 +12,8 @@ use rstest::rstest;
 use super::fixture::{NONE, WaitingProcess, check_supported, exec_sleep, words};
 use super::pi_lock::{id, owner, waiter};
 
-/// If the first and the third of three processes blocked in `FUTEX_LOCK_PI` are killed, `FUTEX_UNLOCK_PI` passes the lock to the
-/// second and returns 0. After that process's `FUTEX_UNLOCK_PI` the word is 0.
+/// If the first and the third of three processes blocked in `FUTEX_LOCK_PI` are killed, `FUTEX_UNLOCK_PI` by the owner returns 0
+/// and the call of the second process returns 0. After `FUTEX_UNLOCK_PI` by the second process the word is 0.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_are_skipped() -> Outcome {
     let words = words()?;
@@ -45,9 +45,9 @@ fn unlock_after_the_only_waiter_was_killed() -> Outcome {
     Ok(())
 }
 
-/// If the owner is killed while two processes are blocked in `FUTEX_LOCK_PI`, one of them acquires the lock with
-/// `FUTEX_OWNER_DIED` set in the word. The other stays blocked until `FUTEX_UNLOCK_PI`, and acquires the lock without
-/// `FUTEX_OWNER_DIED`.
+/// If the owner is killed while two processes are blocked in `FUTEX_LOCK_PI`, the call returns 0 in one of them, with
+/// `FUTEX_OWNER_DIED` set in the word. The call of the other returns 0 after `FUTEX_UNLOCK_PI` by the first, without
+/// `FUTEX_OWNER_DIED` in the word.
 #[conformance::test(man = "futex(2)")]
 fn killed_owner_passes_the_lock_to_one_waiter() -> Outcome {
     let words = words()?;
@@ -82,8 +82,8 @@ fn new_owner(word: &AtomicU32, waiters: &[WaitingProcess]) -> usize {
     }
 }
 
-/// If the owner calls `execve` while a process is blocked in `FUTEX_LOCK_PI`, that process acquires the lock with
-/// `FUTEX_OWNER_DIED` and its own thread id in the word.
+/// If the owner calls `execve` while another process is blocked in `FUTEX_LOCK_PI`, that `FUTEX_LOCK_PI` returns 0, and the word
+/// holds `FUTEX_OWNER_DIED` and the caller's thread id.
 #[conformance::test(man = "futex(2)", man = "execve(2)", level = customary, needs(program("sleep")))]
 fn execve_of_the_owner_passes_the_lock() -> Outcome {
     let words = words()?;
@@ -103,8 +103,8 @@ fn execve_of_the_owner_passes_the_lock() -> Outcome {
     Ok(())
 }
 
-/// If the thread that owns the lock exits while its process lives on, a process blocked in `FUTEX_LOCK_PI` acquires the lock with
-/// `FUTEX_OWNER_DIED` and its own thread id in the word.
+/// If the thread that owns the lock exits while its process lives on, `FUTEX_LOCK_PI` returns 0 in another process that is
+/// blocked in it, and the word holds `FUTEX_OWNER_DIED` and the caller's thread id.
 #[conformance::test(man = "futex(2)")]
 fn exit_of_the_owner_thread_passes_the_lock() -> Outcome {
     let words = words()?;
@@ -133,8 +133,8 @@ fn exit_of_the_owner_thread_passes_the_lock() -> Outcome {
     Ok(())
 }
 
-/// If the owner was killed while no process waited, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` fail with `ESRCH`,
-/// and the word keeps the killed owner's thread id.
+/// If the owner was killed while no process was blocked in `FUTEX_LOCK_PI` and the lock was on no robust list, `FUTEX_LOCK_PI`,
+/// `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` fail with `ESRCH`, and the word keeps the killed owner's thread id.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn lock_of_a_killed_owner_fails(#[values(op::LOCK_PI, op::LOCK_PI2, op::TRYLOCK_PI)] operation: u32) -> Outcome {
@@ -164,8 +164,9 @@ fn unused_thread_id_in_the_word_fails(#[values(NONE, OWNER_DIED)] flag: u32) -> 
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` on a word with `FUTEX_OWNER_DIED` or `FUTEX_WAITERS`, but no thread
-/// id, return 0 and store the caller's id. `FUTEX_OWNER_DIED` stays set in the word and `FUTEX_WAITERS` is cleared.
+/// `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI` return 0 on a word without waiters that holds `FUTEX_OWNER_DIED`,
+/// `FUTEX_WAITERS` or both, but no thread id. The word then holds the caller's thread id, `FUTEX_OWNER_DIED` if it was set
+/// before, and no `FUTEX_WAITERS`.
 #[rstest]
 #[case::owner_died(OWNER_DIED, OWNER_DIED)]
 #[case::waiters(WAITERS, 0)]
@@ -185,8 +186,8 @@ fn word_without_thread_id_can_be_locked(
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` on a word with `FUTEX_OWNER_DIED` and a blocked waiter stores `FUTEX_WAITERS` and the waiter's thread id in
-/// the word, without `FUTEX_OWNER_DIED`.
+/// If the word of a lock holds `FUTEX_OWNER_DIED` and a process is blocked in `FUTEX_LOCK_PI`, `FUTEX_UNLOCK_PI` by the owner
+/// returns 0 and stores `FUTEX_WAITERS` and that process's thread id in the word, without `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn unlock_clears_owner_died_for_the_new_owner() -> Outcome {
     let words = words()?;
@@ -202,8 +203,8 @@ fn unlock_clears_owner_died_for_the_new_owner() -> Outcome {
     Ok(())
 }
 
-/// If a process that has acquired the lock of a killed owner is killed too, before `FUTEX_UNLOCK_PI`, the next waiter acquires
-/// the lock with `FUTEX_OWNER_DIED` set in the word.
+/// If the owner of a lock is killed and a blocked process acquires the lock, but is killed before `FUTEX_UNLOCK_PI`,
+/// `FUTEX_LOCK_PI` returns 0 in the next blocked process, and the word holds `FUTEX_OWNER_DIED` and its thread id.
 #[conformance::test(man = "futex(2)")]
 fn second_killed_owner_sets_owner_died_again() -> Outcome {
     let words = words()?;

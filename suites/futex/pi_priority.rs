@@ -21,8 +21,8 @@ fn real_time_waiter(priority: i32, word: &AtomicU32) -> Result<WaitingProcess, F
     })
 }
 
-/// `FUTEX_UNLOCK_PI` passes the lock to the blocked waiter with the highest real-time priority, in whichever order the waiters
-/// have called `FUTEX_LOCK_PI`.
+/// If processes of `SCHED_FIFO` priority 10, 30 and 20 block in `FUTEX_LOCK_PI` in this order, and each calls `FUTEX_UNLOCK_PI`
+/// after it has acquired the lock, their calls return in the order 30, 20, 10.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE))]
 fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     let words = words()?;
@@ -48,8 +48,8 @@ fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While real-time processes are blocked in `FUTEX_LOCK_PI`, the owner of the lock runs with the highest of their priorities.
-/// After a waiter was killed, the owner runs with the highest remaining priority or, without waiters, with its own.
+/// While `SCHED_FIFO` processes are blocked in `FUTEX_LOCK_PI`, `/proc/PID/stat` shows the highest of their priorities for the
+/// owner of the lock. After a waiter was killed, it shows the highest remaining priority or, without waiters, the owner's own.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
@@ -67,8 +67,8 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     Ok(())
 }
 
-/// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, an owner of `SCHED_FIFO` priority 20 runs with
-/// priority 20.
+/// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, `/proc/PID/stat` shows priority 20 for an owner of
+/// `SCHED_FIFO` priority 20.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn lower_priority_waiter_leaves_the_owner_priority() -> Outcome {
     let words = words()?;
@@ -85,7 +85,8 @@ fn lower_priority_waiter_leaves_the_owner_priority() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_UNLOCK_PI`, the previous owner of a lock with a waiter of real-time priority 30 runs with its own priority again.
+/// If a process of `SCHED_FIFO` priority 30 is blocked in `FUTEX_LOCK_PI` and the owner calls `FUTEX_UNLOCK_PI`, `/proc/PID/stat`
+/// again shows the previous owner's own priority.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn unlock_ends_the_inheritance() -> Outcome {
     let words = words()?;
@@ -109,8 +110,9 @@ fn unlock_ends_the_inheritance() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a lock is itself blocked in `FUTEX_LOCK_PI` on another lock, all owners along a chain of three locks run with
-/// the priority of the waiter at its end. After that waiter was killed, the last owner runs with its own priority.
+/// If process A owns a lock, B owns another and is blocked in `FUTEX_LOCK_PI` on that of A, and C likewise on that of B,
+/// `/proc/PID/stat` shows priority 25 for all three while a process of `SCHED_FIFO` priority 25 is blocked on the lock of C.
+/// After that process was killed, it shows A's own priority.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inheritance_follows_a_chain_of_locks() -> Outcome {
     let words = words()?;
@@ -128,8 +130,8 @@ fn inheritance_follows_a_chain_of_locks() -> Outcome {
     Ok(())
 }
 
-/// A process of priority 40 that acquires the lock by `FUTEX_UNLOCK_PI`, and then lowers its priority to 1, runs with priority 15
-/// while a process of priority 15 is blocked in `FUTEX_LOCK_PI`.
+/// While a process of `SCHED_FIFO` priority 15 is blocked in `FUTEX_LOCK_PI`, a process that has acquired the lock at priority
+/// 40, and then has lowered its own priority to 1, has priority 15 in `/proc/PID/stat`.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn new_owner_inherits_from_the_remaining_waiter() -> Outcome {
     let words = words()?;

@@ -55,8 +55,9 @@ fn wake_privately(word: &AtomicU32) -> Result<u32, Errno> {
     futex(word, op::WAKE | op::PRIVATE, ALL, Fourth::None, Place::NULL, 0)
 }
 
-/// `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE` with `FUTEX_PRIVATE_FLAG` move a thread of the process to another word and return 1.
-/// On that word `FUTEX_WAKE` returns 1 with the flag, and 0 without.
+/// `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE` with `FUTEX_PRIVATE_FLAG`, `val` 0 and `val2` 1 move a thread of the process blocked
+/// in `FUTEX_WAIT` with the flag to another word and return 1. `FUTEX_WAKE` on that word then returns 0 without the flag and 1
+/// with it.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn requeues_a_thread(#[values(op::REQUEUE, op::CMP_REQUEUE)] operation: u32) -> Outcome {
@@ -72,8 +73,8 @@ fn requeues_a_thread(#[values(op::REQUEUE, op::CMP_REQUEUE)] operation: u32) -> 
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with `FUTEX_PRIVATE_FLAG` adds 3 to the second word, wakes the thread of the process that is blocked on the
-/// first or the second word, and returns 1.
+/// `FUTEX_WAKE_OP` with `FUTEX_PRIVATE_FLAG` and the operation add 3 adds 3 to the second word, wakes a thread of the process
+/// blocked in `FUTEX_WAIT` with the flag on the first or the second word, and returns 1.
 #[rstest]
 #[case::waiter_of_first_word(0)]
 #[case::waiter_of_second_word(1)]
@@ -89,8 +90,8 @@ fn wake_op_wakes_at_both_words(#[case] place: usize) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with `FUTEX_PRIVATE_FLAG` returns 0 if its mask has no bit in common with the mask of the blocked thread,
-/// and wakes that thread and returns 1 if there is a common bit.
+/// `FUTEX_WAKE_BITSET` with `FUTEX_PRIVATE_FLAG` returns 0 if its mask has no bit in common with the mask of a thread blocked in
+/// `FUTEX_WAIT_BITSET` with the flag. With a common bit, it wakes that thread and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn bit_mask_selects_a_thread() -> Outcome {
     let seen = between_threads(
@@ -122,8 +123,9 @@ fn stopped_thread_stays_blocked(#[case] operation: u32, #[case] clock: Option<Cl
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` with `FUTEX_PRIVATE_FLAG` returns 1 and makes a thread blocked in `FUTEX_WAIT_REQUEUE_PI` with the flag
-/// the owner of a free lock. Without the flag, `FUTEX_CMP_REQUEUE_PI` returns 0.
+/// While a thread is blocked in `FUTEX_WAIT_REQUEUE_PI` with `FUTEX_PRIVATE_FLAG`, `FUTEX_CMP_REQUEUE_PI` to a free lock without
+/// the flag returns 0. With the flag it returns 1, `FUTEX_WAIT_REQUEUE_PI` returns 0 and the word of the lock holds the id of
+/// that thread.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn requeues_a_thread_to_a_free_pi_lock() -> Outcome {
     let seen = between_threads(
@@ -215,8 +217,8 @@ fn wakes_return(shared: bool, operations: &[u32], expected: Vec<Result<u32, Errn
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` with `FUTEX_PRIVATE_FLAG` returns 0 and passes the lock to the thread of the process that is blocked in
-/// `FUTEX_LOCK_PI` with the flag. The word then holds the thread id of the new owner.
+/// `FUTEX_UNLOCK_PI` with `FUTEX_PRIVATE_FLAG` returns 0 while another thread of the process is blocked in `FUTEX_LOCK_PI` with
+/// the flag. The `FUTEX_LOCK_PI` then returns 0, and the word holds the thread id of its caller.
 #[rstest]
 #[case::shared_memory(true)]
 #[case::private_memory(false)]

@@ -12,8 +12,8 @@ use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, blocked_in, waiters, woken_indexes, words};
 
-/// `FUTEX_CMP_REQUEUE` on a word with four waiters wakes at most `val` of them, moves at most `val2` of the others to the target
-/// word, and returns the number woken and moved. The remaining waiters stay blocked on the source word.
+/// `FUTEX_CMP_REQUEUE` on a word with four waiters wakes `val` of them and moves `val2` of the others to the target word, or all
+/// of these if there are fewer, and returns the sum of both numbers. The remaining waiters stay blocked on the source word.
 #[rstest]
 #[case::wake_one_move_all(1, i32::MAX, 1, 3)]
 #[case::wake_one_move_one(1, 1, 1, 1)]
@@ -37,8 +37,8 @@ fn wakes_and_moves_up_to_the_limits(#[case] wakes: u32, #[case] moves: i32, #[ca
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` fails with `EAGAIN` if the source word differs from the expected value, and both waiters stay blocked on
-/// the source word.
+/// `FUTEX_CMP_REQUEUE` fails with `EAGAIN` if the source word differs from the expected value, and two processes blocked in
+/// `FUTEX_WAIT` on the source word stay blocked there.
 #[conformance::test(man = "futex(2)")]
 fn changed_word_fails() -> Outcome {
     let words = words()?;
@@ -92,8 +92,8 @@ fn moved_waiter_is_woken_at_the_target_word() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` can move three waiters from word A to B, two of them on to C, and one of these back to A, while all stay
-/// blocked. `FUTEX_WAKE` on each of the three words then wakes one waiter and returns 1.
+/// If `FUTEX_CMP_REQUEUE` with `val` 0 moves three waiters from word A to B, two of them on to C, and one of these back to A, it
+/// returns 3, 2 and 1, and all three stay blocked. `FUTEX_WAKE` on each of the three words then wakes one waiter and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn moves_waiters_again() -> Outcome {
     let words = words()?;
@@ -118,8 +118,9 @@ fn same_source_and_target_keeps_all_waiters() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` from a word to the same word mapped at another address, with `val` 1 and `val2` 2, wakes one of three
-/// waiters and returns 3. `FUTEX_WAKE` on each address then wakes one of the other two.
+/// `FUTEX_CMP_REQUEUE` with `val` 1 and `val2` 2, from a word with three waiters to the same word mapped at another address,
+/// wakes one waiter and returns 3. `FUTEX_WAKE` with a limit of 1 at the second address, and then at the first, wakes one of the
+/// other two each time and returns 1.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn same_word_at_two_addresses_keeps_all_waiters() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -131,8 +132,9 @@ fn same_word_at_two_addresses_keeps_all_waiters() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_REQUEUE` moves one waiter 100 times to another word and returns 1 each time, and `FUTEX_WAKE` on the word it left
-/// returns 0. `FUTEX_WAKE` on the last word returns 1 and the wait returns 0.
+/// `FUTEX_REQUEUE` with `val` 0 and `val2` 1 moves one waiter 100 times to a further word and returns 1 each time, and
+/// `FUTEX_WAKE` on the word that the waiter left returns 0. `FUTEX_WAKE` on the last word returns 1, and the waiter's
+/// `FUTEX_WAIT` returns 0.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn moves_a_waiter_through_100_words() -> Outcome {
     let words = words()?;
@@ -144,8 +146,8 @@ fn moves_a_waiter_through_100_words() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE` to a word that has a waiter of its own moves one waiter there, and leaves both blocked. `FUTEX_WAKE` on
-/// the target word then wakes both and returns 2.
+/// `FUTEX_CMP_REQUEUE` with `val` 1 and `val2` 1, from a word with two waiters to a word with one waiter, wakes one waiter of the
+/// source word, moves the other and returns 2. `FUTEX_WAKE` on the target word then wakes two waiters and returns 2.
 #[conformance::test(man = "futex(2)")]
 fn moved_waiters_join_those_of_the_target() -> Outcome {
     let words = words()?;
@@ -157,8 +159,8 @@ fn moved_waiters_join_those_of_the_target() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE` with a negative number of waiters to wake or to move fail with `EINVAL`, and both
-/// waiters stay blocked on the source word.
+/// `FUTEX_REQUEUE` and `FUTEX_CMP_REQUEUE` with a negative number of waiters to wake (`val`) or to move (`val2`) fail with
+/// `EINVAL`, and two processes blocked in `FUTEX_WAIT` on the source word stay blocked there.
 #[rstest]
 #[case::wake_negative(u32::MAX, 1)]
 #[case::move_negative(1, -1)]
@@ -174,7 +176,7 @@ fn rejects_negative_counts(#[case] wakes: u32, #[case] moves: i32) -> Outcome {
 }
 
 /// `FUTEX_CMP_REQUEUE` fails with `EINVAL` if the target address is not a multiple of 4, and with `EFAULT` if it is NULL or
-/// inaccessible. Both waiters stay blocked on the source word.
+/// inaccessible. Two processes blocked in `FUTEX_WAIT` on the source word stay blocked there.
 #[conformance::test(man = "futex(2)")]
 fn invalid_target_address_fails() -> Outcome {
     let words = words()?;
@@ -203,8 +205,8 @@ fn killed_waiters_are_not_counted() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT_BITSET` with a timeout, moved to another word by `FUTEX_CMP_REQUEUE`, fails with `ETIMEDOUT`, and not before the
-/// timeout expires. A later `FUTEX_WAKE` on either word returns 0.
+/// `FUTEX_WAIT_BITSET` with an absolute timeout on `CLOCK_MONOTONIC`, moved to another word by `FUTEX_CMP_REQUEUE`, fails with
+/// `ETIMEDOUT`, and not before that clock reaches the timeout. A later `FUTEX_WAKE` on either word returns 0.
 #[conformance::test(man = "futex(2)")]
 fn moved_waiter_keeps_its_timeout() -> Outcome {
     let words = words()?;
@@ -231,8 +233,8 @@ fn moved_waiter_keeps_its_timeout() -> Outcome {
     Err(ETIMEDOUT)?
 }
 
-/// `FUTEX_CMP_REQUEUE` from a word of one shared mapping to a word of another, with `val` 1, wakes one of three waiters, moves
-/// two and returns 3. `FUTEX_WAKE` on the target word then wakes these two and returns 2.
+/// `FUTEX_CMP_REQUEUE` with `val` 1 and `val2` `INT_MAX`, from a word with three waiters in one shared mapping to a word of
+/// another, wakes one, moves two and returns 3. `FUTEX_WAKE` on the target word then wakes these two and returns 2.
 #[conformance::test(man = "futex(2)")]
 fn moves_waiters_between_mappings() -> Outcome {
     let (first, second) = (words()?, words()?);

@@ -65,8 +65,9 @@ fn release_in_turn(words: &Mapping, all: Vec<WaitingProcess>) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three processes blocked in `FUTEX_WAIT_REQUEUE_PI` the owner, moves the
-/// other two to the lock, and returns 3. The word of the lock holds `FUTEX_WAITERS` and the owner's thread id.
+/// `FUTEX_CMP_REQUEUE_PI` with `val2` `INT_MAX` to a free lock returns 3 if three processes are blocked in
+/// `FUTEX_WAIT_REQUEUE_PI`. The call of one of them returns 0, the other two stay blocked, and the word of the lock holds
+/// `FUTEX_WAITERS` and the thread id of the first.
 #[conformance::test(man = "futex(2)")]
 fn free_lock_is_acquired_by_one_waiter() -> Outcome {
     let words = words()?;
@@ -82,8 +83,9 @@ fn free_lock_is_acquired_by_one_waiter() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns moves all three processes blocked in `FUTEX_WAIT_REQUEUE_PI` to the
-/// lock, wakes none of them, and returns 3. After `FUTEX_UNLOCK_PI` the three processes acquire the lock in turn.
+/// `FUTEX_CMP_REQUEUE_PI` with `val2` `INT_MAX` to a lock that the caller owns returns 3, and all three processes blocked in
+/// `FUTEX_WAIT_REQUEUE_PI` stay blocked. After `FUTEX_UNLOCK_PI` by the caller, and then by each process in turn, the three
+/// `FUTEX_WAIT_REQUEUE_PI` calls return 0.
 #[conformance::test(man = "futex(2)")]
 fn owned_lock_leaves_all_waiters_blocked() -> Outcome {
     let words = words()?;
@@ -95,8 +97,9 @@ fn owned_lock_leaves_all_waiters_blocked() -> Outcome {
     release_in_turn(&words, all)
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a free lock makes one of three waiters the owner, moves at most `val2` others to the lock, and
-/// returns their number plus 1. The rest stay blocked on the plain word until the next `FUTEX_CMP_REQUEUE_PI`.
+/// `FUTEX_CMP_REQUEUE_PI` to a free lock with `val2` 0, 1 or 2 makes one of three processes blocked in `FUTEX_WAIT_REQUEUE_PI`
+/// the owner, moves `val2` others to the lock, and returns `val2` + 1. A second call with `val2` `INT_MAX` moves the rest and
+/// returns their number.
 #[rstest]
 #[case::none(0, 1)]
 #[case::one(1, 2)]
@@ -125,8 +128,8 @@ fn returns_0_without_waiters() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EAGAIN` if the plain word differs from the expected value. Both
-/// waiters stay blocked on the plain word and the word of the lock stays 0.
+/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EAGAIN` if the plain word differs from the expected value. Two
+/// processes blocked in `FUTEX_WAIT_REQUEUE_PI` stay blocked, and the word of the lock stays 0.
 #[conformance::test(man = "futex(2)")]
 fn changed_word_fails() -> Outcome {
     let words = words()?;
@@ -139,7 +142,7 @@ fn changed_word_fails() -> Outcome {
 }
 
 /// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if `val`, the number of waiters to wake, is not 1, or if `val2`, the number to
-/// move, is negative. The waiter stays blocked and the word of the lock stays 0.
+/// move, is negative. A process blocked in `FUTEX_WAIT_REQUEUE_PI` stays blocked, and the word of the lock stays 0.
 #[rstest]
 #[case::wake_0(0, MANY)]
 #[case::wake_2(2, MANY)]
@@ -154,8 +157,8 @@ fn rejects_wake_counts_other_than_1(#[case] wakes: u32, #[case] moves: i32) -> O
     Ok(())
 }
 
-/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EINVAL` if the lock is the plain word itself, at its own address
-/// or at another address of a second mapping.
+/// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EINVAL` if their second word, the lock, is the same as the
+/// first, at the same address or at another address in a second mapping.
 #[conformance::test(man = "futex(2)")]
 fn plain_word_as_lock_fails() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -170,8 +173,8 @@ fn plain_word_as_lock_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if its lock is not the one that the waiters have named in `FUTEX_WAIT_REQUEUE_PI`.
-/// The waiters stay blocked and the word of that lock stays 0.
+/// `FUTEX_CMP_REQUEUE_PI` fails with `EINVAL` if its lock is not the lock that two blocked processes have passed to
+/// `FUTEX_WAIT_REQUEUE_PI`. Both processes stay blocked, and the word of the lock passed to `FUTEX_CMP_REQUEUE_PI` stays 0.
 #[conformance::test(man = "futex(2)")]
 fn other_lock_than_the_waiters_fails() -> Outcome {
     let words = words()?;
@@ -211,8 +214,8 @@ fn plain_wake_ends_the_wait() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` to a lock whose owner has exited fails with `ESRCH`, and the waiter stays blocked on the plain word.
-/// Once the word of the lock is 0, `FUTEX_CMP_REQUEUE_PI` returns 1.
+/// `FUTEX_CMP_REQUEUE_PI` to a lock whose owner has exited without `FUTEX_UNLOCK_PI` fails with `ESRCH`, and a process blocked in
+/// `FUTEX_WAIT_REQUEUE_PI` stays blocked. After 0 was stored in the word of the lock, `FUTEX_CMP_REQUEUE_PI` returns 1.
 #[conformance::test(man = "futex(2)")]
 fn lock_of_an_exited_owner_fails() -> Outcome {
     let words = words()?;
@@ -241,8 +244,9 @@ fn waiter_that_owns_the_lock_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT_REQUEUE_PI` with an absolute timeout fails with `ETIMEDOUT`, immediately if the timeout has passed, and otherwise
-/// not before the given clock reaches it. A later `FUTEX_CMP_REQUEUE_PI` returns 0.
+/// `FUTEX_WAIT_REQUEUE_PI` with an absolute timeout on `CLOCK_MONOTONIC` or `CLOCK_REALTIME` fails with `ETIMEDOUT`, both for a
+/// timeout in the past and, not before that clock reaches it, for a timeout in the future. A later `FUTEX_CMP_REQUEUE_PI` returns
+/// 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn wait_fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
@@ -282,8 +286,9 @@ fn moved_waiter_keeps_its_timeout() -> Outcome {
     Err(ETIMEDOUT)?
 }
 
-/// If a signal handler runs while `FUTEX_WAIT_REQUEUE_PI` is blocked, with `SA_RESTART` or without, the call stays blocked. A
-/// later `FUTEX_CMP_REQUEUE_PI` returns 1 and the waiter owns the lock.
+/// If a signal handler, with `SA_RESTART` or without, runs in a process blocked in `FUTEX_WAIT_REQUEUE_PI`, the process stays
+/// blocked. A later `FUTEX_CMP_REQUEUE_PI` to a free lock returns 1, `FUTEX_WAIT_REQUEUE_PI` returns 0, and `FUTEX_UNLOCK_PI` by
+/// that process returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {
@@ -302,9 +307,9 @@ fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_res
     Ok(())
 }
 
-/// If a signal handler without `SA_RESTART` runs in a waiter that `FUTEX_CMP_REQUEUE_PI` has moved to an owned lock, its
-/// `FUTEX_WAIT_REQUEUE_PI` stays blocked or fails with `EAGAIN` or `EINTR`; the result is recorded. If the call failed, the
-/// owner's `FUTEX_UNLOCK_PI` stores 0 in the word of the lock.
+/// If a signal handler without `SA_RESTART` runs in a process that `FUTEX_CMP_REQUEUE_PI` has moved to an owned lock, its
+/// `FUTEX_WAIT_REQUEUE_PI` stays blocked or fails with `EAGAIN` or `EINTR`; all three are allowed and recorded. `FUTEX_UNLOCK_PI`
+/// by the owner then returns 0, and stores 0 in the word of the lock if the call had failed.
 #[conformance::test(man = "futex(2)", level = observed)]
 fn handler_may_end_a_moved_wait() -> Outcome {
     let words = words()?;
@@ -327,8 +332,9 @@ fn handler_may_end_a_moved_wait() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_CMP_REQUEUE_PI` moves the two of three waiters that were not killed, and returns 2. If one of these is killed too, the
-/// owner's `FUTEX_UNLOCK_PI` passes the lock to the other.
+/// If one of three processes blocked in `FUTEX_WAIT_REQUEUE_PI` was killed, `FUTEX_CMP_REQUEUE_PI` to a lock that the caller owns
+/// moves the other two and returns 2. If one of these is killed too, `FUTEX_UNLOCK_PI` by the caller returns 0 and stores the
+/// thread id of the last one in the word of the lock.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_are_skipped() -> Outcome {
     let words = words()?;
@@ -343,7 +349,7 @@ fn killed_waiters_are_skipped() -> Outcome {
 }
 
 /// `FUTEX_WAIT_REQUEUE_PI` and `FUTEX_CMP_REQUEUE_PI` fail with `EINVAL` if the address of the lock is not a multiple of 4, and
-/// with `EFAULT` if it is NULL. A blocked waiter stays blocked.
+/// with `EFAULT` if it is NULL. A process blocked in `FUTEX_WAIT_REQUEUE_PI` with a valid lock stays blocked.
 #[conformance::test(man = "futex(2)")]
 fn invalid_lock_address_fails() -> Outcome {
     let words = words()?;

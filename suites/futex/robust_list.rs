@@ -106,8 +106,8 @@ fn sets_owner_died_in_words_of_the_thread(
     Ok(())
 }
 
-/// When a thread ends whose robust list has a word with its thread id and `FUTEX_WAITERS`, one of three processes blocked in
-/// `FUTEX_WAIT` on the word is woken and reads `FUTEX_WAITERS | FUTEX_OWNER_DIED` there. The other two stay blocked.
+/// When a thread ends whose robust list has a word with its thread id and `FUTEX_WAITERS`, `FUTEX_WAIT` returns 0 in one of three
+/// processes blocked on the word, which then is `FUTEX_WAITERS | FUTEX_OWNER_DIED`. The other two stay blocked.
 #[rstest]
 #[conformance::test(man = "set_robust_list(2)")]
 fn wakes_one_waiter(
@@ -133,8 +133,9 @@ fn wakes_one_waiter(
     Ok(())
 }
 
-/// `execve` by a thread with a robust list sets `FUTEX_OWNER_DIED` in the word of its listed entry and in that of its
-/// `list_op_pending` entry, and wakes one of two waiters of each. A word with the thread's id and without an entry keeps the id.
+/// When a thread calls `execve`, a word with its thread id and `FUTEX_WAITERS` becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and
+/// one of its two waiters is woken, if it is on the thread's robust list or its `list_op_pending` word. Such a word that is
+/// neither keeps the id, and its waiter stays blocked.
 #[conformance::test(
     man = "set_robust_list(2)",
     man = "execve(2)",
@@ -177,8 +178,9 @@ fn wakes_only_if_the_waiters_bit_is_set() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has three words with its thread id and `FUTEX_WAITERS`, one waiter of each of them is
-/// woken. The waiter of such a word that is not on the list stays blocked.
+/// When a thread ends whose robust list has three words with its thread id, `FUTEX_WAITERS` and one process blocked in
+/// `FUTEX_WAIT` each, all three processes are woken. A process blocked on a fourth such word that is not on the list stays
+/// blocked.
 #[conformance::test(man = "set_robust_list(2)")]
 fn wakes_one_waiter_of_each_listed_word() -> Outcome {
     let list = RobustList::new(4)?;
@@ -196,8 +198,8 @@ fn wakes_one_waiter_of_each_listed_word() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends that has called `set_robust_list` twice, the word on the second list gets `FUTEX_OWNER_DIED`. The word on
-/// the first list keeps the thread id.
+/// When a thread ends that has registered two robust lists with `set_robust_list`, one after the other, a word with its thread id
+/// on the second list becomes `FUTEX_OWNER_DIED`. Such a word on the first list stays without `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "set_robust_list(2)")]
 fn second_registration_replaces_the_first() -> Outcome {
     let (first, second) = (RobustList::new(1)?, RobustList::new(1)?);
@@ -213,8 +215,8 @@ fn second_registration_replaces_the_first() -> Outcome {
     Ok(())
 }
 
-/// When a forked child exits, the words on its parent's robust list stay without `FUTEX_OWNER_DIED`, also a word that holds the
-/// child's id.
+/// When a forked child exits, two words on the robust list of its parent, one with the parent's thread id and one with the
+/// child's, stay without `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn exit_of_a_forked_child_leaves_the_parents_list() -> Outcome {
     let list = RobustList::new(2)?;
@@ -228,7 +230,7 @@ fn exit_of_a_forked_child_leaves_the_parents_list() -> Outcome {
 }
 
 /// When another thread of the process ends, a word on a thread's robust list keeps that thread's id. When the thread that has
-/// registered the list ends, the word gets `FUTEX_OWNER_DIED`.
+/// registered the list ends, the word becomes `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "set_robust_list(2)")]
 fn end_of_another_thread_leaves_the_list() -> Outcome {
     let list = RobustList::new(1)?;
@@ -244,7 +246,7 @@ fn end_of_another_thread_leaves_the_list() -> Outcome {
 }
 
 /// When a process is killed whose robust list has 64 words with its thread id and `FUTEX_WAITERS`, all 64 words become
-/// `FUTEX_WAITERS | FUTEX_OWNER_DIED` and a waiter of the last word is woken.
+/// `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and `FUTEX_WAIT` returns 0 in a process blocked on the last word.
 #[conformance::test(man = "set_robust_list(2)")]
 fn sets_owner_died_in_64_words() -> Outcome {
     let list = RobustList::new(64)?;

@@ -10,8 +10,8 @@ use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use rstest::rstest;
 
-/// After `set_robust_list`, `get_robust_list` for thread id 0 and for the caller's own thread id returns the address that was
-/// registered last and `sizeof(struct robust_list_head)`.
+/// `get_robust_list` for thread id 0 and for the caller's own thread id gives the head that the caller has registered last with
+/// `set_robust_list`, and `sizeof(struct robust_list_head)`.
 #[conformance::test(man = "get_robust_list(2)")]
 fn get_returns_the_registered_list() -> Outcome {
     let (first, second) = (RobustList::new(1)?, RobustList::new(1)?);
@@ -23,8 +23,8 @@ fn get_returns_the_registered_list() -> Outcome {
     Ok(())
 }
 
-/// `set_robust_list` fails with `EINVAL` if its size is not `sizeof(struct robust_list_head)`, and `get_robust_list` still
-/// returns the list registered before.
+/// `set_robust_list` fails with `EINVAL` if its size is not `sizeof(struct robust_list_head)`, and `get_robust_list` still gives
+/// the head registered before.
 #[rstest]
 #[case::zero(0)]
 #[case::one_byte_less(HEAD_SIZE - 1)]
@@ -39,8 +39,8 @@ fn set_with_another_size_fails(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// `get_robust_list` with the thread id of a child process returns the list that the child has registered. After the child was
-/// killed and reaped, `get_robust_list` with that id fails with `ESRCH`.
+/// `get_robust_list` with the thread id of a child process gives the head that the child has registered with `set_robust_list`.
+/// After the child was killed and reaped, `get_robust_list` with that id fails with `ESRCH`.
 #[conformance::test(man = "get_robust_list(2)")]
 fn get_returns_the_list_of_a_child() -> Outcome {
     let (list, own) = (RobustList::new(1)?, RobustList::new(1)?);
@@ -58,7 +58,7 @@ fn get_returns_the_list_of_a_child() -> Outcome {
     Ok(())
 }
 
-/// `get_robust_list` for the thread id of another user's process fails with `EPERM` if the caller is unprivileged.
+/// `get_robust_list` by an unprivileged process for the thread id of a process of another user fails with `EPERM`.
 #[conformance::test(man = "get_robust_list(2)", needs(second_user))]
 fn get_by_another_user_fails() -> Outcome {
     let asked = nix::unistd::getpid().as_raw();
@@ -71,7 +71,8 @@ fn get_by_another_user_fails() -> Outcome {
     Ok(())
 }
 
-/// `get_robust_list` fails with `EFAULT` if the pointer for the head or the pointer for the size is invalid.
+/// `get_robust_list` fails with `EFAULT` if the pointer at which it stores the head, or the one at which it stores the size, is
+/// invalid.
 #[rstest]
 #[conformance::test(man = "get_robust_list(2)")]
 fn get_with_an_invalid_pointer_fails(#[values(Misplaced::Head, Misplaced::Size)] invalid_pointer: Misplaced) -> Outcome {
@@ -79,8 +80,8 @@ fn get_with_an_invalid_pointer_fails(#[values(Misplaced::Head, Misplaced::Size)]
     Ok(())
 }
 
-/// In a child created by the fork system call itself, without a C library, `get_robust_list` returns a null head. In the parent,
-/// `get_robust_list` still returns the list that the parent has registered.
+/// In a child created by the fork system call itself, without the C library, `get_robust_list` for thread id 0 gives a NULL head.
+/// In the parent, it still gives the head that the parent has registered.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn forked_child_has_no_list() -> Outcome {
     let list = RobustList::new(1)?;
@@ -94,8 +95,8 @@ fn forked_child_has_no_list() -> Outcome {
     Ok(())
 }
 
-/// If two threads of a process have called `set_robust_list` with different heads, `get_robust_list` returns to each thread its
-/// own head.
+/// If two threads of a process have called `set_robust_list` with different heads, `get_robust_list` for thread id 0 gives each
+/// thread the head that this thread has registered.
 #[conformance::test(man = "get_robust_list(2)")]
 fn each_thread_has_its_own_list() -> Outcome {
     let (list, other) = (RobustList::new(1)?, RobustList::new(1)?);

@@ -11,9 +11,9 @@ use rstest::rstest;
 use super::fixture::{ALL, NONE_WOKEN, count, waiters, woken_indexes};
 use super::robust_list::{Termination, chain_all, owner};
 
-/// When a thread ends whose `list_op_pending` word holds its thread id and `FUTEX_WAITERS`, the word becomes `FUTEX_WAITERS |
-/// FUTEX_OWNER_DIED` and one of two waiters is woken. A word with the id that is neither pending nor listed stays without
-/// `FUTEX_OWNER_DIED`.
+/// When a thread ends whose `list_op_pending` word holds its thread id and `FUTEX_WAITERS`, the word becomes
+/// `FUTEX_WAITERS | FUTEX_OWNER_DIED` and one of two processes blocked in `FUTEX_WAIT` on it is woken. A word with the id that is
+/// neither pending nor listed stays without `FUTEX_OWNER_DIED`.
 #[rstest]
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn sets_owner_died_in_the_pending_word(
@@ -32,8 +32,8 @@ fn sets_owner_died_in_the_pending_word(
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` entry is on its robust list too, one of three waiters of the word is woken and the
-/// word becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`.
+/// When a thread ends whose `list_op_pending` entry is on its robust list too, its word with the thread id and `FUTEX_WAITERS`
+/// becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and exactly one of three processes blocked in `FUTEX_WAIT` on it is woken.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn pending_and_listed_word_wakes_one_waiter() -> Outcome {
     let list = RobustList::new(3)?;
@@ -49,8 +49,8 @@ fn pending_and_listed_word_wakes_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends, one of two waiters of its `list_op_pending` word is woken if the word is 0, and none is woken if a word of
-/// 0 is only on its robust list. The word stays 0.
+/// When a thread ends whose `list_op_pending` word is 0, one of two processes blocked in `FUTEX_WAIT` on it is woken. If a word
+/// of 0 is only on the robust list of the thread, both stay blocked, and in both situations the word stays 0.
 #[rstest]
 #[case::pending(true)]
 #[case::listed(false)]
@@ -64,8 +64,9 @@ fn pending_word_of_0_wakes_one_waiter(#[case] pending: bool) -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` word holds no thread id, one of two waiters of the word is woken. If the word holds
-/// another thread's id and `FUTEX_WAITERS`, both waiters stay blocked.
+/// When a thread ends whose `list_op_pending` word holds `FUTEX_OWNER_DIED`, `FUTEX_WAITERS` or both, but no thread id, one of
+/// two processes blocked in `FUTEX_WAIT` on it is woken. If the word holds another thread's id and `FUTEX_WAITERS`, both stay
+/// blocked.
 #[rstest]
 #[case::owner_died(OWNER_DIED, true)]
 #[case::owner_died_and_waiters(OWNER_DIED | WAITERS, true)]
@@ -84,8 +85,8 @@ fn wakes_for_a_pending_word_without_thread_id(#[case] word: u32, #[case] woken: 
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` word holds another thread's id without `FUTEX_WAITERS`, at most one of two waiters
-/// of the word is woken and the word stays as it was. Whether one is woken, is recorded.
+/// When a thread ends whose `list_op_pending` word holds another thread's id without `FUTEX_WAITERS`, none or one of two
+/// processes blocked in `FUTEX_WAIT` on it is woken, and the case records which. The word stays as it was.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
 fn may_wake_for_a_pending_word_of_another_owner() -> Outcome {
     let list = RobustList::new(1)?;
@@ -100,8 +101,8 @@ fn may_wake_for_a_pending_word_of_another_owner() -> Outcome {
     Ok(())
 }
 
-/// When the owner of a PI lock is killed, and the lock is a PI entry of its robust list or its `list_op_pending` entry, a process
-/// blocked in `FUTEX_LOCK_PI` acquires the lock with `FUTEX_OWNER_DIED` set in the word.
+/// When the owner of a PI lock is killed, and the lock is a PI entry of the owner's robust list or its `list_op_pending` entry,
+/// `FUTEX_LOCK_PI` returns 0 in a process blocked in it, and the word holds `FUTEX_OWNER_DIED` and that process's thread id.
 #[rstest]
 #[case::listed(false)]
 #[case::pending(true)]
@@ -127,9 +128,9 @@ fn pi_entry_passes_the_lock_to_a_waiter(#[case] pending: bool) -> Outcome {
     Ok(())
 }
 
-/// When the owner of a PI entry of a robust list is killed, the word becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED` and a process
-/// blocked in `FUTEX_WAIT` on the word stays blocked. `FUTEX_LOCK_PI` then returns 0, with `FUTEX_OWNER_DIED` and the caller's id
-/// in the word.
+/// When a process is killed whose robust list has two PI entries, with its thread id and `FUTEX_WAITERS` in their words, both
+/// words become `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and a process blocked in `FUTEX_WAIT` on the second stays blocked.
+/// `FUTEX_LOCK_PI` on the first, which has no waiter, returns 0 and stores `FUTEX_OWNER_DIED` and its caller's thread id.
 #[conformance::test(man = "set_robust_list(2)", man = "futex(2)", level = customary)]
 fn pi_entry_without_lock_waiter_can_be_locked() -> Outcome {
     let list = RobustList::new(2)?;
@@ -145,8 +146,9 @@ fn pi_entry_without_lock_waiter_can_be_locked() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has one PI entry and two others, a process blocked in `FUTEX_WAIT` on the PI entry's word
-/// stays blocked and one waiter of each other word is woken. All words become `FUTEX_WAITERS | FUTEX_OWNER_DIED`.
+/// When a thread ends that has three listed entries, one of them a PI entry, and a `list_op_pending` entry, each word with its
+/// thread id and `FUTEX_WAITERS` becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`. The process blocked in `FUTEX_WAIT` on the word of
+/// the PI entry stays blocked, and that of each other word is woken.
 #[rstest]
 #[case::pi_entry_first(0)]
 #[case::pi_entry_in_the_middle(1)]

@@ -10,8 +10,9 @@ use rstest::rstest;
 use super::fixture::{waiters, woken_indexes};
 use super::robust_list::{Termination, chain_all, owner};
 
-/// When a thread ends whose robust list has a positive or negative `futex_offset`, `FUTEX_OWNER_DIED` is set in the words that
-/// lie at this offset from their entries, and one waiter is woken.
+/// When a thread ends whose robust list has a positive or negative `futex_offset`, each word with its thread id and
+/// `FUTEX_WAITERS` at this offset from a listed or pending entry becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`. A process blocked in
+/// `FUTEX_WAIT` on the second of these words is woken.
 #[rstest]
 #[case::minus_24(-24)]
 #[case::minus_4(-4)]
@@ -33,8 +34,8 @@ fn word_lies_at_the_offset_of_the_head(#[case] offset: isize) -> Outcome {
     Ok(())
 }
 
-/// A thread whose robust list is circular ends when it is killed. `FUTEX_OWNER_DIED` is set in each word of the list and in the
-/// `list_op_pending` word.
+/// When a thread is killed whose robust list never leads back to its head, since its last entry points to its first, the thread
+/// ends. Each word of the list and the `list_op_pending` word, which held its thread id, become `FUTEX_OWNER_DIED`.
 #[rstest]
 #[case::one_entry(1)]
 #[case::three_entries(3)]
@@ -51,8 +52,8 @@ fn walk_of_a_circular_list_ends(#[case] entries: usize) -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has 2058 entries, the words of the first n entries become `FUTEX_OWNER_DIED`, with n at
-/// least 1 and recorded. The other words keep the thread id.
+/// When a thread ends whose robust list has 2058 entries with its thread id in their words, the words of the first n entries
+/// become `FUTEX_OWNER_DIED`, and the other words keep the thread id. Every n of at least 1 is allowed, and n is recorded.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
 fn number_of_entries_walked() -> Outcome {
     const ENTRIES: usize = ROBUST_LIST_LIMIT + 10;
@@ -72,8 +73,8 @@ fn number_of_entries_walked() -> Outcome {
     Ok(())
 }
 
-/// When a thread is killed or exits whose robust list has an invalid pointer or NULL after its second entry, `FUTEX_OWNER_DIED`
-/// is set in the words of the first two entries, and the thread ends.
+/// When a thread is killed or exits whose robust list has an invalid pointer or NULL after its second entry, the words of the
+/// first two entries, which held its thread id, become `FUTEX_OWNER_DIED`, and the thread ends.
 #[rstest]
 #[case::invalid(Entry::Nowhere)]
 #[case::null(Entry::Null)]
@@ -92,8 +93,8 @@ fn invalid_next_pointer_ends_the_walk(
     Ok(())
 }
 
-/// A process whose robust list has an unaligned word, an invalid `list_op_pending` pointer or an inaccessible head ends by its
-/// own exit and not by a signal.
+/// A process that exits with a robust list that has an unaligned word, an invalid `list_op_pending` pointer or an inaccessible
+/// head ends with the status that it passed to `exit`, and is not killed by a signal.
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn thread_with_an_invalid_list_exits() -> Outcome {
     let list = RobustList::with_offset(1, 9)?;

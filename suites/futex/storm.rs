@@ -53,8 +53,9 @@ fn take(semaphore: &AtomicU32) -> Result<(), Errno> {
     }
 }
 
-/// If three processes add 60 semaphore tokens each with `FUTEX_WAKE`, and three take 60 each with `FUTEX_WAIT`, all six finish.
-/// The number of tokens is then 0 and `FUTEX_WAKE` returns 0.
+/// If three processes each increment a futex word 60 times and call `FUTEX_WAKE` with a limit of 1 each time, and three others
+/// each decrement it 60 times and call `FUTEX_WAIT` while it is 0, all six finish. The count is then 0 and `FUTEX_WAKE` returns
+/// 0.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     const EACH: u32 = 60;
@@ -74,9 +75,9 @@ fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While three processes that take semaphore tokens with `FUTEX_WAIT` are killed and replaced at random instants, tokens are
-/// added with `FUTEX_WAKE`. After a last `FUTEX_WAKE` of all waiters, the living processes have taken every token and
-/// `FUTEX_WAKE` returns 3, their number.
+/// While a process increments a futex word and calls `FUTEX_WAKE` each time, three processes that decrement it, and call
+/// `FUTEX_WAIT` while it is 0, are killed and replaced at random instants. After a last `FUTEX_WAKE` of all waiters the word
+/// falls to 0, and the next `FUTEX_WAKE` returns 3, the number of living processes.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_lose_no_wake() -> Outcome {
     let words = words()?;
@@ -107,8 +108,9 @@ fn killed_waiters_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// If four processes move five waiters between two words in both directions with `FUTEX_CMP_REQUEUE` while three of the waiters
-/// are killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2 in total.
+/// If four processes move five processes blocked in `FUTEX_WAIT` between two words in both directions with `FUTEX_CMP_REQUEUE`
+/// while three of the five are killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2
+/// in total.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;
@@ -172,8 +174,9 @@ fn pi_lock_excludes_other_processes() -> Outcome {
     Ok(())
 }
 
-/// While four processes call `FUTEX_LOCK_PI` with timeouts of 0 to 120 µs, each call returns 0 and makes its caller the only
-/// owner, or fails with `ETIMEDOUT`. At the end the word of the lock is 0 and `FUTEX_LOCK_PI` returns 0.
+/// While four processes call `FUTEX_LOCK_PI` with timeouts of 0 to 120 µs, each call returns 0 and stores its caller's thread id
+/// in the word, or fails with `ETIMEDOUT`. A counter incremented by load and store after each call that returned 0 loses no
+/// increment, and the word is 0 at the end.
 #[conformance::test(man = "futex(2)")]
 fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
     let words = words()?;
@@ -212,7 +215,8 @@ fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
 }
 
 /// While owners of a PI lock on a robust list are killed at random instants, each `FUTEX_LOCK_PI` of the other processes returns
-/// 0 and makes the caller the owner. After all were killed, `FUTEX_LOCK_PI` by another process returns 0.
+/// 0, and the word holds its caller's thread id. After all these processes were killed, `FUTEX_LOCK_PI` by another process
+/// returns 0.
 #[conformance::test(man = "futex(2)", man = "set_robust_list(2)")]
 fn killed_owners_pass_on_a_robust_pi_lock() -> Outcome {
     let list = RobustList::new(1)?;
@@ -270,8 +274,9 @@ fn acquired_by_requeue(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno
     Ok(owned)
 }
 
-/// If the timeout of `FUTEX_WAIT_REQUEUE_PI` races with `FUTEX_CMP_REQUEUE_PI`, the waiter owns the lock if its call returns 0,
-/// and does not own it if the call fails with `ETIMEDOUT` or `EAGAIN`. At the end the word of the lock is 0.
+/// If timeouts of `FUTEX_WAIT_REQUEUE_PI` expire while another process calls `FUTEX_CMP_REQUEUE_PI`, the word of the lock holds
+/// the waiter's thread id if its call returns 0, and not if the call fails with `ETIMEDOUT` or `EAGAIN`. At the end the word of
+/// the lock is 0.
 #[conformance::test(man = "futex(2)")]
 fn requeue_pi_races_with_timeouts() -> Outcome {
     let words = words()?;
@@ -299,8 +304,9 @@ fn requeue_pi_races_with_timeouts() -> Outcome {
     Ok(())
 }
 
-/// If three processes each increment a counter of their own 60 times and call `FUTEX_WAKE` each time, a process that waits for
-/// changes of the three counters with `futex_waitv` sees all of them reach 60.
+/// If three processes each increment a futex word of their own 60 times and call `FUTEX_WAKE` each time, a process that calls
+/// `futex_waitv` on the three words, with the values it has read, until all three are 60, finishes. `FUTEX_WAKE` on each word
+/// then returns 0.
 #[conformance::test(man = "futex_waitv(2)")]
 fn waitv_loses_no_wake() -> Outcome {
     const EACH: u32 = 60;

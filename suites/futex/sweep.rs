@@ -11,8 +11,9 @@ use conformance::sys::time::Time;
 
 use super::fixture::{ALL, count, waiters, woken_indexes, words};
 
-/// A process that is killed at any of its system calls has woken two of three waiters if its `FUTEX_WAKE` with a limit of 2 had
-/// returned, and none otherwise. A later `FUTEX_WAKE` wakes the others and returns their number.
+/// If a process is killed at any of its system calls, two of three processes blocked in `FUTEX_WAIT` are woken if its
+/// `FUTEX_WAKE` with a limit of 2 had returned, and none otherwise. A later `FUTEX_WAKE` wakes the others and returns their
+/// number.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waker_has_woken_all_or_none() -> Outcome {
     sweep(|run| {
@@ -33,9 +34,9 @@ fn killed_waker_has_woken_all_or_none() -> Outcome {
     })
 }
 
-/// A process that is killed at any of its system calls has woken one of three waiters and moved one if its `FUTEX_CMP_REQUEUE`
-/// had returned 2, and has left all three blocked on the source word otherwise. Later `FUTEX_WAKE` calls on both words wake all
-/// that are blocked.
+/// If a process is killed at any of its system calls, one of three waiters is woken and one is moved if its `FUTEX_CMP_REQUEUE`
+/// with `val` 1 and `val2` 1 had returned 2, and all three are blocked on the source word otherwise. Later `FUTEX_WAKE` calls on
+/// both words return the number of waiters blocked there.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     sweep(|run| {
@@ -55,7 +56,7 @@ fn killed_requeuer_has_moved_all_or_none() -> Outcome {
 }
 
 /// After a process was killed at any of its system calls before, in or after `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes
-/// one of the two other waiters and returns 1. The next `FUTEX_WAKE` wakes the second one and returns 1.
+/// one of two other processes blocked on the word and returns 1. The next `FUTEX_WAKE` wakes the second one and returns 1.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waiter_is_not_counted() -> Outcome {
     sweep(|run| {
@@ -69,8 +70,9 @@ fn killed_waiter_is_not_counted() -> Outcome {
     })
 }
 
-/// If the owner of a lock is killed at any system call around `FUTEX_UNLOCK_PI`, a process blocked in `FUTEX_LOCK_PI` acquires
-/// the lock. `FUTEX_OWNER_DIED` is set in the word then only if the owner's `FUTEX_UNLOCK_PI` had not returned.
+/// If the owner of a lock is killed at any system call around `FUTEX_UNLOCK_PI`, `FUTEX_LOCK_PI` returns 0 in a process blocked
+/// in it. The word then holds `FUTEX_OWNER_DIED` if the owner's `FUTEX_UNLOCK_PI` had not returned, and no `FUTEX_OWNER_DIED`
+/// otherwise.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_owner_passes_the_pi_lock() -> Outcome {
     sweep(|run| {
@@ -129,9 +131,9 @@ fn unlock(list: &RobustList, word: &AtomicU32) -> Result<u32, Errno> {
     woken
 }
 
-/// If the owner of a robust lock is killed at any step of its release, the word is 0 if the owner had stored 0 already, and
-/// `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise. One waiter is woken, or two if the owner had called `FUTEX_WAKE` and not yet
-/// cleared `list_op_pending`.
+/// If the owner of a robust lock with two processes blocked in `FUTEX_WAIT` is killed at any step of its release, the word is 0
+/// if the owner had stored 0, and `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise. One of the two is woken; the second may be woken
+/// too if the owner had called `FUTEX_WAKE` and not yet cleared `list_op_pending`.
 #[conformance::test(man = "set_robust_list(2)", level = customary, needs(ptrace), fixed_in = "Linux 5.5 (ca16d5bee598)")]
 fn killed_while_releasing_a_robust_lock() -> Outcome {
     sweep(|run| {
@@ -166,8 +168,9 @@ fn killed_while_releasing_a_robust_lock() -> Outcome {
     })
 }
 
-/// If a process is killed at any step of acquiring a robust lock, the word is 0 if the process had not yet stored its thread id,
-/// and `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise.
+/// If a process is killed at any step of acquiring a robust lock by setting `list_op_pending`, storing its thread id and
+/// `FUTEX_WAITERS`, and adding the entry to its robust list, the word is 0 if the process had not yet stored its thread id, and
+/// `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise.
 #[conformance::test(man = "set_robust_list(2)", needs(ptrace))]
 fn killed_while_acquiring_a_robust_lock() -> Outcome {
     sweep(|run| {

@@ -34,8 +34,9 @@ fn ahead(body: impl FnOnce() -> Outcome) -> Outcome {
     Ok(())
 }
 
-/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_WAIT_BITSET` and `FUTEX_WAIT_REQUEUE_PI` with an absolute timeout
-/// fail with `ETIMEDOUT`, and not before the clock of the namespace reaches that time.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_WAIT_BITSET` and `FUTEX_WAIT_REQUEUE_PI` with
+/// an absolute timeout on `CLOCK_MONOTONIC` fail with `ETIMEDOUT`, and not before that clock, as read in the namespace, reaches
+/// the timeout.
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
 fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
     ahead(|| {
@@ -51,8 +52,9 @@ fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
     })
 }
 
-/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `futex_waitv` with an absolute timeout fails with `ETIMEDOUT`, and not
-/// before the clock of the namespace reaches that time.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `futex_waitv` with an absolute timeout on
+/// `CLOCK_MONOTONIC` 5 ms in the future fails with `ETIMEDOUT`, and not before that clock, as read in the namespace, reaches the
+/// timeout.
 #[conformance::test(
     man = "futex_waitv(2)",
     man = "time_namespaces(7)",
@@ -71,8 +73,8 @@ fn waitv_timeout_uses_the_namespace_clock() -> Outcome {
     })
 }
 
-/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_WAIT` with a relative timeout of 5 ms fails with `ETIMEDOUT`, and
-/// not before 5 ms have passed.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_WAIT` with a relative timeout of 5 ms fails
+/// with `ETIMEDOUT`, and not before `CLOCK_MONOTONIC` has advanced by 5 ms.
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
 fn relative_timeout_ignores_the_clock_offset() -> Outcome {
     ahead(|| {
@@ -84,8 +86,9 @@ fn relative_timeout_ignores_the_clock_offset() -> Outcome {
     })
 }
 
-/// In a time namespace whose `CLOCK_MONOTONIC` is ahead, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` on an owned lock fail with
-/// `ETIMEDOUT`, and not before the operation's clock, as the namespace shows it, reaches the timeout.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_LOCK_PI` (on `CLOCK_REALTIME`) and
+/// `FUTEX_LOCK_PI2` (on either clock) on an owned lock fail with `ETIMEDOUT`, and not before the clock, as read in the namespace,
+/// reaches the absolute timeout.
 #[rstest]
 #[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]

@@ -25,8 +25,9 @@ fn wait_timeout_is_relative() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT_BITSET` with an absolute timeout fails with `ETIMEDOUT`, and not before the given clock reaches that time. A later
-/// `FUTEX_WAKE` on the word returns 0.
+/// `FUTEX_WAIT_BITSET` with an absolute timeout 5 ms in the future on `CLOCK_MONOTONIC` or, with `FUTEX_CLOCK_REALTIME`, on
+/// `CLOCK_REALTIME` fails with `ETIMEDOUT`, and not before that clock reaches the timeout. A later `FUTEX_WAKE` on the word
+/// returns 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
@@ -38,8 +39,8 @@ fn wait_bitset_timeout_is_absolute(#[values(Clock::Monotonic, Clock::Realtime)] 
     Ok(())
 }
 
-/// `FUTEX_WAIT_BITSET` with an absolute timeout that the given clock has reached already, down to 0 seconds and 0 nanoseconds,
-/// fails with `ETIMEDOUT`.
+/// `FUTEX_WAIT_BITSET` on a word with the expected value fails with `ETIMEDOUT` if its absolute timeout on `CLOCK_MONOTONIC` or
+/// `CLOCK_REALTIME` has already passed at the call, also if the timeout is 0 seconds and 0 nanoseconds.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn past_timeout_expires_immediately(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
@@ -50,8 +51,8 @@ fn past_timeout_expires_immediately(#[values(Clock::Monotonic, Clock::Realtime)]
     Ok(())
 }
 
-/// `FUTEX_WAIT` with a timeout of 0 fails with `ETIMEDOUT` if the word has the expected value. If the word has another value,
-/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET` with a timeout of 0 fail with `EAGAIN`.
+/// `FUTEX_WAIT` with a relative timeout of 0 fails with `ETIMEDOUT` if the word has the expected value. If the word has another
+/// value, `FUTEX_WAIT`, and `FUTEX_WAIT_BITSET` with an absolute timeout of 0, fail with `EAGAIN`.
 #[conformance::test(man = "futex(2)")]
 fn zero_timeout_compares_the_word_first() -> Outcome {
     let words = words()?;
@@ -61,8 +62,9 @@ fn zero_timeout_compares_the_word_first() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT` with a relative timeout of an hour and `FUTEX_WAIT_BITSET` with an absolute timeout years ahead stay blocked, as
-/// they do with the largest valid timespec. `FUTEX_WAKE` then returns 3 and each of the three calls returns 0.
+/// `FUTEX_WAIT` with a relative timeout of an hour or more, and `FUTEX_WAIT_BITSET` with an absolute timeout years ahead on
+/// `CLOCK_MONOTONIC` and on `CLOCK_REALTIME`, stay blocked, also if the timeout is the largest valid timespec. `FUTEX_WAKE` then
+/// returns 3 and each of the three calls returns 0.
 #[rstest]
 #[case::hour_or_years(false)]
 #[case::largest_valid_time(true)]
@@ -82,8 +84,8 @@ fn distant_timeout_leaves_waiters_blocked(#[case] largest: bool) -> Outcome {
     Ok(())
 }
 
-/// Every `futex` operation with a timeout fails with `EINVAL` if `tv_sec` is negative or `tv_nsec` is outside of 0 to
-/// 999,999,999, whether or not the word has the expected value. The words stay 0.
+/// Every `futex` operation with a timeout fails with `EINVAL` if the `tv_sec` of the timeout is negative or its `tv_nsec` is
+/// outside of 0 to 999,999,999, whether or not the word has the expected value. The words of the call stay 0.
 #[rstest]
 #[case::nanoseconds_of_a_second(Time::new(0, 1_000_000_000))]
 #[case::negative_nanoseconds(Time::new(1, -1))]
@@ -103,7 +105,7 @@ fn invalid_timespec_fails(
 }
 
 /// Every `futex` operation with a timeout fails with `EFAULT` if the timeout pointer is inaccessible or outside of the user
-/// address space. The word stays 0.
+/// address space, and the word stays 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn invalid_timeout_pointer_fails(
@@ -129,7 +131,8 @@ fn wait_accepts_clock_realtime() -> Outcome {
 }
 
 /// `futex` with `FUTEX_CLOCK_REALTIME` fails with `ENOSYS` if the operation is not `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`,
-/// `FUTEX_WAIT_REQUEUE_PI` or `FUTEX_LOCK_PI2`. The words stay 0 and a waiter stays blocked.
+/// `FUTEX_WAIT_REQUEUE_PI` or `FUTEX_LOCK_PI2`. The words of the call stay 0 and a process blocked in `FUTEX_WAIT` on the first
+/// word stays blocked.
 #[rstest]
 #[case::wake(op::WAKE)]
 #[case::wake_bitset(op::WAKE_BITSET)]
@@ -152,9 +155,9 @@ fn clock_realtime_with_other_operations_fails(#[case] operation: u32) -> Outcome
     Ok(())
 }
 
-/// On a lock that another process owns, `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` fail with `ETIMEDOUT`, and not before the clock
-/// reaches the timeout. The clock is `CLOCK_MONOTONIC` for `FUTEX_LOCK_PI2` without `FUTEX_CLOCK_REALTIME`, and `CLOCK_REALTIME`
-/// otherwise.
+/// On a lock that another process owns, `FUTEX_LOCK_PI` with an absolute timeout on `CLOCK_REALTIME`, and `FUTEX_LOCK_PI2` with
+/// one on `CLOCK_MONOTONIC` or, with `FUTEX_CLOCK_REALTIME`, on `CLOCK_REALTIME`, fail with `ETIMEDOUT`. They fail so for a
+/// timeout in the past and, not before the clock reaches it, for one in the future.
 #[rstest]
 #[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]
@@ -178,8 +181,8 @@ fn lock_timeout_is_absolute(#[case] operation: u32, #[case] clock: Clock) -> Out
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` with a timeout that has passed return 0 and store the caller's thread id in the word if
-/// the word is 0 or only `FUTEX_OWNER_DIED`.
+/// `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2` with an absolute timeout that has already passed at the call return 0 if the word is 0 or
+/// `FUTEX_OWNER_DIED`, and add the caller's thread id to the word.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn past_timeout_acquires_a_free_lock(
@@ -194,8 +197,8 @@ fn past_timeout_acquires_a_free_lock(
     Ok(())
 }
 
-/// If `FUTEX_WAKE` ends a `FUTEX_WAIT` with a timeout, that call returns 0 and the process's next `FUTEX_WAIT` blocks until
-/// another `FUTEX_WAKE`.
+/// If `FUTEX_WAKE` ends a `FUTEX_WAIT` with a timeout, that call returns 0, and the next `FUTEX_WAIT` of the process blocks until
+/// the next `FUTEX_WAKE`, which returns 1.
 #[conformance::test(man = "futex(2)")]
 fn woken_waiter_can_wait_again() -> Outcome {
     let words = words()?;

@@ -28,8 +28,8 @@ fn changed_word_fails(#[case] held: u32, #[case] expected: u32) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT` blocks if the word has the expected value, whatever that value is. After `FUTEX_WAKE`, which returns 1, the call
-/// returns 0.
+/// `FUTEX_WAIT` blocks if the word has the expected value, be it 0, 1, 0x80000000 or 0xffffffff. After `FUTEX_WAKE`, which
+/// returns 1, `FUTEX_WAIT` returns 0.
 #[rstest]
 #[case::zero(0)]
 #[case::one(1)]
@@ -69,7 +69,8 @@ fn earlier_wake_has_no_effect() -> Outcome {
     Ok(())
 }
 
-/// If a process calls `FUTEX_WAIT` five times in turn, each `FUTEX_WAKE` of all waiters returns 1 and ends one of the five calls.
+/// If a process calls `FUTEX_WAIT` five times in turn, each `FUTEX_WAKE` with a limit of `INT_MAX` returns 1 and ends one of the
+/// five calls, and the process is then blocked in the next one.
 #[conformance::test(man = "futex(2)")]
 fn each_wake_ends_one_wait() -> Outcome {
     let words = words()?;
@@ -97,8 +98,8 @@ fn ignores_uaddr2_and_val3() -> Outcome {
     Ok(())
 }
 
-/// If the word changes between the `FUTEX_WAIT` calls of two processes and again afterwards, both stay blocked. `FUTEX_WAKE` then
-/// wakes both and returns 2.
+/// If the word changes between the `FUTEX_WAIT` calls of two processes, each of which passes the current value, and changes again
+/// afterwards, both stay blocked. `FUTEX_WAKE` then wakes both and returns 2.
 #[conformance::test(man = "futex(2)")]
 fn wakes_waiters_with_different_expected_values() -> Outcome {
     let words = words()?;

@@ -41,8 +41,8 @@ fn wake_each<const N: usize>(words: &Mapping, indexes: [usize; N]) -> [Result<u3
     indexes.map(|index| wake(words.word(index), ALL))
 }
 
-/// `futex_waitv` on four words returns the index of the word on which `FUTEX_WAKE` was called. A later `FUTEX_WAKE` on each of
-/// the four words returns 0.
+/// After `FUTEX_WAKE` on one of four words returned 1, a process blocked in `futex_waitv` on the four words returns the index of
+/// that word. A later `FUTEX_WAKE` on each of the four words returns 0.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
 fn returns_the_index_of_the_woken_word(#[values(0, 1, 3)] index: usize) -> Outcome {
@@ -88,7 +88,7 @@ fn accepts_128_words() -> Outcome {
     Ok(())
 }
 
-/// `futex_waitv` with 0 or 129 list elements fails with `EINVAL`. A later `FUTEX_WAKE` on the first word returns 0.
+/// `futex_waitv` with 0 or 129 list elements fails with `EINVAL`. A later `FUTEX_WAKE` on the first word of the list returns 0.
 #[conformance::test(man = "futex_waitv(2)")]
 fn number_of_words_outside_1_to_128_fails() -> Outcome {
     let words = words_if_supported()?;
@@ -106,7 +106,7 @@ fn invalid_list_pointer_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_waitv` fails with `EINVAL` if its `flags` argument has any bit set.
+/// `futex_waitv` on a word with the expected value fails with `EINVAL` if its `flags` argument has any bit set.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
 fn nonzero_flags_fail(#[values(1, 128, 256, 0x8000_0000)] flags: u32) -> Outcome {
@@ -115,8 +115,8 @@ fn nonzero_flags_fail(#[values(1, 128, 256, 0x8000_0000)] flags: u32) -> Outcome
     Ok(())
 }
 
-/// `futex_waitv` fails with `EINVAL` if the last of three list elements has another word size than 32 bits, an unknown flag, a
-/// value of more than 32 bits or a non-zero `__reserved`. A later `FUTEX_WAKE` on the other two words returns 0.
+/// `futex_waitv` fails with `EINVAL` if the last of three list elements has another word size than 32 bits, an unknown flag, an
+/// expected value of more than 32 bits or a non-zero `__reserved`. A later `FUTEX_WAKE` on each of the first two words returns 0.
 #[rstest]
 #[case::size_8_bits(0, 0, 0)]
 #[case::size_16_bits(1, 0, 0)]
@@ -135,8 +135,8 @@ fn invalid_list_element_fails(#[case] flags: u32, #[case] value: u64, #[case] re
     Ok(())
 }
 
-/// `futex_waitv` fails with `EINVAL` if the address of the second word is not a multiple of 4, and with `EFAULT` if it is NULL. A
-/// later `FUTEX_WAKE` on the first word returns 0.
+/// `futex_waitv` on two words fails with `EINVAL` if the address of the second word is not a multiple of 4, and with `EFAULT` if
+/// it is NULL. A later `FUTEX_WAKE` on the first word returns 0.
 #[conformance::test(man = "futex_waitv(2)")]
 fn invalid_address_fails() -> Outcome {
     let words = words_if_supported()?;
@@ -147,8 +147,8 @@ fn invalid_address_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_waitv` with an absolute timeout fails with `ETIMEDOUT`, immediately if the given clock has reached it already, and
-/// otherwise not before the clock reaches it. A later `FUTEX_WAKE` on each word returns 0.
+/// `futex_waitv` with an absolute timeout on `CLOCK_MONOTONIC` or `CLOCK_REALTIME` fails with `ETIMEDOUT`, both for a timeout in
+/// the past and, not before that clock reaches it, for a timeout in the future. A later `FUTEX_WAKE` on each word returns 0.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
 fn fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Clock) -> Outcome {
@@ -162,8 +162,8 @@ fn fails_at_its_timeout(#[values(Clock::Monotonic, Clock::Realtime)] clock: Cloc
     Ok(())
 }
 
-/// `futex_waitv` fails with `EINVAL` if the timeout is an invalid timespec, or if the clock is not `CLOCK_MONOTONIC` or
-/// `CLOCK_REALTIME`.
+/// `futex_waitv` fails with `EINVAL` if the `tv_sec` of its timeout is negative, if its `tv_nsec` is outside of 0 to 999,999,999,
+/// or if the clock is neither `CLOCK_MONOTONIC` nor `CLOCK_REALTIME`.
 #[conformance::test(man = "futex_waitv(2)")]
 fn invalid_timespec_or_clock_fails() -> Outcome {
     let words = words_if_supported()?;
@@ -195,8 +195,8 @@ fn mixes_private_and_shared_words() -> Outcome {
     Ok(())
 }
 
-/// After `FUTEX_CMP_REQUEUE` has moved a process blocked in `futex_waitv` from its second word to another word, `FUTEX_WAKE` on
-/// that word returns 1 and `futex_waitv` returns 1, the index of the second word.
+/// After `FUTEX_CMP_REQUEUE` has moved a process blocked in `futex_waitv` from the second word of its list to a word outside the
+/// list, `FUTEX_WAKE` on the latter returns 1, and `futex_waitv` returns 1, the index of the second word.
 #[conformance::test(man = "futex_waitv(2)", level = customary)]
 fn requeued_waiter_returns_the_original_index() -> Outcome {
     let words = words_if_supported()?;
@@ -221,8 +221,8 @@ fn bitset_wake_matches_with_every_bit(#[case] mask: u32) -> Outcome {
     Ok(())
 }
 
-/// If a word is both the first and the third of a list, `FUTEX_WAKE` of all waiters of that word returns 1 or 2, and
-/// `futex_waitv` returns 0 or 2. Both numbers are recorded.
+/// If a word is both the first and the third of the list of a process blocked in `futex_waitv`, `FUTEX_WAKE` with a limit of
+/// `INT_MAX` on that word returns 1 or 2, and `futex_waitv` returns 0 or 2. Each combination is allowed and recorded.
 #[conformance::test(man = "futex_waitv(2)", level = observed)]
 fn word_listed_twice() -> Outcome {
     let words = words_if_supported()?;
@@ -236,8 +236,8 @@ fn word_listed_twice() -> Outcome {
     Ok(())
 }
 
-/// After one of two processes blocked in `futex_waitv` was killed, `FUTEX_WAKE` returns 0 on a word that only the killed one
-/// waited on, and 1 on a word that the other one waits on too.
+/// After one of two processes blocked in `futex_waitv` was killed, `FUTEX_WAKE` returns 0 on a word that only the killed process
+/// had listed, and 1 on a word that both had listed.
 #[conformance::test(man = "futex_waitv(2)")]
 fn killed_waiter_is_not_counted() -> Outcome {
     let words = words_if_supported()?;
@@ -261,8 +261,9 @@ fn stop_leaves_the_waiter_blocked() -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` ends `futex_waitv` with `EINTR`. After a handler with `SA_RESTART`, `futex_waitv` stays
-/// blocked until `FUTEX_WAKE`, which returns 1.
+/// If a signal handler without `SA_RESTART` runs in a process blocked in `futex_waitv`, the call fails with `EINTR`. If the
+/// handler has `SA_RESTART`, the process stays blocked until `FUTEX_WAKE` on the second word, which returns 1, and `futex_waitv`
+/// returns 1.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)", man = "signal(7)", level = customary)]
 fn handler_ends_or_restarts_the_wait(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {

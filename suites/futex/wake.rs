@@ -38,8 +38,8 @@ fn limit_of_0_wakes_no_waiter() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` with a limit above `INT_MAX` wakes all three waiters of the word and returns 3, since the limit is an unsigned
-/// number.
+/// `FUTEX_WAKE` with a limit of `INT_MAX` + 1 or `UINT_MAX` wakes all three waiters of the word and returns 3, since the limit is
+/// an unsigned number.
 #[rstest]
 #[case::uint_max(u32::MAX)]
 #[case::int_max_plus_1(0x8000_0000)]
@@ -60,7 +60,8 @@ fn returns_0_without_waiters() -> Outcome {
     Ok(())
 }
 
-/// On a word with two waiters, three `FUTEX_WAKE` calls with a limit of 1, one immediately after the other, return 1, 1 and 0.
+/// On a word with two processes blocked in `FUTEX_WAIT`, three `FUTEX_WAKE` calls with a limit of 1, one immediately after the
+/// other, return 1, 1 and 0.
 #[conformance::test(man = "futex(2)")]
 fn woken_waiter_is_counted_once() -> Outcome {
     let words = words()?;
@@ -103,8 +104,8 @@ fn killed_waiter_is_skipped(#[case] victim: usize) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` on each other word of the same three pages returns 0 and leaves a process blocked in `FUTEX_WAIT` blocked.
-/// `FUTEX_WAKE` on the word of that process returns 1.
+/// While a process is blocked in `FUTEX_WAIT` on one word of a mapping of three pages, `FUTEX_WAKE` on each other word of the
+/// mapping returns 0 and the process stays blocked. `FUTEX_WAKE` on its own word then returns 1.
 #[conformance::test(man = "futex(2)")]
 fn wake_of_any_other_word_returns_0() -> Outcome {
     let page = page_size() / 4;
@@ -119,8 +120,8 @@ fn wake_of_any_other_word_returns_0() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` on one of three words with one waiter each wakes the waiter of that word and returns 1, and the other two waiters
-/// stay blocked.
+/// If one process each is blocked in `FUTEX_WAIT` on three words, `FUTEX_WAKE` on one of them wakes the waiter of that word and
+/// returns 1, and the other two stay blocked.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn wakes_only_waiters_of_its_word(#[values(0, 1, 2)] word: usize) -> Outcome {
@@ -135,8 +136,8 @@ fn wakes_only_waiters_of_its_word(#[values(0, 1, 2)] word: usize) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE` with an invalid `timeout` pointer and an unaligned `uaddr2` wakes one waiter and returns 1, since it ignores both
-/// arguments.
+/// `FUTEX_WAKE` with a limit of 1, an invalid `timeout` pointer and an unaligned `uaddr2` wakes one of two waiters and returns 1,
+/// since it ignores both arguments.
 #[conformance::test(man = "futex(2)")]
 fn ignores_timeout_and_uaddr2() -> Outcome {
     let words = words()?;

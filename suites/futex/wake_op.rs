@@ -54,8 +54,8 @@ fn stores_the_result_in_the_second_word(
     changes_the_second_word(operation, argument, before, after)
 }
 
-/// `FUTEX_WAKE_OP` extends the sign of the 12-bit `oparg` to 32 bits, returns 0 and stores the result of its encoded operation in
-/// the second word.
+/// `FUTEX_WAKE_OP` on words without waiters returns 0, and stores the result of its encoded operation in the second word with the
+/// 12-bit `oparg` sign-extended to 32 bits: the operation set with `oparg` -1 stores 0xffffffff.
 #[rstest]
 #[case::set_to_a_negative_argument(SET, -1, 9, 0xffff_ffff)]
 #[case::set_to_the_smallest_argument(SET, -2048, 9, 0xffff_f800)]
@@ -68,8 +68,8 @@ fn sign_extends_the_argument(#[case] operation: u32, #[case] argument: i32, #[ca
     changes_the_second_word(operation, argument, before, after)
 }
 
-/// `FUTEX_WAKE_OP` with the operation or, `FUTEX_OP_ARG_SHIFT` and the argument 33 returns 0 and sets bit 1 of the second word,
-/// since the shift is taken modulo 32.
+/// `FUTEX_WAKE_OP` with the operation or, `FUTEX_OP_ARG_SHIFT` and `oparg` 33 on a second word of 0 returns 0 and stores 2 in the
+/// second word, since the shift is taken modulo 32.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn shift_is_taken_modulo_32() -> Outcome {
     changes_the_second_word(OR | SHIFT, 33, 0, 2)
@@ -87,8 +87,8 @@ fn changes_the_second_word(operation: u32, argument: i32, before: u32, after: u3
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` wakes the waiter of the first word, and wakes the waiter of the second word only if the encoded comparison of
-/// that word's old value with `cmparg` holds. The call returns the number of waiters woken.
+/// `FUTEX_WAKE_OP` on two words with one waiter each wakes both and returns 2 if its encoded comparison of the second word's old
+/// value with `cmparg` holds. Otherwise it wakes only the waiter of the first word and returns 1.
 #[rstest]
 #[case::equal(EQ, 5, 5, true)]
 #[case::equal_fails_for_other(EQ, 5, 6, false)]
@@ -112,8 +112,9 @@ fn old_value_decides_about_the_second_word(
     compares_the_old_value(comparison, before, with, holds)
 }
 
-/// `FUTEX_WAKE_OP` compares the second word's old value with the 12-bit `cmparg` as signed numbers, and wakes the waiter of the
-/// second word only if the comparison holds. The call returns the number of waiters woken.
+/// `FUTEX_WAKE_OP` compares the second word's old value with the sign-extended 12-bit `cmparg` as signed numbers. On two words
+/// with one waiter each, it wakes both and returns 2 if the comparison holds, and otherwise wakes only the waiter of the first
+/// word and returns 1.
 #[rstest]
 #[case::equal_to_a_negative_argument(EQ, 0xffff_ffff, -1, true)]
 #[case::equal_in_low_bits_only(EQ, 0x0000_0fff, -1, false)]
@@ -142,8 +143,8 @@ fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) 
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` wakes at most `val` of three waiters of the first word and at most `val2` of three waiters of the second word,
-/// and returns the number woken on both.
+/// `FUTEX_WAKE_OP` whose comparison holds, on two words with three waiters each, wakes `val` waiters of the first word and `val2`
+/// of the second, or all three where the limit is larger, and returns the sum of both numbers.
 #[rstest]
 #[case::limits_1_and_1(1, 1, 1, 1)]
 #[case::limits_2_and_1(2, 1, 2, 1)]
@@ -163,8 +164,9 @@ fn wakes_up_to_each_limit(#[case] val: u32, #[case] val2: i32, #[case] first: u3
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with `val` 2 and `val2` 1, no waiter on the first word and two on the second, wakes one and returns 1 if its
-/// comparison holds. If the comparison does not hold, `FUTEX_WAKE_OP` returns 0 and both waiters stay blocked.
+/// On a first word without waiters and a second word with two, `FUTEX_WAKE_OP` with `val` 2 and `val2` 1 wakes one waiter and
+/// returns 1 if its comparison holds. If its comparison does not hold, `FUTEX_WAKE_OP` with `val` 2 and `val2` 2 returns 0 and
+/// both waiters stay blocked.
 #[conformance::test(man = "futex(2)")]
 fn limits_are_independent() -> Outcome {
     let words = words()?;
@@ -174,7 +176,8 @@ fn limits_are_independent() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with the same word as first and second word, `val` 1 and `val2` 2, wakes three of four waiters and returns 3.
+/// `FUTEX_WAKE_OP` with the same word as first and second word, `val` 1 and `val2` 2, and a comparison that holds, wakes three of
+/// four waiters and returns 3.
 #[conformance::test(man = "futex(2)")]
 fn same_word_adds_the_limits() -> Outcome {
     let words = words()?;
@@ -185,8 +188,8 @@ fn same_word_adds_the_limits() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with an unknown operation encoded in `val3` fails with `ENOSYS`. The waiter of the first word stays blocked
-/// and the second word stays as it was.
+/// `FUTEX_WAKE_OP` with an unknown operation encoded in `val3` fails with `ENOSYS`. A process blocked in `FUTEX_WAIT` on the
+/// first word stays blocked, and the second word stays as it was.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn unknown_operation_fails(#[values(5, 6, 7)] operation: u32) -> Outcome {
@@ -198,8 +201,8 @@ fn unknown_operation_fails(#[values(5, 6, 7)] operation: u32) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with an unknown comparison encoded in `val3` fails with `ENOSYS`, and the waiter of the first word stays
-/// blocked. Whether the second word is changed, is recorded.
+/// `FUTEX_WAKE_OP` with an unknown comparison encoded in `val3` fails with `ENOSYS`, and a process blocked in `FUTEX_WAIT` on the
+/// first word stays blocked. The second word may be changed or not, and the case records which.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn unknown_comparison_fails(#[values(6, 8, 15)] comparison: u32) -> Outcome {
@@ -212,7 +215,7 @@ fn unknown_comparison_fails(#[values(6, 8, 15)] comparison: u32) -> Outcome {
 }
 
 /// `FUTEX_WAKE_OP` fails with `EINVAL` if the address of the first or second word is not a multiple of 4, and with `EFAULT` if it
-/// is NULL or inaccessible. The waiter of the first word stays blocked and the second word stays 0.
+/// is NULL or inaccessible. A process blocked in `FUTEX_WAIT` on the first word stays blocked, and the second word stays 0.
 #[conformance::test(man = "futex(2)")]
 fn invalid_address_fails() -> Outcome {
     let words = words()?;

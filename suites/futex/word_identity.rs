@@ -50,8 +50,8 @@ impl Object {
     }
 }
 
-/// `FUTEX_WAKE` wakes a process blocked in `FUTEX_WAIT` on the same offset of the same object, and returns 1, if both have mapped
-/// the object at different addresses.
+/// If a file or shared memory object is mapped shared at two addresses, `FUTEX_WAKE` at one address wakes a process blocked in
+/// `FUTEX_WAIT` on the same offset of the object at the other address, and returns 1.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn same_object_at_two_addresses_is_one_futex(#[values(Backing::File, Backing::SharedMemory)] backing: Backing) -> Outcome {
@@ -64,8 +64,8 @@ fn same_object_at_two_addresses_is_one_futex(#[values(Backing::File, Backing::Sh
     Ok(())
 }
 
-/// `FUTEX_WAKE` on another offset of the object, or on the same offset of another object, returns 0 and leaves the process
-/// blocked in `FUTEX_WAIT` blocked.
+/// While a process is blocked in `FUTEX_WAIT` on a word of a shared mapping of a file or shared memory object, `FUTEX_WAKE` on
+/// another offset of that object, or on the same offset of another object, returns 0 and the process stays blocked.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn other_object_or_offset_is_another_futex(#[values(Backing::File, Backing::SharedMemory)] backing: Backing) -> Outcome {
@@ -80,8 +80,8 @@ fn other_object_or_offset_is_another_futex(#[values(Backing::File, Backing::Shar
     Ok(())
 }
 
-/// If two programs have opened one shared memory object by its name, `FUTEX_WAKE` in each of them wakes the other one, which is
-/// blocked in `FUTEX_WAIT`, and returns 1.
+/// If two programs have opened one shared memory object by its name and mapped it, `FUTEX_WAKE` by each program wakes a process
+/// of the other that is blocked in `FUTEX_WAIT` on the same offset, and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn shared_memory_object_connects_unrelated_programs() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -132,9 +132,9 @@ fn private_mapping_of_a_file_is_another_futex() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `FUTEX_WAIT` on a shared memory object stays blocked when `ftruncate` to 0 removes its page, and
-/// `FUTEX_WAKE` there fails with `EFAULT`. After `ftruncate` back to one page, `FUTEX_WAKE` on the same offset returns 1 and the
-/// `FUTEX_WAIT` returns 0.
+/// A process blocked in `FUTEX_WAIT` on a word of a shared memory object stays blocked when `ftruncate` to 0 removes the page of
+/// the word, and `FUTEX_WAKE` on the word fails with `EFAULT`. After `ftruncate` back to one page, `FUTEX_WAKE` on the word
+/// returns 1 and `FUTEX_WAIT` returns 0.
 #[conformance::test(man = "futex(2)", man = "ftruncate(2)", level = customary)]
 fn waiter_survives_truncation() -> Outcome {
     let object = Backing::SharedMemory.create()?;
@@ -149,8 +149,8 @@ fn waiter_survives_truncation() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT` blocks on a word of a read-only mapping, and `FUTEX_WAKE` through a read-only mapping wakes a waiter and returns
-/// 1.
+/// `FUTEX_WAIT` on a word of a read-only shared mapping blocks, and returns 0 after `FUTEX_WAKE` through a writable mapping.
+/// `FUTEX_WAKE` through the read-only mapping wakes a process blocked in `FUTEX_WAIT` through the writable one and returns 1.
 #[conformance::test(man = "futex(2)")]
 fn read_only_mapping_is_enough_to_wait_and_wake() -> Outcome {
     let object = Backing::SharedMemory.create()?;
@@ -162,8 +162,8 @@ fn read_only_mapping_is_enough_to_wait_and_wake() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_LOCK_PI` on a word of a read-only mapping fails with `EFAULT`, and so does `FUTEX_WAKE_OP` whose second word is in such
-/// a mapping. The word stays 0 and the waiter of the first word stays blocked.
+/// `FUTEX_LOCK_PI` on a word of a read-only mapping, and `FUTEX_WAKE_OP` whose second word is in such a mapping, fail with
+/// `EFAULT`. That word stays 0, and a process blocked in `FUTEX_WAIT` on the first word of `FUTEX_WAKE_OP` stays blocked.
 #[conformance::test(man = "futex(2)")]
 fn changing_a_word_in_a_read_only_mapping_fails() -> Outcome {
     let object = Backing::SharedMemory.create()?;
@@ -176,8 +176,8 @@ fn changing_a_word_in_a_read_only_mapping_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT` for the value 0 blocks on a word of a shared memory page that no process has accessed yet. After another process
-/// has stored 1 in the word, `FUTEX_WAKE` returns 1 and the wait returns 0.
+/// `FUTEX_WAIT` with the expected value 0 blocks on a word of a shared memory page that no process has accessed yet. After
+/// another process has stored 1 in the word, its `FUTEX_WAKE` returns 1 and `FUTEX_WAIT` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn untouched_page_can_be_waited_on() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -190,8 +190,8 @@ fn untouched_page_can_be_waited_on() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAIT`, `FUTEX_WAKE` and `FUTEX_LOCK_PI` on a mapped address beyond the end of the shared memory object fail with
-/// `EFAULT`, and the process receives no `SIGBUS`.
+/// `FUTEX_WAIT`, `FUTEX_WAKE` and `FUTEX_LOCK_PI` on a mapped address in the first page beyond the end of the shared memory
+/// object fail with `EFAULT`, and the calling process is not killed by `SIGBUS`.
 #[conformance::test(man = "futex(2)")]
 fn address_beyond_the_object_fails() -> Outcome {
     let memory = SharedMemory::create(&unique_name("words"))?;
@@ -203,8 +203,9 @@ fn address_beyond_the_object_fails() -> Outcome {
     Ok(())
 }
 
-/// After `shm_unlink` of the object and `munmap` by the waking process, `FUTEX_WAKE` through a new mapping of the object returns
-/// 1 and the wait returns 0.
+/// If a process is blocked in `FUTEX_WAIT` on a word of a shared memory object, and another process calls `shm_unlink` and
+/// `munmap` and then maps the still open object again, its `FUTEX_WAKE` on the word in the new mapping returns 1 and `FUTEX_WAIT`
+/// returns 0.
 #[conformance::test(man = "futex(2)", man = "shm_unlink(3)")]
 fn waiter_survives_unlink_and_unmapping() -> Outcome {
     let object = Backing::SharedMemory.create()?;

@@ -19,8 +19,9 @@ const GROW: Seals = Seals::F_SEAL_GROW;
 const WRITE: Seals = Seals::F_SEAL_WRITE;
 const BYTES: usize = 100;
 
-/// `fcntl(F_GET_SEALS)` on a new file returns `F_SEAL_SEAL` without flags, no seal with `MFD_ALLOW_SEALING`, and `F_SEAL_EXEC`
-/// with `MFD_NOEXEC_SEAL`. `fcntl(F_ADD_SEALS)` fails with `EPERM` exactly if `F_SEAL_SEAL` is set.
+/// `fcntl(F_GET_SEALS)` on a new file returns `F_SEAL_SEAL` if `memfd_create` was called without flags, no seal with
+/// `MFD_ALLOW_SEALING`, and `F_SEAL_EXEC` with `MFD_NOEXEC_SEAL`. `fcntl(F_ADD_SEALS)` with `F_SEAL_GROW` fails with `EPERM`
+/// exactly if `F_SEAL_SEAL` is set, and otherwise returns 0.
 #[rstest]
 #[case::no_flag(MemoryFlags::empty(), SEAL)]
 #[case::mfd_allow_sealing(MemoryFlags::MFD_ALLOW_SEALING, UNSEALED)]
@@ -36,8 +37,8 @@ fn initial_seals_depend_on_the_flags(#[case] flags: MemoryFlags, #[case] expecte
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` adds the given seals to those of the file, in any order and repeatedly. After `F_SEAL_SEAL` every
-/// `fcntl(F_ADD_SEALS)` fails with `EPERM`.
+/// Each `fcntl(F_ADD_SEALS)` of a random sequence on a file without `F_SEAL_SEAL` returns 0, and `fcntl(F_GET_SEALS)` then
+/// returns the former seals and the added ones. After `F_SEAL_SEAL` is added, each `fcntl(F_ADD_SEALS)` fails with `EPERM`.
 #[conformance::test(man = "fcntl(2)")]
 fn accumulates_seals() -> Outcome {
     property(&proptest::collection::vec(0..16_i32, 0..6), |steps| {
@@ -57,8 +58,8 @@ fn accumulates_seals() -> Outcome {
     })
 }
 
-/// `fcntl(F_ADD_SEALS)` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for a seal that the file has, and for
-/// `F_SEAL_SEAL`. `fcntl(F_GET_SEALS)` returns the seals that the file had before.
+/// `fcntl(F_ADD_SEALS)` on a file with `F_SEAL_SEAL` fails with `EPERM`, for a new seal, for a seal that the file already has,
+/// and for `F_SEAL_SEAL`. `fcntl(F_GET_SEALS)` returns the same seals as before.
 #[rstest]
 #[case::new_seal(GROW)]
 #[case::existing_seal(SHRINK)]
@@ -72,8 +73,8 @@ fn f_seal_seal_forbids_more_seals(#[case] added: Seals) -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with an unknown seal bit, alone or with `F_SEAL_GROW`, fails with `EINVAL`. `fcntl(F_GET_SEALS)` returns
-/// no seal afterwards.
+/// `fcntl(F_ADD_SEALS)` with one of the seal bits 12 to 31, which are undefined, alone or with `F_SEAL_GROW`, fails with
+/// `EINVAL`. `fcntl(F_GET_SEALS)` returns no seal afterwards.
 #[conformance::test(man = "fcntl(2)")]
 fn rejects_unknown_seals() -> Outcome {
     let file = sealable()?;
@@ -85,8 +86,8 @@ fn rejects_unknown_seals() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` fails with `EPERM` on a descriptor opened with `O_RDONLY`, and returns 0 on one opened with `O_WRONLY`.
-/// `fcntl(F_GET_SEALS)` returns the seals on both.
+/// `fcntl(F_ADD_SEALS)` fails with `EPERM` on a descriptor of the file opened with `O_RDONLY`, and returns 0 on one opened with
+/// `O_WRONLY`. `fcntl(F_GET_SEALS)` returns the seals of the file on both.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
 fn requires_a_writable_descriptor() -> Outcome {
     let file = sealable()?;
@@ -111,8 +112,9 @@ fn fails_on_other_file_types() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`, and `ftruncate` afterwards
-/// returns 0. This error and the result of `fcntl(F_GET_SEALS)`, which is left open, are recorded.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_GROW` on a shared memory object from `shm_open` fails with `EINVAL` or `EPERM`, and
+/// `ftruncate` to a greater size then returns 0. The errno, and the result of `fcntl(F_GET_SEALS)`, of which any is accepted, are
+/// recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn fails_on_shared_memory_objects() -> Outcome {
     sealable()?;
@@ -125,8 +127,8 @@ fn fails_on_shared_memory_objects() -> Outcome {
     Ok(())
 }
 
-/// After another process has added `F_SEAL_WRITE` to a file, `write` fails with `EPERM` through the first descriptor, a
-/// duplicate, a reopened descriptor and a descriptor received over a socket, and in a child.
+/// After another process has added `F_SEAL_WRITE | F_SEAL_SHRINK` to a file, `write` fails with `EPERM` on a descriptor opened
+/// before, on a duplicate from `dup`, on one from `open` of `/proc/self/fd/N`, on one received with `SCM_RIGHTS`, and in a child.
 #[conformance::test(man = "fcntl(2)", needs(procfs))]
 fn binds_every_descriptor_and_process() -> Outcome {
     let file = holding(&pattern(BYTES))?;
@@ -150,9 +152,9 @@ fn binds_every_descriptor_and_process() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it adds four seals, the file has exactly the seals of the `fcntl(F_ADD_SEALS)`
-/// calls that returned. Then `write`, `ftruncate` and `fcntl(F_ADD_SEALS)` fail with `EPERM` exactly if one of these seals
-/// forbids them.
+/// If a process is killed at any system call while it adds `F_SEAL_SHRINK`, `F_SEAL_GROW`, `F_SEAL_WRITE` and `F_SEAL_SEAL` with
+/// four `fcntl(F_ADD_SEALS)` calls, `fcntl(F_GET_SEALS)` returns exactly the seals of the calls that returned. Then `write`,
+/// `ftruncate` and `fcntl(F_ADD_SEALS)` fail with `EPERM` if one of these seals forbids the call, and succeed otherwise.
 #[conformance::test(man = "fcntl(2)", deadline = 30)]
 fn killed_sealer_leaves_the_added_seals() -> Outcome {
     let steps = [SHRINK, GROW, WRITE, SEAL];
@@ -175,8 +177,8 @@ fn killed_sealer_leaves_the_added_seals() -> Outcome {
     })
 }
 
-/// On a file with `F_SEAL_EXEC`, `fchmod` that changes an execute bit fails with `EPERM` and leaves the mode as it was. `fchmod`
-/// that changes other bits and `ftruncate` return 0, and `pwrite` returns its count.
+/// On a file with `F_SEAL_EXEC` and without execute bits, `fchmod` that sets an execute bit fails with `EPERM` and leaves the
+/// mode as it was. `fchmod` that changes only other bits returns 0, `ftruncate` returns 0, and `pwrite` returns its count.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (6fd7353829ca)")]
 fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     let file = with_flags(NOEXEC_SEAL)?;
@@ -190,8 +192,8 @@ fn f_seal_exec_fixes_the_execute_bits() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` on a file with execute bits, `pwrite` and `fchmod` fail with `EPERM` and the
-/// bytes stay as they were. The seals that `fcntl(F_GET_SEALS)` returns are left open and recorded.
+/// After `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` on a file with execute bits, `pwrite`, and `fchmod` that clears the execute
+/// bits, fail with `EPERM`, and the bytes stay as they were. `fcntl(F_GET_SEALS)` may return any seals; they are recorded.
 #[conformance::test(man = "memfd_create(2)", level = customary, fixed_in = "Linux 6.3 (c4f75bc8bd6b)")]
 fn f_seal_exec_on_an_executable_seals_its_bytes() -> Outcome {
     use conformance::sys::memory::memfd::EXEC;

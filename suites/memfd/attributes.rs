@@ -36,9 +36,9 @@ impl Kind {
     }
 }
 
-/// `fstat` returns in `st_blocks` exactly the size of the allocated pages after `write`, stores through a mapping, `fallocate`
-/// with and without `FALLOC_FL_PUNCH_HOLE`, and `ftruncate`. `write` into an allocated page, `read`, and `ftruncate` to a greater
-/// size leave `st_blocks` as it was.
+/// After `pwrite`, stores through a mapping, `fallocate` with and without `FALLOC_FL_PUNCH_HOLE`, and `ftruncate` to a smaller
+/// size, `fstat` returns in `st_blocks` the size of the allocated pages in units of 512 bytes. `pwrite` into an allocated page,
+/// `pread` from a hole, and `ftruncate` to a greater size leave `st_blocks` as it was.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", man = "stat(2)")]
 fn st_blocks_counts_allocated_pages(#[values(Kind::Memfd, Kind::ShmObject)] kind: Kind) -> Outcome {
@@ -64,8 +64,8 @@ fn st_blocks_counts_allocated_pages(#[values(Kind::Memfd, Kind::ShmObject)] kind
     Ok(())
 }
 
-/// After a process that stored into a shared mapping is killed, `st_blocks` still counts the pages of the stores. After
-/// `ftruncate` to 0 `st_blocks` is 0.
+/// After a process that stored into two pages of a `MAP_SHARED` mapping of an empty hole is killed, `st_blocks` still counts
+/// these two pages. After `ftruncate` to 0, `st_blocks` is 0.
 #[conformance::test(man = "tmpfs(5)")]
 fn st_blocks_keeps_pages_of_a_killed_process() -> Outcome {
     let page = page_size();
@@ -116,8 +116,9 @@ impl Step {
     }
 }
 
-/// `write` of a byte, `ftruncate` to another size, and `fallocate` with and without `FALLOC_FL_PUNCH_HOLE` update `st_mtime` and
-/// `st_ctime` of a memory file. `write` of 0 bytes, `read`, `mmap` and `fchmod` leave `st_mtime` as it was.
+/// `pwrite` of one byte, `ftruncate` to another size, and `fallocate` with and without `FALLOC_FL_PUNCH_HOLE` update `st_mtime`
+/// and `st_ctime` of a memfd, a shared memory object and an unlinked file. `pwrite` of 0 bytes, `pread`, `mmap` and `fchmod`
+/// leave `st_mtime` as it was; for `ftruncate` to the current size, whether `st_mtime` is updated is recorded.
 #[rstest]
 #[case::write(Step::Write, Some(true))]
 #[case::write_of_zero_bytes(Step::WriteZeroBytes, Some(false))]
@@ -158,8 +159,8 @@ fn mtime_is_updated_by_changes(
     Ok(())
 }
 
-/// `write` of a byte, `ftruncate` to another size, and `fallocate` with and without `FALLOC_FL_PUNCH_HOLE` set `st_mtime` and
-/// `st_ctime` of a memfd or shared memory object to the same time.
+/// `pwrite` of one byte, `ftruncate` to another size, and `fallocate` with and without `FALLOC_FL_PUNCH_HOLE` each set `st_mtime`
+/// and `st_ctime` of a memfd or shared memory object to the same time.
 #[rstest]
 #[case::write(Step::Write)]
 #[case::ftruncate(Step::Truncate)]
@@ -176,8 +177,8 @@ fn changes_set_mtime_and_ctime_to_one_time(#[case] step: Step, #[values(Kind::Me
     Ok(())
 }
 
-/// A store through a `MAP_SHARED` mapping of a file in memory, followed by `fsync`, may update `st_mtime`. Whether `st_mtime` is
-/// updated is recorded.
+/// A store through a `MAP_SHARED` mapping of a memory file, followed by `fsync`, updates `st_mtime` or leaves it as it was. Both
+/// are accepted and recorded.
 #[conformance::test(posix = "mmap", level = observed)]
 fn mapped_store_may_update_mtime() -> Outcome {
     let file = holding(&pattern(page_size()))?;
@@ -191,8 +192,9 @@ fn mapped_store_may_update_mtime() -> Outcome {
     Ok(())
 }
 
-/// After `write`, `ftruncate`, or `fallocate` with or without `FALLOC_FL_PUNCH_HOLE`, by an unprivileged user other than the
-/// owner, a memory file of mode 6777 keeps the bits 0777. The remaining set-user-ID and set-group-ID bits are recorded.
+/// After `pwrite`, `ftruncate`, or `fallocate` with or without `FALLOC_FL_PUNCH_HOLE`, by an unprivileged user other than the
+/// owner, a memory file of mode 6777 still has the mode bits 0777. Whether each of the set-user-ID and set-group-ID bits is still
+/// set is recorded; either is accepted.
 #[rstest]
 #[case::write("write", |file: &OwnedFd| pwrite(file, b"x", 0).map(drop))]
 #[case::ftruncate("ftruncate", |file: &OwnedFd| ftruncate(file, 1))]
@@ -221,8 +223,8 @@ fn changes_by_another_user_may_clear_set_id_bits(
     Ok(())
 }
 
-/// `fsetxattr` of a `user.` attribute on a memory file returns 0 or fails with `EOPNOTSUPP`; the result is recorded. If
-/// `fsetxattr` returns 0, `fgetxattr` returns the bytes that were set, and fails with `ENODATA` after `fremovexattr`.
+/// `fsetxattr` of an attribute `user.name` on a memory file returns 0 or fails with `EOPNOTSUPP`; the result is recorded. If
+/// `fsetxattr` returns 0, `fgetxattr` returns the value that was set, and after `fremovexattr` fails with `ENODATA`.
 #[conformance::test(man = "xattr(7)", level = observed)]
 fn may_support_user_extended_attributes() -> Outcome {
     const CREATE: i32 = 1;

@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, size};
 
-/// `write` from an invalid pointer to a memory file fails with `EFAULT`. Bytes, size, `st_blocks` and file offset stay as they
-/// were.
+/// `write` of 10 bytes from an invalid pointer to a memory file fails with `EFAULT`, with a file offset inside, at or beyond the
+/// end. Bytes, size, `st_blocks` and file offset stay as they were.
 #[rstest]
 #[case::inside_the_file(100, 10)]
 #[case::at_the_end(100, 100)]
@@ -30,8 +30,8 @@ fn failed_write_leaves_the_file(#[case] length: usize, #[case] at: usize) -> Out
     Ok(())
 }
 
-/// `write` of 10 bytes from a buffer of which 5 bytes are accessible returns 1 to 5 or fails with `EFAULT`; the result is
-/// recorded. Size, bytes and file offset of the memory file change by exactly the returned count.
+/// `write` of 10 bytes to a memory file from a buffer of which only the first 5 bytes are accessible returns 1 to 5 or fails with
+/// `EFAULT`; the result is recorded. Size, bytes and file offset change by exactly the returned count.
 #[conformance::test(posix = "write", man = "write(2)", level = observed)]
 fn write_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(100))?;
@@ -51,8 +51,8 @@ fn write_stops_at_an_invalid_page() -> Outcome {
     Ok(())
 }
 
-/// `write` at the end of a file with `F_SEAL_GROW` or `F_SEAL_WRITE`, from a wholly or partly inaccessible buffer, fails with
-/// `EPERM` or `EFAULT`. Bytes, size and `st_blocks` stay as they were.
+/// `write` at the end of a file with `F_SEAL_GROW` or `F_SEAL_WRITE`, from a buffer of which none or only the first 5 bytes are
+/// accessible, fails with `EPERM` or `EFAULT`; both are accepted. Bytes, size and `st_blocks` stay as they were.
 #[rstest]
 #[case::f_seal_grow(Seals::F_SEAL_GROW)]
 #[case::f_seal_write(Seals::F_SEAL_WRITE)]
@@ -70,9 +70,9 @@ fn write_respects_seals(#[case] seal: Seals) -> Outcome {
     Ok(())
 }
 
-/// `read` of 200 bytes into a buffer of which 100 bytes are accessible returns 0 to 100 or fails with `EFAULT`; the result is
-/// recorded. The buffer contains the returned number of bytes of the memory file, and the file offset advances by the same
-/// number.
+/// `read` of 200 bytes from a longer memory file into a buffer of which only the first 100 bytes are accessible returns n, which
+/// is at most 100, or fails with `EFAULT`; the result is recorded. The buffer then contains the first n bytes of the file, and
+/// the file offset is n (0 after `EFAULT`).
 #[conformance::test(posix = "read", man = "read(2)", level = observed)]
 fn read_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(3 * page_size()))?;

@@ -40,8 +40,8 @@ fn creates_an_empty_regular_file() -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` accepts a name of 0 to 249 bytes of any value. `readlink` on `/proc/self/fd/N` of the descriptor returns
-/// `/memfd:`, the name, and ` (deleted)`.
+/// `memfd_create` with a name of 0 to 249 bytes, also with slashes or invalid UTF-8, returns a descriptor. `readlink` on
+/// `/proc/self/fd/N` of this descriptor returns `/memfd:`, the name, and ` (deleted)`.
 #[rstest]
 #[case::empty(b"")]
 #[case::one_letter(b"x")]
@@ -73,8 +73,9 @@ fn rejects_names_of_250_bytes(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` fails with `EFAULT` if the name is inaccessible before its null byte. If the null byte is the last accessible
-/// byte, `memfd_create` returns a descriptor for a name of up to 249 bytes, and fails with `EINVAL` for 250 bytes.
+/// `memfd_create` fails with `EFAULT` if memory after the last accessible byte of the name has to be read because no null byte
+/// comes before. If the null byte is the last accessible byte, `memfd_create` returns a descriptor for a name of 0 or 249 bytes,
+/// and fails with `EINVAL` for 250 bytes.
 #[rstest]
 #[case::inaccessible(0, b'x', Err(EFAULT))]
 #[case::unterminated_at_page_end(10, b'x', Err(EFAULT))]
@@ -107,8 +108,9 @@ fn rejects_unknown_flags() -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` with `MFD_EXEC` sets the execute bits 0111, with `MFD_NOEXEC_SEAL` clears them, and with both flags fails with
-/// `EINVAL`. `access` with `X_OK` on a file without execute bits fails with `EACCES`.
+/// `fstat` shows the execute bits 0111 on a file from `memfd_create` with `MFD_EXEC`, and no execute bit with `MFD_NOEXEC_SEAL`;
+/// with both flags `memfd_create` fails with `EINVAL`. `access` with `X_OK` on `/proc/self/fd/N` of a file without execute bits
+/// fails with `EACCES`.
 #[conformance::test(man = "memfd_create(2)", fixed_in = "Linux 6.3 (105ff5339f49)")]
 fn mfd_exec_excludes_noexec_seal() -> Outcome {
     let executable = with_flags(EXEC)?;
@@ -121,8 +123,8 @@ fn mfd_exec_excludes_noexec_seal() -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` sets `FD_CLOEXEC` only with `MFD_CLOEXEC`. After `exec`, the descriptor without the flag is open and shows the
-/// same bytes, and the other descriptor is closed.
+/// `fcntl(F_GETFD)` returns `FD_CLOEXEC` on a descriptor from `memfd_create` with `MFD_CLOEXEC`, and not without this flag. After
+/// `exec`, the descriptor without `FD_CLOEXEC` is open and shows the bytes of the file, and the one with `FD_CLOEXEC` is closed.
 #[conformance::test(man = "memfd_create(2)")]
 fn close_on_exec_only_with_mfd_cloexec() -> Outcome {
     let passes = holding(b"passed")?;
@@ -156,8 +158,8 @@ fn each_call_creates_a_file() -> Outcome {
     Ok(())
 }
 
-/// `memfd_create` returns the lowest free descriptor, and fails with `EMFILE` at the descriptor limit. After one `close`,
-/// `memfd_create` returns the closed number.
+/// `memfd_create` returns the lowest free descriptor number, and fails with `EMFILE` if the process has reached its descriptor
+/// limit. After one `close` at the limit, `memfd_create` returns the closed number.
 #[conformance::test(man = "memfd_create(2)")]
 fn takes_the_lowest_free_descriptor() -> Outcome {
     let held = sealable()?;
@@ -172,8 +174,9 @@ fn takes_the_lowest_free_descriptor() -> Outcome {
     Ok(())
 }
 
-/// After `fork`, a child shares the file offset of a memory file with its parent. Bytes that the child stores through a mapping
-/// or writes with `pwrite` are read by the parent.
+/// A child created by `fork` shares the file offset of a memory file with its parent, so that `read` in the child moves the
+/// offset that `lseek` returns in the parent. Bytes that the child stores through a `MAP_SHARED` mapping or writes with `pwrite`
+/// are read by the parent.
 #[conformance::test(man = "memfd_create(2)")]
 fn is_shared_with_children() -> Outcome {
     let file = holding(&pattern(page_size()))?;
@@ -189,8 +192,8 @@ fn is_shared_with_children() -> Outcome {
     Ok(())
 }
 
-/// A memory file sent with `SCM_RIGHTS` over a UNIX socket keeps its bytes and file offset after its creator is killed. `recvmsg`
-/// returns a descriptor that reads and writes the file.
+/// If a process sends a memory file with `SCM_RIGHTS` over a UNIX socket and is killed, `recvmsg` returns a descriptor of the
+/// file with the same bytes and the same file offset. `pwrite` on this descriptor returns its count and changes the file.
 #[conformance::test(man = "memfd_create(2)", man = "unix(7)")]
 fn survives_its_creator_in_a_message() -> Outcome {
     sealable()?;
@@ -217,8 +220,8 @@ fn survives_its_creator_in_a_message() -> Outcome {
     Ok(())
 }
 
-/// After `close` of the last descriptor, a shared mapping keeps the bytes of a memory file. A store by a child that is killed
-/// afterwards stays.
+/// After `close` of the last descriptor of a memory file, a `MAP_SHARED` mapping still shows its bytes. A store by a child
+/// through the inherited mapping is read by the parent after the child is killed.
 #[conformance::test(man = "memfd_create(2)", man = "mmap(2)")]
 fn survives_in_a_mapping() -> Outcome {
     let file = holding(&pattern(2 * page_size()))?;
@@ -236,8 +239,8 @@ fn survives_in_a_mapping() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` of a memory file creates an open file description with its own file offset and the requested
-/// access mode. `open` with `O_TRUNC` sets size and `st_blocks` of the file to 0.
+/// `open` of `/proc/self/fd/N` of a memory file creates an open file description with file offset 0 and the requested access
+/// mode. `open` of this path with `O_TRUNC` sets size and `st_blocks` of the file to 0.
 #[conformance::test(man = "memfd_create(2)", man = "proc(5)", needs(procfs))]
 fn proc_open_creates_a_description() -> Outcome {
     let file = holding(b"0123456789")?;
@@ -257,8 +260,8 @@ fn proc_open_creates_a_description() -> Outcome {
     Ok(())
 }
 
-/// `pwrite` beyond the end of a memory file enlarges it and allocates only the written page. The bytes between the old end and
-/// the written bytes read as 0.
+/// `pwrite` of 3 bytes at offset 2^40 of an empty memory file sets the size to 2^40 + 3 and allocates one page. The bytes before
+/// the written bytes read as 0, and reading them leaves `st_blocks` as it was.
 #[conformance::test(man = "memfd_create(2)", man = "write(2)", man = "tmpfs(5)")]
 fn write_beyond_the_end_leaves_a_hole() -> Outcome {
     let file = sealable()?;
@@ -271,8 +274,9 @@ fn write_beyond_the_end_leaves_a_hole() -> Outcome {
     Ok(())
 }
 
-/// After `fchmod` on a memory file, `open` of `/proc/self/fd/N` by another user fails with `EACCES` unless the bits for others
-/// allow the access. `write` through a descriptor that was opened before returns its count.
+/// `open` of `/proc/self/fd/N` of a memory file by an unprivileged user who is not the owner fails with `EACCES` unless the
+/// permission bits for others, set with `fchmod`, allow the requested access. `write` by this user through an inherited
+/// descriptor returns its count.
 #[conformance::test(man = "memfd_create(2)", needs(procfs, second_user))]
 fn permission_bits_apply_to_proc_open() -> Outcome {
     use conformance::sandbox::second_user;

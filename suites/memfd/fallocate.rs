@@ -18,8 +18,8 @@ fn touched(at: usize, length: usize) -> std::ops::Range<usize> {
     at / page_size()..(at + length).div_ceil(page_size())
 }
 
-/// `fallocate` with mode 0 returns 0, allocates every page that contains a byte of the range, and enlarges the file to the end of
-/// the range. The bytes read as 0, and a second identical call changes neither size nor `st_blocks`.
+/// `fallocate` with mode 0 on an empty file returns 0, allocates every page that contains a byte of the range, and sets the size
+/// to the end of the range. The bytes read as 0, and a second identical call leaves size and `st_blocks` as they were.
 #[conformance::test(man = "fallocate(2)")]
 fn allocates_every_page_of_the_range() -> Outcome {
     let page = page_size();
@@ -36,8 +36,8 @@ fn allocates_every_page_of_the_range() -> Outcome {
     })
 }
 
-/// `fallocate` with mode 0 keeps the written bytes of the file. Afterwards `st_blocks` counts the pages of the written bytes and
-/// of the range, each page once.
+/// `fallocate` with mode 0 on a random range leaves the written bytes of the file as they were. Afterwards `st_blocks` counts the
+/// pages of the written bytes and the pages of the range, each page once.
 #[conformance::test(man = "fallocate(2)")]
 fn keeps_existing_bytes_and_pages() -> Outcome {
     let page = page_size();
@@ -55,8 +55,8 @@ fn keeps_existing_bytes_and_pages() -> Outcome {
     })
 }
 
-/// `fallocate` with `FALLOC_FL_KEEP_SIZE` beyond the end allocates the pages and leaves size and bytes as they were. A later
-/// `write` into these pages leaves `st_blocks` as it is.
+/// `fallocate` with `FALLOC_FL_KEEP_SIZE` on a range that ends beyond the end of the file allocates its pages and leaves size and
+/// bytes as they were. A later `pwrite` into one of these pages leaves `st_blocks` as it was.
 #[conformance::test(man = "fallocate(2)")]
 fn keep_size_leaves_the_size() -> Outcome {
     let page = page_size();
@@ -71,8 +71,8 @@ fn keep_size_leaves_the_size() -> Outcome {
     Ok(())
 }
 
-/// After `write` of one byte into pages allocated with `FALLOC_FL_KEEP_SIZE`, and `ftruncate` to a greater size, all other bytes
-/// of these pages are 0.
+/// After `pwrite` of one byte into four pages allocated with `fallocate` and `FALLOC_FL_KEEP_SIZE`, and `ftruncate` to their end,
+/// all other bytes of these pages are 0.
 #[conformance::test(man = "fallocate(2)")]
 fn allocated_pages_read_as_zeros() -> Outcome {
     let page = page_size();
@@ -90,8 +90,9 @@ fn allocated_pages_read_as_zeros() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` with mode 0, `FALLOC_FL_KEEP_SIZE` or `FALLOC_FL_PUNCH_HOLE` fails with `EINVAL` if the offset is negative or the
-/// length is not positive, and with `EFBIG` if the range ends beyond the largest offset. Bytes and `st_blocks` stay as they were.
+/// `fallocate` with mode 0, with `FALLOC_FL_KEEP_SIZE`, or with `FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE` fails with `EINVAL`
+/// if the offset is negative or the length is 0 or negative, and with `EFBIG` if the range ends beyond the largest `off_t`. Bytes
+/// and `st_blocks` stay as they were.
 #[rstest]
 #[case::length_zero(0, 0, EINVAL)]
 #[case::negative_length(0, -1, EINVAL)]
@@ -110,8 +111,8 @@ fn rejects_invalid_ranges(#[case] at: i64, #[case] length: i64, #[case] expected
 }
 
 /// `fallocate` on a memory file fails with `EOPNOTSUPP` for `FALLOC_FL_PUNCH_HOLE` without `FALLOC_FL_KEEP_SIZE`, for
-/// `FALLOC_FL_COLLAPSE_RANGE`, `FALLOC_FL_INSERT_RANGE` and `FALLOC_FL_UNSHARE_RANGE`, and for unknown flags. Bytes and
-/// `st_blocks` stay as they were.
+/// `FALLOC_FL_COLLAPSE_RANGE`, `FALLOC_FL_INSERT_RANGE` and `FALLOC_FL_UNSHARE_RANGE`, and for the undefined bit 0x40000000.
+/// Bytes and `st_blocks` stay as they were.
 #[rstest]
 #[case::punch_hole_without_keep_size(Allocate::FALLOC_FL_PUNCH_HOLE)]
 #[case::collapse_range(Allocate::FALLOC_FL_COLLAPSE_RANGE)]
@@ -143,8 +144,9 @@ fn requires_a_writable_file() -> Outcome {
     Ok(())
 }
 
-/// `posix_fallocate` allocates the range, enlarges the file to the end of the range, and returns 0. For length 0 or a negative
-/// offset `posix_fallocate` returns `EINVAL`, and for a range beyond the largest offset `EFBIG`.
+/// `posix_fallocate` on a range that ends beyond the end of the file returns 0, allocates the pages of the range and sets the
+/// size to its end. For length 0 or a negative offset `posix_fallocate` returns `EINVAL`, and for a range that ends beyond the
+/// largest `off_t` it returns `EFBIG`.
 #[conformance::test(posix = "posix_fallocate", man = "posix_fallocate(3)")]
 fn posix_fallocate_returns_its_error() -> Outcome {
     let page = page_size();
@@ -157,8 +159,8 @@ fn posix_fallocate_returns_its_error() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to the current size frees or keeps the pages that `fallocate` with `FALLOC_FL_KEEP_SIZE` has allocated beyond the
-/// end; the number of pages left is recorded. `ftruncate` to a smaller size frees these pages.
+/// `ftruncate` to the current size frees all or none of the pages that `fallocate` with `FALLOC_FL_KEEP_SIZE` has allocated
+/// beyond the end; both are accepted, and the number of pages left is recorded. `ftruncate` to a smaller size frees all of them.
 #[conformance::test(man = "fallocate(2)", level = observed)]
 fn ftruncate_may_free_pages_beyond_the_end() -> Outcome {
     let page = page_size();
@@ -173,8 +175,8 @@ fn ftruncate_may_free_pages_beyond_the_end() -> Outcome {
     Ok(())
 }
 
-/// If three processes call `fallocate` on overlapping ranges of one file at the same time, every call returns 0. Afterwards
-/// `st_blocks` counts each page once, and the size is the end of the last range.
+/// If three processes call `fallocate` with mode 0 eight times each, on overlapping ranges of one empty file at the same time,
+/// every call returns 0. Afterwards `st_blocks` counts each page of the ranges once, and the size is the greatest end of a range.
 #[conformance::test(man = "fallocate(2)")]
 fn concurrent_calls_allocate_each_page_once() -> Outcome {
     let page = page_size();

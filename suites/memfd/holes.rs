@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset, sealable, size, sparse};
 
-/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` sets exactly the bytes of the range to 0, and frees the pages that lie wholly inside
-/// the range. The size stays, and an existing mapping shows the same bytes.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` on a random range sets exactly the bytes of the range to 0 and frees exactly the pages
+/// that lie wholly inside the range. The size stays as it was, and an existing `MAP_SHARED` mapping shows the bytes of the file.
 #[conformance::test(man = "fallocate(2)")]
 fn punching_zeroes_exactly_the_range() -> Outcome {
     let page = page_size();
@@ -30,8 +30,8 @@ fn punching_zeroes_exactly_the_range() -> Outcome {
     })
 }
 
-/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE`, another process reads 0 in the range through its mapping. Its store into the
-/// hole allocates the page again and changes the file.
+/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE` on a page, another process reads zeros from this page through its `MAP_SHARED`
+/// mapping. A store by this process into the page allocates it again and changes the file.
 #[conformance::test(man = "fallocate(2)", man = "mmap(2)")]
 fn appear_in_mappings_of_other_processes() -> Outcome {
     let page = page_size();
@@ -56,8 +56,8 @@ fn appear_in_mappings_of_other_processes() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` beyond the end of a memory file returns 0 and frees the pages allocated there. Bytes
-/// and size stay as they were.
+/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` on pages that `FALLOC_FL_KEEP_SIZE` has allocated beyond the end of a memory file
+/// returns 0 and frees these pages. Bytes and size stay as they were.
 #[conformance::test(man = "fallocate(2)")]
 fn punching_beyond_the_end_frees_pages() -> Outcome {
     let page = page_size();
@@ -84,8 +84,9 @@ fn punching_a_hole_again_changes_nothing() -> Outcome {
     Ok(())
 }
 
-/// `madvise` with `MADV_REMOVE` on a shared mapping frees the pages of the file, and every mapping reads 0 there. `madvise` with
-/// `MADV_DONTNEED` leaves the bytes of the file and `st_blocks` as they were.
+/// `madvise` with `MADV_REMOVE` on two pages of a `MAP_SHARED` mapping returns 0 and frees these pages of the file, and another
+/// mapping reads 0 there. `madvise` with `MADV_DONTNEED` on a `MAP_SHARED` mapping returns 0 and leaves the bytes of the file and
+/// `st_blocks` as they were.
 #[conformance::test(man = "madvise(2)")]
 fn madv_remove_punches_but_madv_dontneed_does_not() -> Outcome {
     let page = page_size();
@@ -104,8 +105,9 @@ fn madv_remove_punches_but_madv_dontneed_does_not() -> Outcome {
     Ok(())
 }
 
-/// `madvise` with `MADV_REMOVE` fails with `EACCES` on a read-only mapping, with `EACCES` or `EINVAL` on a private one, and with
-/// `EINVAL` for an unaligned address. On shared anonymous memory `madvise` returns 0 and the bytes become 0.
+/// `madvise` with `MADV_REMOVE` fails with `EACCES` on a `MAP_SHARED` mapping of a descriptor opened with `O_RDONLY`, with
+/// `EACCES` or `EINVAL` on a `MAP_PRIVATE` mapping, and with `EINVAL` if the address is not a multiple of the page size. On a
+/// shared anonymous mapping `madvise` returns 0 and the bytes become 0.
 #[conformance::test(man = "madvise(2)")]
 fn madv_remove_requires_a_writable_shared_mapping() -> Outcome {
     let page = page_size();
@@ -123,8 +125,8 @@ fn madv_remove_requires_a_writable_shared_mapping() -> Outcome {
     Ok(())
 }
 
-/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE` over all pages of a file, a page of a private mapping without private copy reads
-/// as 0. Whether a page with private copy keeps its bytes is recorded.
+/// After `fallocate` with `FALLOC_FL_PUNCH_HOLE` over all pages of a file, a page of a `MAP_PRIVATE` mapping that was only loaded
+/// from reads as 0. Whether a page that was stored into still shows the stored bytes is recorded; both are accepted.
 #[conformance::test(man = "fallocate(2)", level = observed)]
 fn punching_may_keep_private_copies() -> Outcome {
     let page = page_size();
@@ -149,8 +151,9 @@ enum Operation {
     CopyFileRange,
 }
 
-/// `read`, `readv`, `pread`, `splice`, `sendfile` and `copy_file_range` that start in a hole of a memory file move bytes of value
-/// 0 up to the end of the hole, and then the bytes of the next page. `st_blocks` of the file stays as it was.
+/// `read`, `readv`, `pread`, `splice`, `sendfile` and `copy_file_range` that start in a hole of a memory file and end in the next
+/// allocated page return zeros up to the end of the hole, and then the bytes of that page. `st_blocks` of the file stays as it
+/// was.
 #[rstest]
 #[conformance::test(man = "read(2)", man = "lseek(2)")]
 fn read_as_zeros(
@@ -202,8 +205,8 @@ fn read_as_zeros(
     Ok(())
 }
 
-/// A store into a hole through a shared mapping changes the file and allocates exactly the pages of the stored bytes. All other
-/// bytes of the hole read as 0.
+/// A store into a hole through a `MAP_SHARED` mapping changes the bytes of the file and allocates exactly the pages of the stored
+/// bytes. All other bytes of the hole read as 0.
 #[conformance::test(posix = "mmap", man = "mmap(2)", level = documented)]
 fn are_filled_by_mapped_stores() -> Outcome {
     let page = page_size();
@@ -219,8 +222,9 @@ fn are_filled_by_mapped_stores() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it calls `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `pwrite`, and `fallocate`
-/// again, the file is in the state before or after one of these calls. `st_blocks` counts exactly the pages of this state.
+/// If a process is killed at any system call while it calls `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `pwrite` and `fallocate`
+/// with `FALLOC_FL_PUNCH_HOLE` in this order, the bytes of the file are those after the first 0, 1, 2 or 3 calls. `st_blocks`
+/// counts exactly the allocated pages of this state.
 #[conformance::test(man = "fallocate(2)", deadline = 30)]
 fn killed_puncher_leaves_whole_pages() -> Outcome {
     let page = page_size();
@@ -256,8 +260,8 @@ fn killed_puncher_leaves_whole_pages() -> Outcome {
     })
 }
 
-/// `madvise` with `MADV_REMOVE` on the second page of a mapping with `mmap` offset of two pages sets the fourth page of the file
-/// to 0. All other bytes stay as they were.
+/// `madvise` with `MADV_REMOVE` on the second page of a mapping whose `mmap` offset is two pages sets all bytes of the fourth
+/// page of the file to 0. All other bytes stay as they were.
 #[conformance::test(man = "madvise(2)")]
 fn madv_remove_follows_the_mapping_offset() -> Outcome {
     let page = page_size();
@@ -273,8 +277,9 @@ fn madv_remove_follows_the_mapping_offset() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` returns 0 each of 100 times, although another process stores into the same pages
-/// without end. Afterwards each page contains the stored byte or 0.
+/// While another process stores a byte into each of eight pages again and again through a mapping, each of 100 `fallocate` calls
+/// with `FALLOC_FL_PUNCH_HOLE` on these pages returns 0. Afterwards the first byte of each page is the stored byte or 0, and all
+/// others are 0.
 #[conformance::test(man = "fallocate(2)", fixed_in = "Linux 3.16 (8e205f779d14)")]
 fn punching_ends_under_concurrent_stores() -> Outcome {
     let page = page_size();
@@ -303,8 +308,9 @@ fn punching_ends_under_concurrent_stores() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` from two pages to one and back to two, the second page of the file reads as 0 and a private copy of the
-/// first page stays. Whether a private copy of the second page stays is recorded.
+/// After `ftruncate` of a file from two pages to one and back to two, the second page of the file reads as 0, and the first page
+/// of a `MAP_PRIVATE` mapping still shows the bytes stored into it. Whether the second page still shows the bytes stored into it
+/// is recorded; both are accepted.
 #[conformance::test(man = "mmap(2)", posix = "ftruncate", level = observed)]
 fn truncation_may_remove_private_copies() -> Outcome {
     let page = page_size();

@@ -6,9 +6,9 @@ use nix::unistd::Whence;
 
 use common::memory_file::{holding, offset, sealable, size, sparse};
 
-/// `lseek` with `SEEK_DATA` returns the next offset inside an allocated page, and with `SEEK_HOLE` the next offset inside a hole
-/// or the end of the file. If no such offset follows, or the given offset is negative or not inside the file, `lseek` fails with
-/// `ENXIO`.
+/// `lseek` with `SEEK_DATA` returns the first offset at or after the given one that lies in an allocated page, and with
+/// `SEEK_HOLE` the first one that lies in a hole, or else the size of the file. If the given offset is negative or not less than
+/// the size, or if no data follows (`SEEK_DATA`), `lseek` fails with `ENXIO`.
 #[conformance::test(man = "lseek(2)")]
 fn seek_data_and_seek_hole_find_each_page() -> Outcome {
     let page = page_size();
@@ -46,8 +46,9 @@ fn seek_data_and_seek_hole_fail_on_an_empty_file() -> Outcome {
     Ok(())
 }
 
-/// `lseek` with `SEEK_DATA` on pages from `fallocate` that were never written returns their offset or fails with `ENXIO`; the
-/// result is recorded. After `write` into a page `lseek` returns the offset of this page.
+/// `lseek` with `SEEK_DATA` from offset 0 of a file whose pages were allocated with `fallocate` and never written returns 0 or
+/// fails with `ENXIO`; both are accepted and recorded. After `pwrite` into a page, `lseek` with `SEEK_DATA` from the start of
+/// this page returns its offset.
 #[conformance::test(man = "lseek(2)", level = observed)]
 fn seek_data_may_skip_unwritten_pages() -> Outcome {
     let page = page_size();
@@ -62,8 +63,8 @@ fn seek_data_may_skip_unwritten_pages() -> Outcome {
     Ok(())
 }
 
-/// `lseek` with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` fails with `EINVAL` if the resulting offset is negative, and the file offset
-/// stays as it was. `lseek` to an offset beyond the end returns this offset, and `read` from there returns 0.
+/// `lseek` with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` fails with `EINVAL` if the resulting offset is negative, and leaves the file
+/// offset as it was. `lseek` to an offset beyond the end returns this offset, and the next `read` returns 0.
 #[conformance::test(posix = "lseek", man = "lseek(2)")]
 fn rejects_negative_offsets() -> Outcome {
     let file = holding(b"0123456789")?;

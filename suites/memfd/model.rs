@@ -167,9 +167,9 @@ impl Subject for Modelled {
     }
 }
 
-/// After any random sequence of `pwrite`, mapped stores, `ftruncate`, `fallocate` with and without `FALLOC_FL_PUNCH_HOLE`, and
-/// `madvise` with `MADV_REMOVE`, a memory file has the bytes, the size and the `st_blocks` of a model that keeps a byte string
-/// and the set of allocated pages.
+/// After each call of a random sequence of `pwrite`, mapped stores, `ftruncate`, `fallocate` with and without
+/// `FALLOC_FL_PUNCH_HOLE`, and `madvise` with `MADV_REMOVE`, the bytes, the size and the `st_blocks` of a memory file equal those
+/// of a model that keeps a byte string and the set of allocated pages.
 #[conformance::test(man = "tmpfs(5)", man = "fallocate(2)", deadline = 30)]
 fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Modelled>(1..24)

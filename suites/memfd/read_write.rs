@@ -8,8 +8,8 @@ use rstest::rstest;
 
 use common::memory_file::{content, holding, offset};
 
-/// `read` and `pread` on a memory file return the bytes up to the end of the file at most, and 0 at or beyond the end. `read`
-/// advances the file offset by the returned count.
+/// `read` and `pread` of n bytes on a memory file return the bytes from their offset on and their number, which is n, or less if
+/// the file ends before. At or beyond the end both return 0; `read` advances the file offset by the returned count.
 #[conformance::test(posix = "read")]
 fn read_stops_at_the_end_of_the_file() -> Outcome {
     let page = page_size();
@@ -27,8 +27,9 @@ fn read_stops_at_the_end_of_the_file() -> Outcome {
     })
 }
 
-/// `copy_file_range` between two memory files, or inside one, copies the bytes, returns their number, and returns 0 at the end of
-/// the source. `copy_file_range` with overlapping ranges of one file fails with `EINVAL`.
+/// `copy_file_range` between two memory files, or between two ranges of one file that do not overlap, copies the bytes and
+/// returns their number, and returns 0 with the source offset at the end. With overlapping ranges of one file, `copy_file_range`
+/// fails with `EINVAL`.
 #[conformance::test(man = "copy_file_range(2)")]
 fn copy_file_range_copies_bytes() -> Outcome {
     let page = page_size();
@@ -52,8 +53,8 @@ fn copy_file_range_copies_bytes() -> Outcome {
     Ok(())
 }
 
-/// On a memory file opened with `O_RDONLY`, `write` fails with `EBADF`; opened with `O_WRONLY`, `read` fails with `EBADF`. A
-/// writable shared `mmap` fails with `EACCES` in both cases.
+/// On a memory file opened with `O_RDONLY`, `write` and `pwrite` fail with `EBADF`; opened with `O_WRONLY`, `read` and `pread`
+/// fail with `EBADF`. `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EACCES` on both descriptors.
 #[rstest]
 #[case::rdonly(OFlag::O_RDONLY)]
 #[case::wronly(OFlag::O_WRONLY)]
@@ -72,8 +73,8 @@ fn access_mode_is_enforced(#[case] mode: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` of a memory file fails with `EINVAL` on a descriptor opened with `O_RDONLY`, and returns 0 on one opened with
-/// `O_WRONLY`.
+/// `ftruncate` of a memory file to its current size fails with `EINVAL` on a descriptor opened with `O_RDONLY`, and returns 0 on
+/// one opened with `O_WRONLY`.
 #[rstest]
 #[case::rdonly(OFlag::O_RDONLY, Err(EINVAL))]
 #[case::wronly(OFlag::O_WRONLY, Ok(()))]

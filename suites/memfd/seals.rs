@@ -113,9 +113,10 @@ impl Change {
     }
 }
 
-/// `write`, `pwritev`, `splice`, `sendfile`, `copy_file_range`, `fallocate`, `ftruncate` and `open` with `O_TRUNC` fail with
-/// `EPERM` exactly if a seal of the file forbids the change of bytes (`F_SEAL_WRITE`, `F_SEAL_FUTURE_WRITE`) or of size
-/// (`F_SEAL_GROW`, `F_SEAL_SHRINK`). A failed call leaves bytes, file offset and seals as they were.
+/// Calls that change bytes inside the file (`write`, `pwritev`, `splice`, `sendfile`, `copy_file_range`, `fallocate` with
+/// `FALLOC_FL_PUNCH_HOLE`) fail with `EPERM` exactly if `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE` is set, those that enlarge the
+/// file also with `F_SEAL_GROW`, and `ftruncate` and `open` with `O_TRUNC` that shrink it with `F_SEAL_SHRINK`. A failed call
+/// leaves bytes, file offset and seals as they were.
 #[rstest]
 #[case::no_seals(UNSEALED, &[])]
 #[case::f_seal_seal(SEAL, &[])]
@@ -161,8 +162,8 @@ fn allow_calls_that_change_nothing() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_GROW`, `pwrite` that ends at or before the end of the file returns the full count. `pwrite` that ends
-/// beyond it fails with `EPERM` and leaves the bytes as they were.
+/// On a file with `F_SEAL_GROW`, `pwrite` inside one page that ends at or before the end of the file returns the full count.
+/// `pwrite` that ends beyond the end of the file fails with `EPERM` and leaves the bytes as they were.
 #[conformance::test(man = "fcntl(2)")]
 fn grow_allows_writes_up_to_the_end() -> Outcome {
     property(&(1..3000_usize, 0..3000_usize, 1..64_usize), |(length, at, count)| {
@@ -182,8 +183,9 @@ fn grow_allows_writes_up_to_the_end() -> Outcome {
     })
 }
 
-/// On a file with `F_SEAL_GROW`, `pwrite` of many pages across the end of the file fails with `EPERM`, or returns a count that
-/// ends at or before the end. The size stays, and only the counted bytes change.
+/// On a file of two pages and 5 bytes with `F_SEAL_GROW`, `pwrite` of three pages at offset 10 fails with `EPERM`, or returns a
+/// count that ends at or before the end of the file; both are accepted. The size stays as it was, and only the counted bytes
+/// change.
 #[conformance::test(man = "fcntl(2)")]
 fn grow_stops_a_crossing_write_at_the_end() -> Outcome {
     let page = page_size();
@@ -203,8 +205,8 @@ fn grow_stops_a_crossing_write_at_the_end() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a greater size returns 0. Afterwards `ftruncate` below the new size fails with
-/// `EPERM`.
+/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a greater size returns 0. Afterwards `ftruncate` to less than the new size
+/// fails with `EPERM`.
 #[conformance::test(man = "fcntl(2)")]
 fn shrink_applies_to_each_new_size() -> Outcome {
     let file = holding(&pattern(BYTES))?;
@@ -215,8 +217,8 @@ fn shrink_applies_to_each_new_size() -> Outcome {
     Ok(())
 }
 
-/// While another process calls `pwrite` without end, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0, and the next `pwrite`
-/// fails with `EPERM`. The file keeps the bytes of the last `pwrite` that returned its count.
+/// While another process calls `pwrite` in a loop, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0, and the first `pwrite`
+/// after it fails with `EPERM`. The file contains the bytes of the last `pwrite` that returned its count.
 #[conformance::test(man = "fcntl(2)")]
 fn write_seal_stops_a_concurrent_writer() -> Outcome {
     let file = holding(&[0; 4])?;
@@ -240,8 +242,8 @@ fn write_seal_stops_a_concurrent_writer() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` inside and beyond the end of a file with `F_SEAL_WRITE`, `F_SEAL_GROW` and `F_SEAL_SHRINK` returns 0 or fails with
-/// any error; the results are recorded. The bytes of the file stay as they were.
+/// `fallocate` with mode 0 inside a file with `F_SEAL_WRITE`, `F_SEAL_GROW` and `F_SEAL_SHRINK`, and with `FALLOC_FL_KEEP_SIZE`
+/// beyond its end, returns 0 or fails with any error; the results are recorded. The bytes of the file stay as they were.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn write_seal_may_allow_fallocate() -> Outcome {
     let file = holding(&pattern(BYTES))?;
@@ -254,8 +256,8 @@ fn write_seal_may_allow_fallocate() -> Outcome {
     Ok(())
 }
 
-/// `write` to a pipe that contains bytes moved with `splice` from a memory file appends after these bytes and leaves the file as
-/// it was. Afterwards `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
+/// After `splice` of 10 bytes from a memory file into a pipe, `write` to the pipe appends after these bytes, and the bytes of the
+/// file stay as they were. After all bytes are read from the pipe, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[rstest]
 #[case::data(false)]
 #[case::hole(true)]

@@ -29,8 +29,8 @@ fn add_future_write_seal(file: &OwnedFd) -> Outcome {
     }
 }
 
-/// While a writable shared mapping exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE | F_SEAL_GROW` fails with `EBUSY` and adds
-/// neither seal. After `munmap`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
+/// While a `MAP_SHARED` mapping with `PROT_WRITE` of the file exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE | F_SEAL_GROW`
+/// fails with `EBUSY` and adds neither seal. After `munmap`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     let file = page()?;
@@ -46,8 +46,9 @@ fn writable_mapping_makes_f_seal_write_fail() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` until the last of three writable shared mappings is unmapped.
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_SHRINK` returns 0 meanwhile.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while three, two or one `MAP_SHARED` mappings with `PROT_WRITE`
+/// exist, and returns 0 after `munmap` of the last one. `fcntl(F_ADD_SEALS)` with `F_SEAL_SHRINK` returns 0 while these mappings
+/// exist.
 #[conformance::test(man = "fcntl(2)")]
 fn each_writable_mapping_counts() -> Outcome {
     let file = page()?;
@@ -61,8 +62,9 @@ fn each_writable_mapping_counts() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a shared mapping exists that was made read-only with
-/// `mprotect`. `mprotect` makes this mapping writable again.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a `MAP_SHARED` mapping exists that was made with
+/// `PROT_WRITE` and changed with `mprotect` to `PROT_READ`. `mprotect` of this mapping with `PROT_READ | PROT_WRITE` then returns
+/// 0.
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_made_read_only_still_counts() -> Outcome {
     let file = page()?;
@@ -83,8 +85,9 @@ enum Release {
     Kill,
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited writable shared mapping. After the
-/// child has called `munmap`, has exited or was killed, `fcntl(F_ADD_SEALS)` returns 0.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited `MAP_SHARED` mapping with
+/// `PROT_WRITE`. After the child has called `munmap`, has exited or was killed, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns
+/// 0.
 #[rstest]
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
@@ -123,8 +126,8 @@ fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Rel
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 while a private mapping, and a shared mapping of a descriptor opened with
-/// `O_RDONLY`, exist. Stores into the private mapping leave the file as it was.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 while a `MAP_PRIVATE` mapping with `PROT_WRITE`, and a `MAP_SHARED` mapping
+/// of a descriptor opened with `O_RDONLY`, exist. Stores into the `MAP_PRIVATE` mapping leave the bytes of the file as they were.
 #[conformance::test(man = "fcntl(2)", man = "mmap(2)", needs(procfs))]
 fn private_and_read_only_mappings_do_not_count() -> Outcome {
     let file = page()?;
@@ -138,9 +141,9 @@ fn private_and_read_only_mappings_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a read-only shared mapping of a descriptor opened with `O_RDWR` exists,
-/// returns 0 or fails with `EBUSY`; the result is recorded. `mprotect` with `PROT_WRITE` then succeeds exactly if the seal was
-/// not added.
+/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a `MAP_SHARED` mapping with `PROT_READ` of a descriptor opened with `O_RDWR`
+/// exists, returns 0 or fails with `EBUSY`; both are accepted and recorded. `mprotect` of this mapping with
+/// `PROT_READ | PROT_WRITE` then fails if the seal was added, and returns 0 if not.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
     let file = page()?;
@@ -155,8 +158,8 @@ fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
 }
 
 /// On a file with `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EPERM`, and with
-/// `PROT_READ` or `MAP_PRIVATE` returns a mapping. `mprotect` with `PROT_WRITE` fails with `EACCES` on the shared mapping, and
-/// returns 0 on the private one.
+/// `MAP_SHARED` or `MAP_PRIVATE` and `PROT_READ` returns a mapping. `mprotect` with `PROT_WRITE` fails with `EACCES` on the
+/// `MAP_SHARED` mapping, and returns 0 on the `MAP_PRIVATE` one.
 #[rstest]
 #[case::f_seal_write(WRITE)]
 #[case::f_seal_future_write(SEAL_FUTURE_WRITE)]
@@ -184,8 +187,9 @@ fn sealed_file_allows_only_read_only_or_private(#[case] added: Seals) -> Outcome
     Ok(())
 }
 
-/// After `F_SEAL_FUTURE_WRITE`, stores through an existing writable shared mapping still change the file. `pwrite`, `fallocate`
-/// with `FALLOC_FL_PUNCH_HOLE`, and `mmap` of a new writable shared mapping fail with `EPERM`.
+/// After `F_SEAL_FUTURE_WRITE` is added, stores through a `MAP_SHARED` mapping with `PROT_WRITE` that was made before still
+/// change the file. `pwrite`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, and `mmap` of a new `MAP_SHARED` mapping with `PROT_WRITE`
+/// fail with `EPERM`.
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 5.1 (ab3948f58ff8)")]
 fn future_write_seal_keeps_existing_mappings() -> Outcome {
     let file = page()?;
@@ -203,8 +207,9 @@ fn future_write_seal_keeps_existing_mappings() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_FUTURE_WRITE`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a writable shared
-/// mapping exists that was made before the first seal. After `munmap`, `fcntl(F_ADD_SEALS)` returns 0.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a `MAP_SHARED` mapping
+/// with `PROT_WRITE` exists that was made before `F_SEAL_FUTURE_WRITE` was added. After `munmap`, `fcntl(F_ADD_SEALS)` with
+/// `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn existing_mapping_delays_f_seal_write() -> Outcome {
     let file = page()?;
@@ -216,8 +221,8 @@ fn existing_mapping_delays_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_FUTURE_WRITE`, `madvise` with `MADV_REMOVE` through a writable shared mapping that was made before the
-/// seal fails with `EPERM`. The bytes stay as they were.
+/// On a file with `F_SEAL_FUTURE_WRITE`, `madvise` with `MADV_REMOVE` on a `MAP_SHARED` mapping with `PROT_WRITE` that was made
+/// before the seal was added fails with `EPERM`. The bytes of the file stay as they were.
 #[conformance::test(man = "fcntl(2)", man = "madvise(2)")]
 fn future_write_seal_forbids_madv_remove() -> Outcome {
     let file = page()?;
@@ -227,8 +232,8 @@ fn future_write_seal_forbids_madv_remove() -> Outcome {
     Ok(())
 }
 
-/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a smaller size by another process fails with `EPERM`. A process that has mapped
-/// the whole file reads all its pages without `SIGBUS`.
+/// On a file with `F_SEAL_SHRINK`, `ftruncate` to a smaller size by another process fails with `EPERM`. Loads from every page of
+/// a mapping of the whole file then return its bytes and raise no `SIGBUS`.
 #[conformance::test(man = "fcntl(2)", man = "memfd_create(2)")]
 fn shrink_seal_prevents_sigbus() -> Outcome {
     let page = page_size();
@@ -244,7 +249,8 @@ fn shrink_seal_prevents_sigbus() -> Outcome {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a page of the file is in a pipe after `splice`, returns 0 or fails with
-/// `EBUSY`; the result is recorded. After the page is read from the pipe, `fcntl(F_ADD_SEALS)` returns 0.
+/// `EBUSY`; both are accepted and recorded. After the page is read from the pipe, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`
+/// returns 0.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     let file = page()?;
@@ -263,8 +269,8 @@ fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0 after shared, private and inherited mappings were made, changed with
-/// `mprotect` and unmapped, and after `mmap` calls that failed with `EACCES`.
+/// After shared, private and inherited mappings of a file were made, changed with `mprotect` and all unmapped, and after `mmap`
+/// calls that failed with `EACCES`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn removed_mappings_do_not_count() -> Outcome {
     let file = page()?;
@@ -292,8 +298,8 @@ fn removed_mappings_do_not_count() -> Outcome {
     Ok(())
 }
 
-/// After `F_SEAL_FUTURE_WRITE`, `mprotect` with `PROT_WRITE` on a read-only shared mapping that was made before the seal returns
-/// 0 or fails with `EACCES`. The result is recorded.
+/// After `F_SEAL_FUTURE_WRITE` is added, `mprotect` with `PROT_READ | PROT_WRITE` on a `MAP_SHARED` mapping that was made with
+/// `PROT_READ` before returns 0 or fails with `EACCES`. Both results are accepted and recorded.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_only_mapping_before_future_write_seal() -> Outcome {
     let file = page()?;
@@ -305,9 +311,10 @@ fn read_only_mapping_before_future_write_seal() -> Outcome {
     Ok(())
 }
 
-/// While a writable shared mapping of a file with execute bits exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` fails with `EBUSY`
-/// and adds no seal, or returns 0 and adds all seals against changes; which is recorded. After `munmap`, `F_ADD_SEALS` with
-/// `F_SEAL_EXEC` returns 0 and `pwrite` fails with `EPERM`.
+/// While a `MAP_SHARED` mapping with `PROT_WRITE` of a file with execute bits exists, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC`
+/// fails with `EBUSY` and adds no seal, or returns 0 and adds `F_SEAL_EXEC`, `F_SEAL_SHRINK`, `F_SEAL_GROW`, `F_SEAL_WRITE` and
+/// `F_SEAL_FUTURE_WRITE`; both are accepted and recorded. After `munmap`, `fcntl(F_ADD_SEALS)` with `F_SEAL_EXEC` returns 0 and
+/// `pwrite` fails with `EPERM`.
 #[conformance::test(man = "memfd_create(2)", level = customary)]
 fn writable_mapping_of_an_executable() -> Outcome {
     use conformance::sys::memory::memfd::{EXEC, MemoryFlags, SEAL_EXEC};
@@ -323,8 +330,9 @@ fn writable_mapping_of_an_executable() -> Outcome {
     Ok(())
 }
 
-/// `write` to `/proc/self/mem` at a read-only shared mapping of a file with `F_SEAL_WRITE` fails with `EIO` and leaves the file
-/// as it was. `write` at a read-only private mapping changes only this mapping, or fails with `EIO`.
+/// `write` to `/proc/self/mem` at the address of a `MAP_SHARED` mapping with `PROT_READ` of a file with `F_SEAL_WRITE` fails with
+/// `EIO` and leaves the bytes of the file as they were. At the address of a `MAP_PRIVATE` mapping with `PROT_READ`, `write`
+/// returns its count and changes only this mapping, or fails with `EIO`; both are accepted.
 #[conformance::test(man = "fcntl(2)", man = "proc(5)", needs(procfs), fixed_in = "Linux 6.13 (8ec396d05d1b)")]
 fn proc_mem_cannot_write_a_sealed_file() -> Outcome {
     let file = page()?;

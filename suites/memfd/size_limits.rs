@@ -18,8 +18,8 @@ fn libc_limit(bytes: usize) -> nix::sys::resource::rlim_t {
     bytes as _
 }
 
-/// `write` across `RLIMIT_FSIZE` writes the bytes up to the limit and returns their number. At or beyond the limit each `write`
-/// fails with `EFBIG` and raises one `SIGXFSZ`.
+/// `pwrite` that begins below `RLIMIT_FSIZE` and ends beyond it writes the bytes up to the limit and returns their number,
+/// without a signal. `pwrite` at or beyond the limit fails with `EFBIG` and raises one `SIGXFSZ`.
 #[conformance::test(posix = "write", man = "getrlimit(2)")]
 fn write_stops_at_the_limit() -> Outcome {
     let file = sealable()?;
@@ -33,8 +33,9 @@ fn write_stops_at_the_limit() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to a greater size beyond `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. `ftruncate` of a longer file
-/// to a smaller size, also beyond the limit, returns 0 without a signal.
+/// `ftruncate` to a size that is greater than the current size and greater than `RLIMIT_FSIZE` fails with `EFBIG` and raises one
+/// `SIGXFSZ`. `ftruncate` of a file that is longer than the limit to a smaller size, which may still be greater than the limit,
+/// returns 0 without a signal.
 #[conformance::test(posix = "ftruncate", man = "getrlimit(2)")]
 fn ftruncate_beyond_the_limit_fails() -> Outcome {
     let (file, long) = (sealable()?, holding(&pattern(9000))?);
@@ -49,8 +50,9 @@ fn ftruncate_beyond_the_limit_fails() -> Outcome {
     Ok(())
 }
 
-/// `fallocate` of a range that ends beyond `RLIMIT_FSIZE` fails with `EFBIG`, raises one `SIGXFSZ`, and allocates no page.
-/// `fallocate` with `FALLOC_FL_PUNCH_HOLE` beyond the limit returns 0.
+/// `fallocate` with mode 0 of a range that ends beyond `RLIMIT_FSIZE` fails with `EFBIG`, raises one `SIGXFSZ`, and leaves size
+/// and `st_blocks` as they were. `fallocate` with `FALLOC_FL_PUNCH_HOLE` of a range that ends beyond the limit returns 0 without
+/// a signal.
 #[conformance::test(man = "fallocate(2)", man = "getrlimit(2)")]
 fn fallocate_beyond_the_limit_fails() -> Outcome {
     let file = sealable()?;
@@ -64,8 +66,8 @@ fn fallocate_beyond_the_limit_fails() -> Outcome {
     Ok(())
 }
 
-/// `write` at the limit `RLIMIT_FSIZE` kills a process without `SIGXFSZ` handler with `SIGXFSZ`. The file keeps the bytes written
-/// before.
+/// A process without a `SIGXFSZ` handler that calls `write` with the file offset at `RLIMIT_FSIZE` is killed by `SIGXFSZ`. The
+/// file contains the bytes that were written before.
 #[conformance::test(posix = "write", man = "signal(7)")]
 fn sigxfsz_without_handler_kills() -> Outcome {
     let file = sealable()?;
@@ -81,8 +83,8 @@ fn sigxfsz_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// With `SIGXFSZ` ignored, `write` at the limit `RLIMIT_FSIZE` fails with `EFBIG`. A store through a mapping beyond the limit
-/// changes the file.
+/// With `SIGXFSZ` ignored, `write` with the file offset at `RLIMIT_FSIZE` fails with `EFBIG`. A store through a `MAP_SHARED`
+/// mapping beyond the limit raises no signal and changes the file.
 #[conformance::test(posix = "write", man = "getrlimit(2)")]
 fn mapped_stores_ignore_the_limit() -> Outcome {
     let file = holding(&pattern(page_size()))?;
@@ -95,8 +97,8 @@ fn mapped_stores_ignore_the_limit() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to 11 by a process with `RLIMIT_FSIZE` 10 fails with `EFBIG`. `ftruncate` to 11 by a process without this limit
-/// returns 0.
+/// With `SIGXFSZ` ignored, `ftruncate` of an empty file to 11 by a process with `RLIMIT_FSIZE` 10 fails with `EFBIG`. `ftruncate`
+/// of the same file to 11 by a process without this limit returns 0.
 #[conformance::test(man = "getrlimit(2)")]
 fn limit_binds_only_its_process() -> Outcome {
     let file = sealable()?;
@@ -110,8 +112,8 @@ fn limit_binds_only_its_process() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` of a memory file to the largest `off_t` returns 0 or fails with `EFBIG`; the result is recorded. `ftruncate` to -1
-/// fails with `EINVAL`.
+/// `ftruncate` of a memory file to the largest `off_t` returns 0 or fails with `EFBIG`; both are accepted and recorded.
+/// `ftruncate` to -1 fails with `EINVAL`.
 #[conformance::test(man = "ftruncate(2)", level = observed)]
 fn largest_size_is_recorded() -> Outcome {
     let file = holding(b"abc")?;

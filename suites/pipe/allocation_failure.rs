@@ -48,9 +48,10 @@ fn pipe2_leaks_no_descriptor(#[case] flags: OFlag) -> Outcome {
     })
 }
 
-/// `pipe` and `fcntl(F_SETPIPE_SZ)` calls that fail because a memory allocation fails charge no pages to the user's limit
-/// `pipe-user-pages-soft`. After more failures than the limit allows pipes, `fcntl(F_GETPIPE_SZ)` on a new pipe of this user
-/// returns 16 pages.
+/// `pipe` and `fcntl(F_SETPIPE_SZ)` calls that fail with `ENOMEM` or `ENFILE` because a memory allocation fails charge no pages
+/// to the user. After more than n / 16 failures of `pipe` and more than n / 63 failures of `fcntl(F_SETPIPE_SZ)` from 1 to 64
+/// pages, with n = `pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` on a new pipe of this unprivileged user returns the size of 16
+/// pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(fault_injection, second_user, file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_calls_charge_no_pages() -> Outcome {
@@ -106,8 +107,8 @@ fn failed_calls_charge_no_pages() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETPIPE_SZ)` fails with `ENOMEM` because a memory allocation fails, the size of the pipe and its unread bytes stay
-/// as they were. The same call succeeds when memory is available again.
+/// If `fcntl(F_SETPIPE_SZ)` fails with `ENOMEM` because a memory allocation fails, `F_GETPIPE_SZ` returns the same size as before
+/// and `read` returns all unread bytes. When memory is available again, the same call returns the requested size.
 #[apply(pipe_and_fifo)]
 #[case::growing(32)]
 #[case::shrinking(4)]
@@ -130,7 +131,8 @@ fn failed_resize_keeps_size_and_bytes(#[case] wanted: usize, kind: Kind) -> Outc
 }
 
 /// If a memory allocation inside `write` fails, `write` returns the count of the bytes that were added to the pipe, or fails with
-/// `ENOMEM` and adds no byte. `read` returns exactly the added bytes, and the capacity stays as it was.
+/// `ENOMEM` and adds no byte. `read` returns exactly the added bytes, and the empty pipe then takes as many bytes as
+/// `fcntl(F_GETPIPE_SZ)` returned before.
 #[apply(pipe_and_fifo)]
 #[case::one_byte(0, |_| 1)]
 #[case::one_page(0, |page| page)]
@@ -183,8 +185,8 @@ fn failed_write_wakes_no_reader() -> Outcome {
     })
 }
 
-/// `read` of unread bytes returns its whole count, and `ioctl(FIONREAD)` gives the number of the remaining bytes, even if a
-/// memory allocation fails during these calls.
+/// If a memory allocation fails during `read` of n bytes, of which all are unread, `read` still returns n, and `ioctl(FIONREAD)`
+/// gives the number of the remaining bytes.
 #[apply(pipe_and_fifo)]
 #[case::part_of_the_bytes(|page| page + 5)]
 #[case::all_bytes(|page| 3 * page)]
@@ -219,8 +221,9 @@ fn last_close_needs_no_memory(kind: Kind) -> Outcome {
     })
 }
 
-/// If `fcntl(F_SETFL)` with `O_ASYNC` on the read end fails with `ENOMEM` because a memory allocation fails, the flag stays clear
-/// and `write` queues no signal. When memory is available, the call returns 0 and `write` queues a signal.
+/// If `fcntl(F_SETFL)` with `O_ASYNC` on the read end fails with `ENOMEM` because a memory allocation fails, `F_GETFL` shows
+/// `O_ASYNC` clear and `write` queues no signal. When memory is available, the same call returns 0 and the next `write` queues a
+/// signal with `si_code` `POLL_IN`.
 #[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
 fn failed_o_async_sends_no_signal(kind: Kind) -> Outcome {
@@ -249,8 +252,8 @@ fn failed_o_async_sends_no_signal(kind: Kind) -> Outcome {
     })
 }
 
-/// If a memory allocation inside `poll` on 301 entries fails, `poll` fails with `ENOMEM` or reports `POLLIN` for the one ready
-/// pipe. The next `poll` reports `POLLIN` for that pipe.
+/// If a memory allocation inside `poll` on 301 read ends fails, `poll` fails with `ENOMEM`, or reports `POLLIN` for the one end
+/// with unread bytes and no event for the others. The next `poll` reports exactly these events.
 #[rstest]
 #[case::timeout_0(Some(0))]
 #[case::no_timeout(None)]
@@ -271,8 +274,8 @@ fn poll_fails_or_reports_the_ready_pipe(#[case] timeout: Option<u16>) -> Outcome
     })
 }
 
-/// If a memory allocation inside `select` on descriptor number 600 or above fails, `select` fails with `ENOMEM` or returns 1 for
-/// the ready read end. The next `select` returns 1.
+/// If a memory allocation inside `select` fails, and `select` asks whether a read end with 1 unread byte and a descriptor number
+/// of at least 600 is readable, `select` fails with `ENOMEM` or returns 1. The next `select` returns 1.
 #[conformance::test(man = "select(2)", needs(fault_injection))]
 fn select_fails_or_reports_the_ready_pipe() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -286,8 +289,9 @@ fn select_fails_or_reports_the_ready_pipe() -> Outcome {
     })
 }
 
-/// If `epoll_ctl(EPOLL_CTL_ADD)` for a pipe fails with `ENOMEM` because a memory allocation fails, `epoll_wait` reports no event
-/// and `EPOLL_CTL_DEL` fails with `ENOENT`. The same `EPOLL_CTL_ADD` succeeds when memory is available.
+/// If `epoll_ctl(EPOLL_CTL_ADD)` for a read end with an unread byte fails with `ENOMEM` because a memory allocation fails,
+/// `epoll_wait` reports no event and `EPOLL_CTL_DEL` fails with `ENOENT`. When memory is available, the same `EPOLL_CTL_ADD`
+/// returns 0 and `epoll_wait` reports `EPOLLIN`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)", needs(fault_injection))]
 fn failed_epoll_ctl_adds_no_entry(kind: Kind) -> Outcome {
@@ -306,8 +310,8 @@ fn failed_epoll_ctl_adds_no_entry(kind: Kind) -> Outcome {
     })
 }
 
-/// If `fcntl(F_DUPFD_CLOEXEC)` to number 900 for a write end fails with `ENOMEM` or `EMFILE` because a memory allocation fails,
-/// the next such call returns 900. After the last write end is closed, `read` returns 0.
+/// If `fcntl(F_DUPFD_CLOEXEC)` of a write end with 900 as the lowest number fails with `ENOMEM` or `EMFILE` because a memory
+/// allocation fails, the next such call returns 900. After the last descriptor of the write end is closed, `read` returns 0.
 #[conformance::test(man = "fcntl(2)", needs(fault_injection))]
 fn failed_dup_leaks_no_descriptor() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -15,8 +15,9 @@ use common::pipe::{Kind, pipe_and_fifo};
 /// Records that each writer writes.
 const RECORDS: u32 = 40;
 
-/// If four processes `write` records of at most `PIPE_BUF` bytes to one pipe at the same time, the reader gets every record in
-/// one piece, and the records of each writer in the order of its calls.
+/// If four processes call `write` with records of at most `PIPE_BUF` bytes on one pipe at the same time, each `write` returns its
+/// whole count. `read` returns the bytes of every record without a byte of another record between them, and the records of each
+/// writer in the order of its calls.
 #[apply(pipe_and_fifo)]
 #[case::records_of_12_bytes(&[12], 4096)]
 #[case::records_across_pages(&[700, 1, 4000], 65_536)]
@@ -56,8 +57,8 @@ fn small_writes_of_four_writers(#[case] sizes: &'static [usize], #[case] piece: 
     Ok(())
 }
 
-/// If three processes `writev` records of at most `PIPE_BUF` bytes in several segments to one pipe at the same time, the reader
-/// gets every record in one piece.
+/// If three processes call `writev` with records of at most `PIPE_BUF` bytes in 3 or 200 segments on one pipe at the same time,
+/// each `writev` returns its whole count. `read` returns the bytes of every record without a byte of another record between them.
 #[rstest]
 #[case::three_segments(3)]
 #[case::two_hundred_segments(200)]
@@ -90,7 +91,7 @@ fn writev_of_three_writers(#[case] pieces: usize) -> Outcome {
 }
 
 /// A blocking `write` of `PIPE_BUF` bytes to a pipe with `PIPE_BUF` / 2 free bytes stays blocked and adds no byte. After all
-/// unread bytes have been read, `write` adds all its bytes in one piece and returns `PIPE_BUF`.
+/// unread bytes have been read, `write` returns `PIPE_BUF`, and one `read` returns exactly its bytes.
 #[conformance::test(posix = "write")]
 fn blocked_write_adds_no_part() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -112,8 +113,8 @@ fn blocked_write_adds_no_part() -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `write` of at most `PIPE_BUF` bytes that does not fit into the rest of the last page returns its whole count,
-/// or fails with `EAGAIN` and adds no byte. `read` returns all added bytes in order.
+/// Non-blocking `write` calls of at most `PIPE_BUF` bytes, each longer than the free rest of the last page, return their whole
+/// counts until one fails with `EAGAIN` and adds no byte. `read` then returns all added bytes in order.
 #[rstest]
 #[case::one_byte_does_not_fit(4095, 2)]
 #[case::half_a_page_does_not_fit(2048, 4096)]
@@ -136,8 +137,8 @@ fn small_write_is_whole_at_a_page_end(#[case] first: usize, #[case] second: usiz
     Ok(())
 }
 
-/// If three processes `write` more than `PIPE_BUF` bytes each to one pipe at the same time, the reader gets every byte once, and
-/// the bytes of each writer in the order in which they were written.
+/// If three processes call `write` with more than `PIPE_BUF` bytes each on one pipe at the same time, each `write` returns its
+/// whole count. `read` returns every byte once, and the bytes of each writer in the order of its buffer.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn long_writes_keep_order_per_writer(kind: Kind) -> Outcome {

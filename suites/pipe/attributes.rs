@@ -33,7 +33,7 @@ fn both_ends_are_the_same_file() -> Outcome {
     Ok(())
 }
 
-/// `fstat` returns different device and inode numbers for all pipes of which at least one end is open.
+/// `fstat` returns a different pair of device and inode number for each of 32 pipes, of each of which one end is open.
 #[conformance::test(posix = "fstat")]
 fn open_pipes_are_different_files() -> Outcome {
     let mut kept = Vec::new();
@@ -46,8 +46,8 @@ fn open_pipes_are_different_files() -> Outcome {
     Ok(())
 }
 
-/// `read` on a pipe returns the bytes written to that pipe, and a non-blocking `read` on another, empty pipe fails with `EAGAIN`
-/// meanwhile.
+/// If bytes have been written to one of two pipes, a non-blocking `read` on the other pipe fails with `EAGAIN`. If bytes have
+/// been written to both, `read` on each returns exactly the bytes written to that pipe.
 #[conformance::test(posix = "pipe")]
 fn bytes_of_two_pipes_are_separate() -> Outcome {
     let (one_reader, one_writer) = open_nonblocking(Kind::Pipe)?;
@@ -71,8 +71,8 @@ fn type_is_fifo_and_owner_is_the_creator() -> Outcome {
     Ok(())
 }
 
-/// `fstat` shows the same permission bits and link count at both ends of a pipe, and a size of 0 or of the number of unread
-/// bytes. The values are recorded, and any permission bits and link count are allowed.
+/// `fstat` shows the same permission bits and `st_nlink` at both ends of a pipe, and at the read end an `st_size` of 0 or of the
+/// number of unread bytes. The three values are recorded; any permission bits and any `st_nlink` are allowed.
 #[conformance::test(posix = "fstat", level = observed)]
 fn permissions_link_count_and_size() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -86,8 +86,9 @@ fn permissions_link_count_and_size() -> Outcome {
     Ok(())
 }
 
-/// `fchmod` on one end of a pipe either fails with `EINVAL` or changes the permission bits that `fstat` shows at both ends; which
-/// of the two is recorded. `read` and `write` on the open ends still succeed.
+/// `fchmod` by the owner on one end of a pipe fails with `EINVAL`, or returns 0 and `fstat` on both ends shows the new permission
+/// bits; both are allowed, and which happens is recorded. In either case, `write` of 1 byte then returns 1 and `read` returns
+/// that byte.
 #[conformance::test(posix = "fchmod", level = observed)]
 fn fchmod_shows_at_both_ends() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -103,8 +104,8 @@ fn fchmod_shows_at_both_ends() -> Outcome {
     Ok(())
 }
 
-/// `fchown` of a pipe to its present user and group returns 0 or fails with `EINVAL`; which of the two is recorded. `fstat` then
-/// shows the same user and group as before.
+/// `fchown` of a pipe by its owner to the present user and group returns 0 or fails with `EINVAL`; both are allowed, and which
+/// happens is recorded. `fstat` then shows the same user and group as before.
 #[conformance::test(posix = "fchown", level = observed)]
 fn fchown_to_the_present_owner() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -147,7 +148,8 @@ fn timestamps_of_a_new_pipe() -> Outcome {
 const ACCESSED: Duration = Duration::from_secs(1_000_000);
 const MODIFIED: Duration = Duration::from_secs(2_000_000);
 
-/// A `write` of 1 byte to a pipe updates `st_mtime`, and `st_atime` stays as it was.
+/// If `st_atime` and `st_mtime` of a pipe have been set to times long ago, `fstat` after a `write` of 1 byte shows a new
+/// `st_mtime` and the same `st_atime`.
 #[conformance::test(posix = "write")]
 fn write_updates_st_mtime() -> Outcome {
     let (_reader, writer) = pipe()?;
@@ -158,7 +160,8 @@ fn write_updates_st_mtime() -> Outcome {
     Ok(())
 }
 
-/// A `read` of 1 byte from a pipe updates `st_atime`, and `st_mtime` stays as it was.
+/// If `st_atime` and `st_mtime` of a pipe have been set to times long ago, `fstat` after a `read` of 1 byte shows a new
+/// `st_atime` and the same `st_mtime`.
 #[conformance::test(posix = "read")]
 fn read_updates_st_atime() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -170,8 +173,8 @@ fn read_updates_st_atime() -> Outcome {
     Ok(())
 }
 
-/// `read` and `write` calls on a pipe that transfer no byte or fail (`EAGAIN`, `EFAULT`, `EBADF`) leave `st_atime`, `st_mtime`
-/// and `st_ctime` as they were.
+/// `read` and `write` calls on a pipe that return 0 or fail with `EAGAIN`, `EFAULT` or `EBADF` leave `st_atime`, `st_mtime` and
+/// `st_ctime`, as `fstat` shows them, as they were.
 #[conformance::test(posix = "read", posix = "write", level = customary)]
 fn calls_without_bytes_update_no_timestamp() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;

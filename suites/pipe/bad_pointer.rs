@@ -46,7 +46,7 @@ fn failed_write_adds_no_byte(#[case] size: Size, kind: Kind) -> Outcome {
 }
 
 /// After 20 calls of `write` from an invalid pointer have failed with `EFAULT` on an empty pipe, `poll` reports no event at the
-/// read end and `POLLOUT` at the write end. `write` can then fill the pipe to its whole capacity.
+/// read end and `POLLOUT` at the write end. `write` then adds as many bytes as to a new pipe before the pipe is full.
 #[apply(every_pipe)]
 #[conformance::test(man = "write(2)", fixed_in = "Linux 6.15")]
 fn failed_write_uses_no_capacity(kind: Kind) -> Outcome {
@@ -79,8 +79,8 @@ fn failed_write_gives_no_end_of_file(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT`, a process blocked in `read` on the empty pipe stays blocked until the
-/// next successful `write`.
+/// If `write` from an invalid pointer fails with `EFAULT`, a process blocked in `read` on the empty pipe stays blocked. That
+/// `read` returns the byte of the next `write` of 1 byte.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)")]
 fn failed_write_keeps_reader_blocked(kind: Kind) -> Outcome {
@@ -94,8 +94,8 @@ fn failed_write_keeps_reader_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `write` from a buffer that is valid only at its beginning fails with `EFAULT` and adds no byte, or returns the count of the
-/// valid bytes that it has added. Which of the two happens is recorded.
+/// `write` from a buffer of which only the first n bytes are readable fails with `EFAULT` and adds no byte, or returns a count
+/// from 1 to n and adds that many bytes from the beginning of the buffer. Both are allowed, and the result is recorded.
 #[rstest]
 #[case::valid_for_4_bytes(|_| 4, |_| 6, "pipe.write-valid-for-4-bytes")]
 #[case::valid_for_a_page(|page| page, |page| page, "pipe.write-valid-for-a-page")]
@@ -120,8 +120,9 @@ fn write_from_partly_valid_buffer(#[case] good: Size, #[case] bad: Size, #[case]
     Ok(())
 }
 
-/// `writev` whose first segment is valid and whose second is not fails with `EFAULT` and adds no byte, or returns the count of
-/// the valid bytes that it has added. Which of the two happens is recorded; unread bytes stay as they were.
+/// `writev` with a readable first segment of n bytes and an invalid second one fails with `EFAULT` and adds no byte, or returns a
+/// count from 1 to n and adds that many bytes of the first segment. Both are allowed, and the result is recorded; earlier unread
+/// bytes stay as they were.
 #[rstest]
 #[case::valid_for_4_bytes(|_| 4, "pipe.writev-valid-for-4-bytes")]
 #[case::valid_for_a_page(|page| page, "pipe.writev-valid-for-a-page")]
@@ -147,8 +148,8 @@ fn writev_from_partly_valid_buffers(#[case] good: Size, #[case] key: &str, #[val
     Ok(())
 }
 
-/// If a `write` that would go into a page with unread bytes fails with `EFAULT`, `read` returns these unread bytes and the bytes
-/// of the next `write` unchanged.
+/// If a `write` of less than a page from an invalid pointer fails with `EFAULT` while 3 bytes are unread in the last page of the
+/// pipe, `read` returns these 3 bytes unchanged, followed by the bytes of later successful `write` calls.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
 fn failed_write_keeps_bytes_of_the_same_page(kind: Kind) -> Outcome {
@@ -184,8 +185,9 @@ fn failed_read_removes_no_byte(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `read` into a buffer that is valid only at its beginning fails with `EFAULT` and removes no byte, or returns the count of the
-/// bytes that it has stored. Which of the two happens is recorded; the next `read` returns the remaining bytes.
+/// `read` into a buffer of which only the first n bytes are writable fails with `EFAULT` and removes no byte, or returns a count
+/// from 1 to n and stores that many bytes. Both are allowed, and the result is recorded; the next `read` returns the remaining
+/// bytes.
 #[rstest]
 #[case::valid_for_4_bytes(|_| 4, |_| 10, "pipe.read-valid-for-4-bytes")]
 #[case::valid_for_a_page(|page| page, |page| 2 * page, "pipe.read-valid-for-a-page")]
@@ -207,8 +209,9 @@ fn read_into_partly_valid_buffer(#[case] good: Size, #[case] held: Size, #[case]
     Ok(())
 }
 
-/// `readv` whose first segment is valid and whose second is not fails with `EFAULT` and removes no byte, or returns the count of
-/// the bytes that it has stored. Which of the two happens is recorded; the next `read` returns the remaining bytes.
+/// `readv` with a writable first segment of n bytes and an invalid second one fails with `EFAULT` and removes no byte, or returns
+/// a count from 1 to n and stores that many bytes. Both are allowed, and the result is recorded; the next `read` returns the
+/// remaining bytes.
 #[rstest]
 #[case::valid_for_4_of_20_bytes(|_| 4, "pipe.readv-valid-for-4-bytes")]
 #[case::valid_for_10_of_20_bytes(|_| 10, "pipe.readv-valid-for-10-bytes")]
@@ -266,7 +269,7 @@ fn unreadable_iovec_array_transfers_no_byte(#[case] readable: usize) -> Outcome 
 }
 
 /// With an invalid pointer, non-blocking `read` of an empty pipe and `write` to a full pipe fail with `EAGAIN` or `EFAULT`, and
-/// `read` at end-of-file returns 0 or fails with `EFAULT`. The result of each is recorded.
+/// `read` at end-of-file returns 0 or fails with `EFAULT`. All these results are allowed, and each is recorded.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "write(2)", level = observed)]
 fn read_on_empty_and_write_on_full_pipe(kind: Kind) -> Outcome {
@@ -289,7 +292,7 @@ fn read_on_empty_and_write_on_full_pipe(kind: Kind) -> Outcome {
 }
 
 /// `write` from an invalid pointer to a pipe without readers fails with `EPIPE` and raises `SIGPIPE`, or fails with `EFAULT` and
-/// raises no signal. Which of the two happens is recorded.
+/// raises no signal. Both are allowed, and which happens is recorded.
 #[conformance::test(man = "write(2)", level = observed)]
 fn write_without_reader_signals_only_with_epipe() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
@@ -317,8 +320,9 @@ fn woken_read_fails_and_removes_no_byte(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a page of a full pipe is read while two processes are blocked in `write`, the first from an invalid pointer, the first
-/// fails with `EFAULT`. The second `write` then adds its bytes and returns their count.
+/// If two processes are blocked in `write` on a full pipe, the first from an invalid pointer and the second with 5 valid bytes,
+/// and a page is read, the first `write` fails with `EFAULT` and the second returns 5. Later `read` calls return the 5 bytes
+/// after the earlier ones.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "pipe(7)")]
 fn woken_write_fails_and_next_writer_continues(kind: Kind) -> Outcome {

@@ -17,8 +17,8 @@ fn write_and_read_back(reader: &OwnedFd, writer: &OwnedFd, chunk: &[u8], times: 
     Ok(())
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT` on an empty pipe that has been used before, `ioctl(FIONREAD)` gives 0
-/// at both ends and a non-blocking `read` fails with `EAGAIN`.
+/// If bytes have been written to a pipe and all of them read, and `write` from an invalid pointer then fails with `EFAULT`,
+/// `ioctl(FIONREAD)` gives 0 at both ends and a non-blocking `read` fails with `EAGAIN`.
 #[apply(every_pipe)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
 fn failed_write_brings_back_no_old_byte(kind: Kind) -> Outcome {
@@ -35,8 +35,9 @@ fn failed_write_brings_back_no_old_byte(kind: Kind) -> Outcome {
     })
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT` at each buffer of a used, empty pipe in turn, `ioctl(FIONREAD)` gives 0
-/// each time. A `write` of 4 bytes between the failures is read back unchanged.
+/// Each time that `write` from an invalid pointer fails with `EFAULT` on an empty pipe whose buffers have all been used before,
+/// `ioctl(FIONREAD)` gives 0. After each failure a `write` of 4 bytes returns 4 and `read` returns these 4 bytes, forty times in
+/// turn.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
 fn failed_write_at_each_buffer_in_turn(kind: Kind) -> Outcome {
@@ -57,8 +58,9 @@ fn failed_write_at_each_buffer_in_turn(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `write` from an invalid pointer fails with `EFAULT` between two successful writes to a used pipe, `read` returns the bytes
-/// of both writes with no byte between them.
+/// If `write` from an invalid pointer fails with `EFAULT` between two successful `write` calls to a pipe that has been filled and
+/// emptied before, `ioctl(FIONREAD)` gives the sum of the two counts. `read` returns the bytes of both calls in order and no
+/// other byte.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "write(2)", man = "ioctl(2)")]
 fn failed_write_between_two_writes_adds_no_byte(kind: Kind) -> Outcome {

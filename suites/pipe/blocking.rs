@@ -33,8 +33,8 @@ fn read_stays_blocked_after_a_write_of_0_bytes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of n ≤ `PIPE_BUF` bytes to a full pipe stays blocked and adds no byte while n − 1 bytes are free. After at
-/// least a whole page has been read, `write` returns n.
+/// If n − 1 bytes are read from a full pipe, a process blocked in `write` of n ≤ `PIPE_BUF` bytes stays blocked and
+/// `ioctl(FIONREAD)` shows that no byte was added. After at least n bytes and at least a page have been read, `write` returns n.
 #[rstest]
 #[case::two_bytes(2)]
 #[case::hundred_bytes(100)]
@@ -59,8 +59,8 @@ fn small_write_waits_for_space_for_all_bytes(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// A `write` of 1 byte that is blocked on a full pipe returns 1 after 1 byte, part of a page, a page, or at the latest all bytes
-/// have been read. Which of these suffices is recorded.
+/// A `write` of 1 byte that is blocked on a full pipe returns 1 after 1 byte, a page less 1 byte, a page, or at the latest all
+/// bytes have been read. Each of the four is allowed, and the first that suffices is recorded.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
 fn one_byte_write_waits_for_a_byte_or_a_page(kind: Kind) -> Outcome {
@@ -84,8 +84,8 @@ fn one_byte_write_waits_for_a_byte_or_a_page(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of more than the capacity fills the pipe again each time that a reader has emptied it. After adding its
-/// last byte, `write` returns its whole count.
+/// During a blocking `write` of three times the capacity and 1 byte, `ioctl(FIONREAD)` gives the capacity each time the writer is
+/// blocked. After three `read` calls of the capacity, `write` returns its whole count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn large_write_fills_freed_space_and_returns_total(kind: Kind) -> Outcome {
@@ -107,8 +107,8 @@ fn large_write_fills_freed_space_and_returns_total(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of more than the capacity returns its whole count, and the reader gets all bytes in order, whatever the
-/// sizes of the `read` calls are.
+/// A blocking `write` of 2.5 times 64 KiB and 77 bytes returns its whole count, and `read` calls of 1 to 200000 bytes in another
+/// process return all bytes in order.
 #[rstest]
 #[case::reads_of_1_and_3_bytes(1, 3)]
 #[case::reads_of_prime_sizes(997, 10_007)]
@@ -139,8 +139,8 @@ fn large_write_arrives_whole_for_all_read_sizes(#[case] first: usize, #[case] th
     Ok(())
 }
 
-/// If a process is killed while it is blocked in a `write` of more than the capacity, `read` returns all bytes that the call had
-/// added, in order, and then 0.
+/// If a process is killed while it is blocked in a `write` of four times the capacity, after as many bytes as the capacity have
+/// been read, `read` returns the next bytes in order, as many as the capacity, and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read")]
 fn large_write_of_a_killed_writer(kind: Kind) -> Outcome {
@@ -157,8 +157,8 @@ fn large_write_of_a_killed_writer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While `poll` reports `POLLOUT` for a pipe, each blocking `write` of at most `PIPE_BUF` bytes returns its whole count without
-/// blocking.
+/// While `poll` reports `POLLOUT` at the write end, each blocking `write` of n ≤ `PIPE_BUF` bytes returns n without blocking,
+/// although no byte is read.
 #[rstest]
 #[case::one_byte(1)]
 #[case::hundred_bytes(100)]

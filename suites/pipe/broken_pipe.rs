@@ -10,7 +10,7 @@ use rstest_reuse::apply;
 use common::ends::{capacity, next, open_nonblocking};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// After the last process that holds the read end is killed, `write` fails with `EPIPE` and raises `SIGPIPE` once.
+/// After the last process that holds the read end is killed, `write` fails with `EPIPE`, and the handler for `SIGPIPE` runs once.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn when_the_last_reader_is_killed(kind: Kind) -> Outcome {
@@ -40,8 +40,8 @@ fn when_a_stopped_reader_is_killed(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the process with the last read end exits, a process blocked in `write` on the full pipe is killed by `SIGPIPE`, even before
-/// the exited process has been waited for.
+/// If the process with the last read end exits, a process blocked in `write` on the full pipe, with the default action for
+/// `SIGPIPE`, is killed by `SIGPIPE`, even before the exited process has been waited for.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "_Exit")]
 fn when_the_last_reader_exits(kind: Kind) -> Outcome {
@@ -75,8 +75,8 @@ fn only_when_the_last_reader_closes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While the writing process holds the only read end of a pipe, `write` returns 1. After `dup2` has replaced that read end,
-/// `write` fails with `EPIPE`.
+/// While the writing process itself holds the only read end of a pipe, `write` of 1 byte returns 1. After `dup2` has replaced
+/// that descriptor by another file, `write` fails with `EPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "close")]
 fn not_while_the_writer_holds_a_read_end(kind: Kind) -> Outcome {
@@ -109,8 +109,8 @@ fn takes_precedence_over_eagain(#[case] size: fn(usize) -> usize, kind: Kind) ->
     Ok(())
 }
 
-/// If the last reader closes, a process blocked in `write` and one blocked in `writev` on the full pipe are woken. Both calls
-/// fail with `EPIPE`, and each process gets one `SIGPIPE`.
+/// If the last reader closes while one process is blocked in `write` and another in `writev` on the full pipe, both calls fail
+/// with `EPIPE`, and the handler for `SIGPIPE` runs once in each process.
 #[apply(pipe_and_fifo)]
 #[case::one_byte(|_| 1)]
 #[case::one_page(|page| page)]
@@ -155,7 +155,8 @@ fn wakes_blocked_write_when_the_last_reader_is_killed(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last reader closes, each of four processes blocked in `write` on the full pipe is killed by `SIGPIPE`.
+/// If the last reader closes, each of four processes blocked in `write` on the full pipe, with the default action for `SIGPIPE`,
+/// is killed by `SIGPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn wakes_all_blocked_writers(kind: Kind) -> Outcome {
@@ -175,7 +176,8 @@ fn wakes_all_blocked_writers(kind: Kind) -> Outcome {
 }
 
 /// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
-/// of that part with 0 or 1 `SIGPIPE`, or fails with `EPIPE` and 1 `SIGPIPE`. Result and number of signals are recorded.
+/// of that part with 0 or 1 `SIGPIPE`, or fails with `EPIPE` and 1 `SIGPIPE`. All three are allowed; result and number of signals
+/// are recorded.
 #[apply(pipe_and_fifo)]
 #[case::nothing_read(|_| 0)]
 #[case::two_pages_read(|page| 2 * page)]
@@ -206,8 +208,8 @@ fn ends_a_partly_done_write(#[case] taken: fn(usize) -> usize, kind: Kind) -> Ou
     Ok(())
 }
 
-/// `write` and `writev` to a FIFO without readers fail with `EPIPE` and add no byte. A reader that opens the FIFO later reads the
-/// bytes written before the failure, followed by those written after it.
+/// `write` and `writev` to a FIFO without readers fail with `EPIPE` and add no byte. After a reader has opened the FIFO, which
+/// the writer has kept open, `read` returns the bytes written before the failure, followed by those written after it.
 #[rstest]
 #[case::no_unread_bytes(b"")]
 #[case::four_unread_bytes(b"left")]

@@ -19,8 +19,8 @@ fn is_at_least_pipe_buf(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// The number of bytes that a new pipe takes is recorded; it is at least `PIPE_BUF`. A non-blocking `write` to the full pipe
-/// fails with `EAGAIN`.
+/// The number of bytes that `write` can add to a new pipe before a non-blocking `write` of 1 byte fails with `EAGAIN` is
+/// recorded. This number is at least `PIPE_BUF`.
 #[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)", level = observed)]
 fn of_a_new_pipe(kind: Kind) -> Outcome {
@@ -34,8 +34,8 @@ fn of_a_new_pipe(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_GETPIPE_SZ)` on either end of a new pipe or FIFO returns the size of 16 pages. Exactly that many bytes can be written
-/// before the pipe is full.
+/// `fcntl(F_GETPIPE_SZ)` on either end of a new pipe or FIFO returns the size of 16 pages. `write` adds exactly that many bytes
+/// before `poll` reports no `POLLOUT`.
 #[cfg(has_pipe_size)]
 #[apply(every_pipe)]
 #[conformance::test(man = "pipe(7)", man = "fcntl(2)")]
@@ -48,8 +48,8 @@ fn is_sixteen_pages_by_default(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A pipe of one page takes a whole page of bytes in non-blocking `write` calls of 1, 2 or 512 bytes each. The next `write` fails
-/// with `EAGAIN`.
+/// Non-blocking `write` calls of 1, 2 or 512 bytes each to a pipe of one page return their whole counts until they have added
+/// exactly a page. The next `write` fails with `EAGAIN`.
 #[cfg(has_pipe_size)]
 #[rstest]
 #[case::writes_of_1_byte(1)]
@@ -68,8 +68,8 @@ fn is_the_same_for_small_writes(#[case] piece: usize) -> Outcome {
     Ok(())
 }
 
-/// If the last page of a pipe holds 2 bytes and no other page is free, a non-blocking `write` of a page less 2 bytes returns its
-/// whole count. A `write` of 1 byte more fails with `EAGAIN`.
+/// If the last page of a pipe holds 2 bytes and no other page is free, a non-blocking `write` of a page less 1 byte fails with
+/// `EAGAIN`. A non-blocking `write` of a page less 2 bytes then returns its whole count.
 #[cfg(has_pipe_size)]
 #[conformance::test(man = "pipe(7)", level = customary)]
 fn last_page_takes_small_writes_that_fit() -> Outcome {
@@ -87,8 +87,8 @@ fn last_page_takes_small_writes_that_fit() -> Outcome {
     Ok(())
 }
 
-/// If the only used page of a pipe of 16 pages has 1 byte free, `write` of 1 byte leaves 15 pages free, and `write` of 2 bytes or
-/// of a page and 1 byte leaves 14 pages free.
+/// If the only used page of a pipe of 16 pages has 1 byte free, exactly 15 non-blocking `write` calls of a page return their
+/// whole count after a `write` of 1 byte. After a `write` of 2 bytes or of a page and 1 byte instead, exactly 14 do.
 #[cfg(has_pipe_size)]
 #[rstest]
 #[case::one_byte_fits(1, 15)]
@@ -111,7 +111,8 @@ fn small_write_uses_the_rest_of_the_last_page(#[case] second: usize, #[case] pag
     Ok(())
 }
 
-/// After `read` has removed all bytes of a full pipe, `write` can again add exactly as many bytes as before, five times in turn.
+/// After `read` has removed all bytes of a full pipe, `write` adds exactly as many bytes as before until the pipe is full again,
+/// five times in turn.
 #[apply(every_pipe)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn is_the_same_after_each_drain(kind: Kind) -> Outcome {
@@ -126,8 +127,8 @@ fn is_the_same_after_each_drain(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// In any sequence of non-blocking `write` and `read` calls, the number of unread bytes never exceeds the capacity. `read`
-/// returns in order exactly the bytes that `write` has counted.
+/// After each `write` of a random sequence of non-blocking `write` and `read` calls, the sum of the counts of `write` minus the
+/// sum of the counts of `read` is at most the capacity. `read` returns all bytes that `write` has counted, in order.
 #[conformance::test(posix = "write", posix = "read")]
 fn is_never_exceeded() -> Outcome {
     let turns = prop::collection::vec((1_usize..9000, 1_usize..12000), 1..30);

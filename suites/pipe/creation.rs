@@ -21,7 +21,8 @@ fn takes_the_two_lowest_free_descriptors() -> Outcome {
     Ok(())
 }
 
-/// Whether `pipe` gives the lower of its two file descriptors to the read end or to the write end is recorded.
+/// Whether `pipe` gives the lower of its two file descriptor numbers to the read end or to the write end is recorded; both are
+/// allowed.
 #[conformance::test(posix = "pipe", level = observed)]
 fn order_of_the_two_descriptors() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -29,7 +30,8 @@ fn order_of_the_two_descriptors() -> Outcome {
     Ok(())
 }
 
-/// After `pipe`, all status flags are clear on both ends and close-on-exec is clear on both file descriptors.
+/// After `pipe`, `fcntl(F_GETFL)` shows no status flag set on either end, and `fcntl(F_GETFD)` shows close-on-exec clear on both
+/// file descriptors.
 #[conformance::test(posix = "pipe")]
 fn pipe_sets_no_flags() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -63,8 +65,8 @@ fn new_pipe_is_empty() -> Outcome {
     Ok(())
 }
 
-/// If fewer than two file descriptors are free, `pipe` fails with `EMFILE` and opens none. The free descriptors can then be used
-/// by `dup`.
+/// If no or only one file descriptor is free, `pipe` fails with `EMFILE` and opens none. `dup` then returns the one free
+/// descriptor, if there is one, and the next `dup` fails with `EMFILE`.
 #[rstest]
 #[case::no_descriptor_free(0)]
 #[case::one_descriptor_free(1)]
@@ -158,8 +160,8 @@ fn pipe2_rejects_flags_of_open(#[case] flag: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with any bit other than `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT` and `O_EXCL` fails with `EINVAL` and opens no
-/// descriptor.
+/// `pipe2` with any of the 32 flag bits other than `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT` and `O_EXCL` fails with `EINVAL` and
+/// opens no descriptor, with or without valid flags in the same call.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
 fn pipe2_rejects_unknown_flags() -> Outcome {
@@ -192,8 +194,8 @@ fn pipe2_sets_o_direct(#[case] others: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with `O_EXCL` (`O_NOTIFICATION_PIPE`) creates a pipe, or fails with `ENOPKG` or `EINVAL`; which is recorded. On the
-/// created pipe, `write` fails with `EXDEV` and adds no byte.
+/// `pipe2` with `O_EXCL` (`O_NOTIFICATION_PIPE`) returns 0, or fails with `ENOPKG` or `EINVAL`; all three are allowed, and the
+/// result is recorded. On a pipe created in this way, `write` fails with `EXDEV` and adds no byte.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn write_to_a_notification_pipe_fails() -> Outcome {

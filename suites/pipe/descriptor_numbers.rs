@@ -23,8 +23,8 @@ fn limit() -> Result<u32, Failure> {
     u32::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.0).map_err(|_| Failure::from(ERANGE))
 }
 
-/// If `pipe` fails with `EMFILE` because only one descriptor number is free, that number stays free. After the limit is raised,
-/// `pipe` returns the two numbers that it would have returned before.
+/// If `pipe` fails with `EMFILE` because only one descriptor number below `RLIMIT_NOFILE` is free, that number stays free. After
+/// the limit is raised, `pipe` returns the two numbers that it would have returned before the failure.
 #[conformance::test(posix = "pipe")]
 fn emfile_releases_the_first_number() -> Outcome {
     let (spare, _writer) = pipe()?;
@@ -38,8 +38,8 @@ fn emfile_releases_the_first_number() -> Outcome {
     Ok(())
 }
 
-/// After `pipe` has failed with `EMFILE` because only one number below the limit is free, `dup` returns that number. After the
-/// limit is raised, `pipe` returns that number and the next free one.
+/// After `pipe` has failed with `EMFILE` because only one number below `RLIMIT_NOFILE` is free, `dup` returns that number. After
+/// that duplicate is closed and the limit is raised, `pipe` returns that number and the next free one.
 #[conformance::test(posix = "pipe")]
 fn pipe_fills_the_lowest_hole_after_emfile() -> Outcome {
     let (spare, _writer) = pipe()?;
@@ -55,8 +55,9 @@ fn pipe_fills_the_lowest_hole_after_emfile() -> Outcome {
     Ok(())
 }
 
-/// If `pipe2` fails with `EFAULT` because the array is not fully writable, both descriptor numbers stay free: the next `pipe`
-/// returns them. The numbers also stay free if `pipe2` fails with `EMFILE` before or after.
+/// After `pipe2` has failed with `EFAULT` because the array is not fully writable, the next `pipe` returns the two numbers that
+/// it would have returned before. So does `pipe` if `pipe2` has also failed with `EMFILE` while `RLIMIT_NOFILE` left only one
+/// number free.
 #[cfg(linux)]
 #[rstest]
 #[case::no_byte_writable(0)]
@@ -76,8 +77,8 @@ fn efault_releases_both_numbers(#[case] writable: usize) -> Outcome {
     Ok(())
 }
 
-/// If exactly two descriptor numbers are free and `pipe` and `pipe2` fail with `EFAULT` ten times each, the next `pipe` returns
-/// these two numbers.
+/// If exactly two descriptor numbers are free, and `pipe` and `pipe2` have failed with `EFAULT` ten times each, the next `pipe`
+/// returns these two numbers.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
 fn efault_keeps_the_last_two_numbers_free() -> Outcome {
@@ -105,8 +106,8 @@ fn einval_releases_both_numbers() -> Outcome {
     Ok(())
 }
 
-/// The system call `pipe`, which C libraries replace by `pipe2`, returns the two lowest free descriptor numbers. Status flags and
-/// close-on-exec are clear on both.
+/// The system call `pipe`, which C libraries replace by `pipe2`, returns the two lowest free descriptor numbers. `fcntl` shows no
+/// status flag set and close-on-exec clear on both.
 #[cfg(has_old_pipe)]
 #[conformance::test(man = "pipe(2)")]
 fn pipe_system_call_returns_the_lowest_numbers() -> Outcome {
@@ -140,8 +141,8 @@ fn pipe_system_call_fails_with_emfile(#[case] room: usize) -> Outcome {
     Ok(())
 }
 
-/// If the array is not fully writable, the system call `pipe` fails with `EFAULT` and opens no descriptor. The next `pipe`
-/// returns the same two numbers.
+/// If the array for the two descriptors is not fully writable, the system call `pipe` fails with `EFAULT` and opens no
+/// descriptor. The next successful `pipe` returns the two numbers that it would have returned before the failure.
 #[cfg(has_old_pipe)]
 #[rstest]
 #[case::no_byte_writable(0)]

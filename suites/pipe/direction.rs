@@ -50,8 +50,8 @@ fn ebadf_without_a_peer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `read` on the blocking write end of an empty pipe and `write` on the blocking read end of a full pipe fail with `EBADF` at
-/// once.
+/// `read` on the write end of an empty pipe and `write` on the read end of a full pipe, both without `O_NONBLOCK`, fail with
+/// `EBADF` without blocking.
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
 fn ebadf_instead_of_blocking() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -61,7 +61,8 @@ fn ebadf_instead_of_blocking() -> Outcome {
     Ok(())
 }
 
-/// Through a descriptor of a FIFO opened with `O_RDWR` both `write` and `read` succeed, and `read` returns the bytes written.
+/// `write` through a descriptor of a FIFO opened with `O_RDWR` returns its whole count, and `read` through a duplicate of that
+/// descriptor returns the bytes written.
 #[conformance::test(man = "fifo(7)")]
 fn both_for_a_fifo_opened_read_write() -> Outcome {
     let (one, other) = open_nonblocking(Kind::FifoReadWrite)?;

@@ -9,7 +9,7 @@ use rstest_reuse::apply;
 use common::ends::{next, open_nonblocking};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// After the last writer closes, `read` returns the bytes that are still buffered, and then 0.
+/// After the last writer closes, `read` returns the unread bytes, if there are any, and then 0.
 #[apply(pipe_and_fifo)]
 #[case::nothing_buffered(|_| 0)]
 #[case::one_byte(|_| 1)]
@@ -25,7 +25,7 @@ fn follows_the_buffered_bytes(#[case] buffered: fn(usize) -> usize, kind: Kind) 
     Ok(())
 }
 
-/// After the last writer of a full pipe closes, `read` returns every byte of the pipe and then 0.
+/// After the last writer of a full pipe closes, `read` calls return all unread bytes, as many as the capacity, and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn follows_all_bytes_of_a_full_pipe(kind: Kind) -> Outcome {
@@ -196,7 +196,7 @@ fn follows_a_write_just_before_the_exit(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes close the last two write ends of an empty pipe at the same time, a blocked `read` returns 0.
+/// If two processes close the last two write ends of an empty pipe at the same time, a blocking `read` on that pipe returns 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", man = "pipe(7)")]
 fn when_two_writers_close_at_the_same_time(kind: Kind) -> Outcome {
@@ -222,8 +222,8 @@ fn when_two_writers_close_at_the_same_time(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// In a pipeline of three processes that copy from one pipe to the next and then exit, the last `read` returns all bytes and then
-/// 0 after the first writer was killed.
+/// If three processes in a row each read one pipe until `read` returns 0, write all bytes to the next pipe and exit, and the
+/// writer of the first pipe is killed, `read` on the last pipe returns all bytes and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn passes_through_a_pipeline(kind: Kind) -> Outcome {

@@ -43,8 +43,9 @@ pub(super) fn watching(end: &OwnedFd, events: EpollFlags) -> Result<OwnedFd, Err
     Ok(list)
 }
 
-/// `epoll_wait` reports `EPOLLIN` for the read end as long as bytes are unread, and `EPOLLOUT` for the write end as long as there
-/// is free space.
+/// With level-triggered entries, `epoll_wait` reports `EPOLLIN` for the read end while bytes are unread, and no event for the
+/// read end of an empty pipe. `epoll_wait` reports `EPOLLOUT` for the write end of an empty and a partly filled pipe, and no
+/// event for the write end of a full pipe.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)")]
 fn reports_the_state_of_each_end(kind: Kind) -> Outcome {
@@ -63,7 +64,7 @@ fn reports_the_state_of_each_end(kind: Kind) -> Outcome {
 }
 
 /// `epoll_wait` reports `EPOLLHUP` at the read end without writers and `EPOLLERR` at the write end without readers, even if the
-/// entry does not request them. `EPOLLRDHUP` is not reported.
+/// entry does not request them. `EPOLLRDHUP` is not reported, even if the entry requests it.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]
 fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
@@ -81,8 +82,8 @@ fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLONESHOT`, `epoll_wait` reports an entry once, and no further event until `EPOLL_CTL_MOD` arms the entry again. If
-/// the end is ready then, it is reported at once.
+/// With `EPOLLONESHOT`, `epoll_wait` reports `EPOLLIN` for a read end with unread bytes once, and then no event, even after
+/// another `write`. After `EPOLL_CTL_MOD`, the next `epoll_wait` reports the events of the end once.
 #[conformance::test(man = "epoll_ctl(2)")]
 fn reports_a_one_shot_entry_once() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -130,8 +131,8 @@ fn entry_ends_with_the_last_descriptor(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `epoll_wait` is woken by a `write` with `EPOLLIN`, by a `read` from the full pipe with `EPOLLOUT`, and by
-/// the close of the last writer with `EPOLLHUP`.
+/// A process blocked in `epoll_wait` is woken with `EPOLLIN` for the read end by a `write`, with `EPOLLOUT` for the write end of
+/// a full pipe by a `read` of a page, and with `EPOLLHUP` for the read end by the close of the last writer.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_wait(2)")]
 fn wakes_blocked_epoll_wait(kind: Kind) -> Outcome {
@@ -156,8 +157,9 @@ fn wakes_blocked_epoll_wait(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If three processes are blocked in `epoll_wait`, each with an `EPOLLEXCLUSIVE` entry for the same read end, each `write` of 1
-/// byte wakes at least one of them. Three `write` calls wake all three.
+/// If three processes, each with an `EPOLLEXCLUSIVE` entry for the same read end, are blocked in `epoll_wait` and then read 1
+/// byte each, each of three `write` calls of 1 byte wakes at least one of them. After the three calls every process has returned
+/// from `epoll_wait` and read one of the bytes.
 #[conformance::test(man = "epoll_ctl(2)")]
 fn epollexclusive_wakes_at_least_one_waiter() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -187,8 +189,8 @@ fn epollexclusive_wakes_at_least_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// If one read end is in a level-triggered and in an edge-triggered epoll instance, a `write` is reported by `epoll_wait` on
-/// both. An epoll instance that is itself in another one is reported there with `EPOLLIN`.
+/// If one read end is in a level-triggered and in an edge-triggered epoll instance, `epoll_wait` on both reports `EPOLLIN` after
+/// a `write`. `epoll_wait` on an outer instance that contains the level-triggered one then reports `EPOLLIN` for that instance.
 #[conformance::test(man = "epoll(7)")]
 fn several_instances_report_independently() -> Outcome {
     let (reader, writer) = pipe()?;

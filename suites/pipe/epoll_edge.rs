@@ -8,8 +8,8 @@ use rstest_reuse::apply;
 use super::epoll::{EDGE, ERR, HUP, IN, OUT, none, now, one, watching};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// With `EPOLLET` on the read end, `epoll_wait` reports `EPOLLIN` exactly once for each `write`, even if earlier bytes are
-/// unread.
+/// With `EPOLLET` on the read end, the first `epoll_wait` after each `write` reports `EPOLLIN` and the second reports no event,
+/// even if earlier bytes are unread.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn reports_each_write_once(kind: Kind) -> Outcome {
@@ -30,7 +30,8 @@ fn reports_each_write_once(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If an end is ready when `epoll_ctl` adds it with `EPOLLET`, `epoll_wait` reports it exactly once.
+/// If `epoll_ctl(EPOLL_CTL_ADD)` with `EPOLLET` adds a read end with unread bytes or a write end with free space, the first
+/// `epoll_wait` reports `EPOLLIN` or `EPOLLOUT` for that end, and the second no event.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_an_end_ready_when_added_once() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -99,7 +100,8 @@ fn reports_end_of_file_once(#[case] left: usize, #[case] data: bool, kind: Kind)
     Ok(())
 }
 
-/// With `EPOLLET` on the write end, `epoll_wait` reports `EPOLLOUT` and `EPOLLERR` exactly once when the last reader closes.
+/// With `EPOLLET` on the write end of an empty pipe, the first `epoll_wait` after the close of the last reader reports `EPOLLOUT`
+/// and `EPOLLERR`, and the second no event.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn reports_a_broken_pipe_once(kind: Kind) -> Outcome {

@@ -68,8 +68,8 @@ fn stays_after_calls_that_transfer_no_byte() -> Outcome {
     Ok(())
 }
 
-/// `ioctl(FIONREAD)` on the read end gives the number of unread bytes after the last writer has closed, and so does
-/// `ioctl(FIONREAD)` on the write end after the last reader has closed.
+/// After the last writer has closed, `ioctl(FIONREAD)` on the read end gives the number of unread bytes. After the last reader
+/// has closed, `ioctl(FIONREAD)` on the write end gives the number of unread bytes.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "pipe(7)")]
 fn stays_after_the_other_end_closes(kind: Kind) -> Outcome {
@@ -118,8 +118,8 @@ fn includes_bytes_of_a_blocked_write() -> Outcome {
     Ok(())
 }
 
-/// In any sequence of non-blocking `write` and `read` calls, `ioctl(FIONREAD)` on both ends gives the bytes that `write` has
-/// added minus the bytes that `read` has returned.
+/// After each call of a random sequence of non-blocking `write` and `read` calls, `ioctl(FIONREAD)` on both ends gives the sum of
+/// the counts that `write` has returned minus the sum of the counts that `read` has returned.
 #[conformance::test(man = "pipe(7)")]
 fn is_bytes_written_minus_bytes_read() -> Outcome {
     let turns = prop::collection::vec((any::<bool>(), 1_usize..6000), 1..60);

@@ -80,7 +80,8 @@ fn f_setfl_with_o_rdwr_keeps_the_direction() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETFL)` with `O_APPEND` sets `O_APPEND` and clears `O_NONBLOCK`, which was set before and is not given.
+/// After `fcntl(F_SETFL)` with `O_APPEND` alone on a write end with `O_NONBLOCK` set, `F_GETFL` shows `O_APPEND` set and
+/// `O_NONBLOCK` clear.
 #[conformance::test(posix = "fcntl")]
 fn f_setfl_clears_flags_not_given() -> Outcome {
     let (_reader, writer) = pipe()?;

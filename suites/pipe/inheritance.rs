@@ -10,8 +10,9 @@ use rstest_reuse::apply;
 use common::ends::{flags, next, open_nonblocking};
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// After `fork`, status flags that parent or child sets with `fcntl(F_SETFL)` are set for both. The flags stay set after the
-/// child has exited.
+/// If parent or child sets a status flag with `fcntl(F_SETFL)` on an inherited descriptor after `fork`, `F_GETFL` in the other
+/// process shows the flag set. After the child has exited, `read` of the empty pipe in the parent still fails with `EAGAIN`,
+/// because `O_NONBLOCK` is set.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "fcntl")]
 fn fork_shares_status_flags(kind: Kind) -> Outcome {
@@ -30,7 +31,7 @@ fn fork_shares_status_flags(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a child sets close-on-exec on a descriptor after `fork`, the flag stays clear on the descriptor of the parent.
+/// If a child sets close-on-exec on an inherited descriptor after `fork`, `fcntl(F_GETFD)` in the parent shows the flag clear.
 #[conformance::test(posix = "fork", posix = "fcntl")]
 fn fork_copies_close_on_exec() -> Outcome {
     let (reader, _writer) = pipe()?;
@@ -101,7 +102,8 @@ fn epipe_waits_for_every_child(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After a child has closed its copies of both ends, `write` and `read` through the ends of the parent succeed.
+/// After a child has closed its copies of both ends, a non-blocking `read` of the empty pipe in the parent fails with `EAGAIN`.
+/// `write` of 1 byte in the parent then returns 1, and `read` returns that byte.
 #[conformance::test(posix = "fork", posix = "close")]
 fn child_close_keeps_parent_ends_open() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -119,8 +121,8 @@ fn child_close_keeps_parent_ends_open() -> Outcome {
     Ok(())
 }
 
-/// A write end without close-on-exec is open under the same number after `exec`, and `write` through it adds bytes to the same
-/// pipe. After the new program exits, `read` returns 0.
+/// A write end without close-on-exec is open under the same number after `exec`, and `write` through that number adds bytes to
+/// the same pipe. After the parent has closed its copy and the new program has exited, `read` returns 0.
 #[conformance::test(posix = "exec", posix = "write")]
 fn exec_keeps_descriptors() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -175,7 +177,7 @@ impl SetBy {
 }
 
 /// `exec` closes a write end with close-on-exec: `dup` of its number fails with `EBADF` in the new program. After the parent
-/// closes its copy, `read` returns 0 although the new program is alive.
+/// closes its copy, `read` of the empty pipe returns 0 while the new program is alive.
 #[rstest]
 #[conformance::test(posix = "exec", posix = "fcntl")]
 fn exec_closes_with_close_on_exec(#[values(SetBy::FSetfd, SetBy::FDupfdCloexec)] set_by: SetBy) -> Outcome {
@@ -183,7 +185,7 @@ fn exec_closes_with_close_on_exec(#[values(SetBy::FSetfd, SetBy::FDupfdCloexec)]
 }
 
 /// `exec` closes the write end of a pipe created by `pipe2` with `O_CLOEXEC`: `dup` of its number fails with `EBADF` in the new
-/// program. After the parent closes its copy, `read` returns 0.
+/// program. After the parent closes its copy, `read` of the empty pipe returns 0 while the new program is alive.
 #[cfg(has_pipe2)]
 #[conformance::test(posix = "pipe2", posix = "exec", man = "pipe(2)")]
 fn exec_closes_with_pipe2_o_cloexec() -> Outcome {
@@ -205,8 +207,8 @@ fn closes_on_exec(ends: (OwnedFd, OwnedFd)) -> Outcome {
     Ok(())
 }
 
-/// `exec` closes a write end with close-on-exec and keeps its duplicate without that flag. `write` through the duplicate in the
-/// new program returns its count.
+/// `exec` closes a write end with close-on-exec but not its duplicate without that flag. In the new program, `dup` of the number
+/// of the first fails with `EBADF`, and `write` of 4 bytes through the duplicate returns 4.
 #[conformance::test(posix = "exec", posix = "fcntl")]
 fn exec_keeps_a_duplicate_without_close_on_exec() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -225,8 +227,8 @@ fn exec_keeps_a_duplicate_without_close_on_exec() -> Outcome {
     Ok(())
 }
 
-/// Bytes that one program writes after `exec` to an inherited write end are read in order by another program after `exec`,
-/// followed by end-of-file.
+/// If one program writes bytes after `exec` to an inherited write end and exits, `read` in another program after `exec` returns
+/// all bytes in order and then 0.
 #[conformance::test(posix = "exec", posix = "pipe")]
 fn connects_two_executed_programs() -> Outcome {
     let (reader_end, writer_end) = pipe()?;

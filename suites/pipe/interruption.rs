@@ -52,7 +52,8 @@ fn sa_restart_keeps_read_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last writer closes after a signal handler with `SA_RESTART` has interrupted a blocked `read`, that `read` returns 0.
+/// If a signal handler with `SA_RESTART` has run while a process is blocked in `read` on an empty pipe, that `read` stays blocked
+/// and returns 0 when the last writer closes.
 #[conformance::test(posix = "read", posix = "sigaction")]
 fn sa_restart_read_returns_0_at_end_of_file() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -105,8 +106,8 @@ fn sa_restart_keeps_write_blocked(#[case] times: u32, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocked `write` that has added part of its bytes returns the count of that part when a signal handler has run, with or
-/// without `SA_RESTART`.
+/// If a signal handler, with or without `SA_RESTART`, has run while a process is blocked in a `write` that has added part of its
+/// bytes, `write` returns the count of that part. A `write` of the remaining bytes then returns their count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigaction")]
 fn partly_done_write_returns_its_count(kind: Kind, #[values(Restart::No, Restart::Yes)] restart: Restart) -> Outcome {
@@ -130,8 +131,8 @@ fn partly_done_write_returns_its_count(kind: Kind, #[values(Restart::No, Restart
     Ok(())
 }
 
-/// A `read` blocked on an empty pipe stays blocked when a signal arrives that is ignored, blocked, or without effect by default.
-/// When a byte is written, `read` returns 1.
+/// A `read` blocked on an empty pipe stays blocked when a signal arrives that is ignored or blocked, or `SIGURG` or `SIGCHLD`
+/// with its default action. When a byte is written, `read` returns 1.
 #[rstest]
 #[case::ignored(Signal::SIGUSR1, "ignored")]
 #[case::blocked(Signal::SIGUSR1, "blocked")]
@@ -171,8 +172,9 @@ fn fatal_signal_adds_no_byte(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two threads are blocked in `read` on different pipes and one of them blocks the signal, the `read` of the other thread
-/// fails with `EINTR` when the handler has run. The `read` of the first thread stays blocked and later returns the bytes written.
+/// If two threads of a process are blocked in `read` on different pipes, and only the second thread has blocked a signal, the
+/// `read` of the first fails with `EINTR` when a handler without `SA_RESTART` has run. The `read` of the second stays blocked and
+/// returns the bytes of a later `write`.
 #[conformance::test(posix = "read", posix = "sigaction")]
 fn only_the_handling_thread_gets_eintr() -> Outcome {
     let (one, _keep) = pipe()?;
@@ -197,7 +199,8 @@ fn only_the_handling_thread_gets_eintr() -> Outcome {
     Ok(())
 }
 
-/// A blocked `poll` fails with `EINTR` when a signal handler without `SA_RESTART` has run.
+/// A `poll` without timeout that is blocked on an empty pipe fails with `EINTR` when a signal handler without `SA_RESTART` has
+/// run.
 #[conformance::test(posix = "poll", posix = "sigaction")]
 fn poll_fails_with_eintr() -> Outcome {
     let (reader_end, _writer) = pipe()?;
@@ -210,8 +213,8 @@ fn poll_fails_with_eintr() -> Outcome {
     Ok(())
 }
 
-/// A blocked `poll` stays blocked after a signal handler with `SA_RESTART` has run. When a byte is written, `poll` reports
-/// `POLLIN`.
+/// A `poll` without timeout that is blocked on an empty pipe stays blocked after a signal handler with `SA_RESTART` has run. When
+/// a byte is written, `poll` reports `POLLIN`.
 #[conformance::test(posix = "sigaction", posix = "poll")]
 fn sa_restart_keeps_poll_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -227,8 +230,9 @@ fn sa_restart_keeps_poll_blocked() -> Outcome {
     Ok(())
 }
 
-/// A blocked `select` fails with `EINTR` when a signal handler without `SA_RESTART` has run. With `SA_RESTART`, whether `select`
-/// fails with `EINTR` or stays blocked is recorded.
+/// A `select` without timeout that is blocked on an empty pipe fails with `EINTR` when a signal handler without `SA_RESTART` has
+/// run. After a handler with `SA_RESTART`, `select` fails with `EINTR` or stays blocked; both are allowed, and which happens is
+/// recorded.
 #[conformance::test(posix = "select", posix = "sigaction")]
 fn select_fails_with_eintr() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -254,8 +258,8 @@ fn select_fails_with_eintr() -> Outcome {
     Ok(())
 }
 
-/// If the mask given to `pselect` unblocks a signal that the process has blocked, the blocked `pselect` fails with `EINTR` when
-/// the handler has run. After the call the signal is blocked again.
+/// If the mask given to `pselect` unblocks a signal that the process has blocked, a `pselect` blocked on an empty pipe fails with
+/// `EINTR` when the handler has run. After the call the signal is blocked again: when sent again, it stays pending.
 #[conformance::test(posix = "pselect")]
 fn pselect_mask_unblocks_the_signal() -> Outcome {
     let (reader_end, _writer) = pipe()?;
@@ -274,7 +278,8 @@ fn pselect_mask_unblocks_the_signal() -> Outcome {
     Ok(())
 }
 
-/// If a signal is pending that the mask given to `pselect` unblocks, its handler runs and `pselect` fails with `EINTR` at once.
+/// If a signal that the process has blocked is pending and the mask given to `pselect` unblocks it, the handler runs and
+/// `pselect` on an empty pipe fails with `EINTR` without blocking.
 #[conformance::test(posix = "pselect")]
 fn pselect_fails_at_once_for_a_pending_signal() -> Outcome {
     let (reader_end, _writer) = pipe()?;
@@ -287,8 +292,8 @@ fn pselect_fails_at_once_for_a_pending_signal() -> Outcome {
     Ok(())
 }
 
-/// A blocked `epoll_wait` fails with `EINTR` when a signal handler has run, with or without `SA_RESTART`. The next event is
-/// reported by the next `epoll_wait`.
+/// An `epoll_wait` without timeout that is blocked on an empty pipe fails with `EINTR` when a signal handler has run, with or
+/// without `SA_RESTART`. After a `write`, the next `epoll_wait` reports `EPOLLIN`.
 #[cfg(has_epoll)]
 #[rstest]
 #[conformance::test(man = "signal(7)", man = "epoll_wait(2)")]

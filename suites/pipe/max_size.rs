@@ -10,8 +10,8 @@ fn most() -> Result<i32, Failure> {
     text.trim().parse().map_err(|_| Failure::from(ERANGE))
 }
 
-/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user succeeds for the size `pipe-max-size` and fails with `EPERM` for 1 byte more.
-/// After the failure the pipe keeps its size of 16 pages.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user returns the requested size for the value of `/proc/sys/fs/pipe-max-size` and
+/// fails with `EPERM` for 1 byte more. After the failure `F_GETPIPE_SZ` returns 16 pages, as before.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(second_user, file("/proc/sys/fs/pipe-max-size")))]
 fn limits_unprivileged_users() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -29,8 +29,8 @@ fn limits_unprivileged_users() -> Outcome {
     Ok(())
 }
 
-/// With `CAP_SYS_RESOURCE`, `fcntl(F_SETPIPE_SZ)` for 1 byte more than `pipe-max-size` returns twice that size, and the pipe
-/// takes that many bytes.
+/// With `CAP_SYS_RESOURCE`, `fcntl(F_SETPIPE_SZ)` for 1 byte more than the value of `/proc/sys/fs/pipe-max-size` returns twice
+/// that value. `write` then adds exactly that many bytes until the pipe is full.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(CAP_SYS_RESOURCE, file("/proc/sys/fs/pipe-max-size")))]
 fn does_not_limit_cap_sys_resource() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -42,8 +42,9 @@ fn does_not_limit_cap_sys_resource() -> Outcome {
     Ok(())
 }
 
-/// An unprivileged user can shrink a pipe that is larger than `pipe-max-size` with `fcntl(F_SETPIPE_SZ)`. Enlarging the pipe
-/// again fails with `EPERM`.
+/// If a pipe has four times the size `/proc/sys/fs/pipe-max-size`, `fcntl(F_SETPIPE_SZ)` by an unprivileged user to half of its
+/// size returns the new size. `F_SETPIPE_SZ` back to the first size fails with `EPERM`, and `F_GETPIPE_SZ` still returns the
+/// smaller one.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", needs(CAP_SYS_RESOURCE, second_user, file("/proc/sys/fs/pipe-max-size")))]
 fn lets_unprivileged_users_shrink_a_larger_pipe() -> Outcome {
     let (reader, writer) = pipe()?;

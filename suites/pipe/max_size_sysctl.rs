@@ -50,7 +50,7 @@ impl Drop for Setting {
 }
 
 /// `pwrite` of a negative number, a word or a number above 2147483648 to `/proc/sys/fs/pipe-max-size`, with or without a newline,
-/// fails with `EINVAL`. The setting stays as it was.
+/// fails with `EINVAL`. `pread` then returns the same value as before.
 #[rstest]
 #[case::minus_1("-1")]
 #[case::minus_4096("-4096")]
@@ -68,8 +68,8 @@ fn rejects_invalid_values(#[case] text: &str) -> Outcome {
     Ok(())
 }
 
-/// `pwrite` of the present value of `/proc/sys/fs/pipe-max-size` followed by a letter fails with `EINVAL`. The setting stays as
-/// it was.
+/// `pwrite` of the present value of `/proc/sys/fs/pipe-max-size` followed by the letter x to that file fails with `EINVAL`.
+/// `pread` then returns the same value as before.
 #[conformance::test(man = "proc_sys_fs(5)", level = customary, needs(writable("/proc/sys/fs/pipe-max-size")))]
 fn rejects_text_after_the_number() -> Outcome {
     let setting = Setting::open()?;
@@ -77,8 +77,8 @@ fn rejects_text_after_the_number() -> Outcome {
     Ok(())
 }
 
-/// `pwrite` of the present value to `/proc/sys/fs/pipe-max-size`, with or without a newline or leading blanks, returns the whole
-/// count. The setting stays as it was.
+/// `pwrite` of the present value to `/proc/sys/fs/pipe-max-size`, with or without a newline or two leading blanks, returns its
+/// whole count. `pread` then returns the same value as before.
 #[rstest]
 #[case::without_newline("", "")]
 #[case::with_newline("", "\n")]
@@ -91,8 +91,8 @@ fn accepts_the_present_value(#[case] before: &str, #[case] after: &str) -> Outco
     Ok(())
 }
 
-/// `pwrite` of a number just below the present value of `/proc/sys/fs/pipe-max-size` returns the whole count, and the setting is
-/// rounded up to the present value.
+/// If the value of `/proc/sys/fs/pipe-max-size` is a power of two, `pwrite` to that file of a number below this value and above
+/// its half returns its whole count. The number is rounded up: `pread` then returns the same value as before.
 #[conformance::test(man = "pipe(7)", needs(writable("/proc/sys/fs/pipe-max-size")))]
 fn rounds_up() -> Outcome {
     let setting = Setting::open()?;
@@ -120,8 +120,8 @@ fn reads_as_one_number() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/sys/fs/pipe-max-size` by an unprivileged user fails with `EACCES` for `O_WRONLY` and `O_RDWR`, and succeeds
-/// for `O_RDONLY`.
+/// `open` of `/proc/sys/fs/pipe-max-size` by an unprivileged user fails with `EACCES` for `O_WRONLY` and `O_RDWR`, and returns a
+/// file descriptor for `O_RDONLY`.
 #[conformance::test(man = "proc_sys_fs(5)", needs(second_user, file("/proc/sys/fs/pipe-max-size")))]
 fn is_read_only_for_unprivileged_users() -> Outcome {
     let user = Participant::spawn("user", (), |(), _| {

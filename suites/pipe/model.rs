@@ -257,17 +257,21 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
     }
 }
 
-/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
-/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a pipe are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
-/// show the state of that queue.
+/// In a random sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` on a pipe, each `read`
+/// returns the oldest unread bytes, up to the requested count; if there are none, `read` fails with `EAGAIN` while a writer is
+/// open and returns 0 otherwise. `write` of n ≤ `PIPE_BUF` bytes returns n and a longer one at least 1, or fails with `EAGAIN` if
+/// `poll` does not report `POLLOUT`, or with `EPIPE` without readers. After each call, `ioctl(FIONREAD)` gives the number of
+/// unread bytes.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn pipe_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<false>>(1..20)
 }
 
-/// In any sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` by one process, the counts,
-/// bytes and errors (`EAGAIN`, `EPIPE`, `EBUSY`) of a FIFO are those of a bounded queue of bytes. `poll` and `ioctl(FIONREAD)`
-/// show the state of that queue.
+/// In a random sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` on a FIFO, each `read`
+/// returns the oldest unread bytes, up to the requested count; if there are none, `read` fails with `EAGAIN` while a writer is
+/// open and returns 0 otherwise. `write` of n ≤ `PIPE_BUF` bytes returns n and a longer one at least 1, or fails with `EAGAIN` if
+/// `poll` does not report `POLLOUT`, or with `EPIPE` without readers. After each call, `ioctl(FIONREAD)` gives the number of
+/// unread bytes.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn fifo_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<true>>(1..20)

@@ -9,7 +9,7 @@ use rstest_reuse::apply;
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
 /// A non-blocking `read` of an empty pipe fails with `EAGAIN` while a writer is open, and returns 0 after the last writer closes.
-/// While bytes are unread, `read` returns these.
+/// While bytes are unread, a non-blocking `read` returns these bytes, up to the requested count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
 fn read_of_an_empty_pipe(kind: Kind) -> Outcome {
@@ -51,7 +51,8 @@ fn read_returns_fewer_bytes_than_requested(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `write` of any size and a non-blocking `writev` to a full pipe fail with `EAGAIN` and add no byte.
+/// On a full pipe, a non-blocking `write` of 1, `PIPE_BUF`, `PIPE_BUF` + 1 bytes or three times the capacity and a non-blocking
+/// `writev` of two segments fail with `EAGAIN` and add no byte.
 #[apply(every_pipe)]
 #[conformance::test(posix = "write", posix = "writev")]
 fn write_to_a_full_pipe_fails(kind: Kind) -> Outcome {
@@ -67,8 +68,8 @@ fn write_to_a_full_pipe_fails(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `write` of n ≤ `PIPE_BUF` bytes either returns n and adds n bytes, or fails with `EAGAIN` and adds none, for
-/// any number of free bytes. If `poll` has reported `POLLOUT`, `write` returns n.
+/// For 0 to 3n + 1 free bytes, a non-blocking `write` of n ≤ `PIPE_BUF` bytes returns n and adds n bytes, or fails with `EAGAIN`
+/// and adds none. If `poll` has reported `POLLOUT` before, `write` returns n.
 #[rstest]
 #[case::one_byte(1)]
 #[case::hundred_bytes(100)]
@@ -101,8 +102,8 @@ fn small_write_is_all_or_nothing(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// A non-blocking `write` of `PIPE_BUF` bytes fails with `EAGAIN` and adds no byte while `PIPE_BUF` − 1 bytes are free. When at
-/// least a page is free, the same `write` returns `PIPE_BUF`.
+/// A non-blocking `write` of `PIPE_BUF` bytes fails with `EAGAIN` and adds no byte after `PIPE_BUF` − 1 bytes have been read from
+/// a full pipe. After `PIPE_BUF` bytes and at least a page have been read, the same `write` returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
 fn small_write_succeeds_when_enough_is_free() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -140,7 +141,7 @@ fn large_write_uses_the_last_free_bytes() -> Outcome {
 }
 
 /// A non-blocking `write` of more than the capacity to an empty pipe returns exactly the capacity, and the next `write` fails
-/// with `EAGAIN`. `read` returns the first bytes of the buffer, up to that count.
+/// with `EAGAIN`. `read` then returns the first bytes of the written buffer, as many as the capacity.
 #[rstest]
 #[case::one_byte_more(1)]
 #[case::two_thousand_bytes_more(2000)]
@@ -237,8 +238,9 @@ fn o_nonblock_applies_to_one_end(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `read` stays blocked when `O_NONBLOCK` is set on its open file description. After the next `write` that
-/// `read` returns the bytes, and the following `read` fails with `EAGAIN`.
+/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETFL)` sets `O_NONBLOCK` on its open file
+/// description. That `read` returns the bytes of the next `write`, and the following `read` of the empty pipe fails with
+/// `EAGAIN`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "read", level = customary)]
 fn o_nonblock_keeps_a_blocked_read_blocked(kind: Kind) -> Outcome {
@@ -254,8 +256,8 @@ fn o_nonblock_keeps_a_blocked_read_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `write` stays blocked when `O_NONBLOCK` is set on its open file description. After the pipe has been
-/// read, that `write` returns its whole count.
+/// A process blocked in `write` on a full pipe stays blocked when `fcntl(F_SETFL)` sets `O_NONBLOCK` on its open file
+/// description. After all bytes of the pipe have been read, that `write` returns its whole count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "write", level = customary)]
 fn o_nonblock_keeps_a_blocked_write_blocked(kind: Kind) -> Outcome {
@@ -272,8 +274,8 @@ fn o_nonblock_keeps_a_blocked_write_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// On a blocking pipe, `preadv2` with `RWF_NOWAIT` of the empty pipe and `pwritev2` with `RWF_NOWAIT` to the full pipe fail with
-/// `EAGAIN`. `O_NONBLOCK` stays clear.
+/// On a pipe without `O_NONBLOCK`, `preadv2` with `RWF_NOWAIT` of the empty pipe and `pwritev2` with `RWF_NOWAIT` to the full
+/// pipe fail with `EAGAIN`. `fcntl(F_GETFL)` on the write end then shows `O_NONBLOCK` clear.
 #[cfg(linux)]
 #[conformance::test(man = "preadv2(2)")]
 fn rwf_nowait_applies_to_one_call() -> Outcome {

@@ -39,8 +39,9 @@ pub(super) fn output() -> (i32, i64) {
     (IoSignal::OUT, i64::from((PollFlags::POLLOUT | PollFlags::POLLWRNORM | PollFlags::POLLWRBAND).bits()))
 }
 
-/// With `O_ASYNC` and `F_SETSIG` on the read end, each `write` queues one signal, even if earlier bytes are unread. The signal
-/// has `si_code` `POLL_IN`, `si_band` `POLLIN | POLLRDNORM` and the descriptor in `si_fd`.
+/// With `O_ASYNC` on the read end and a real-time signal from `F_SETSIG`, each `write` queues one signal for the owner
+/// (`F_SETOWN`), even if earlier bytes are unread. The signal has `si_code` `POLL_IN`, `si_band` `POLLIN | POLLRDNORM` and the
+/// descriptor in `si_fd`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = customary, fixed_in = "Linux 5.15 (fe67f4dd8daa)")]
 fn each_write_signals_the_reader(kind: Kind) -> Outcome {
@@ -56,7 +57,8 @@ fn each_write_signals_the_reader(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the read end, `read` and a `write` of 0 bytes queue no signal.
+/// With `O_ASYNC` on the read end and a real-time signal from `F_SETSIG`, `read` of unread bytes and `write` of 0 bytes queue no
+/// signal for the owner (`F_SETOWN`).
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn read_sends_the_reader_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -69,7 +71,8 @@ fn read_sends_the_reader_no_signal() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the read end, the close of the last writer queues one signal with `POLL_IN`.
+/// With `O_ASYNC` on the read end and a real-time signal from `F_SETSIG`, the close of the last writer queues exactly one signal,
+/// with `si_code` `POLL_IN`, for the owner (`F_SETOWN`).
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn close_of_the_last_writer_signals_the_reader(kind: Kind) -> Outcome {
@@ -80,8 +83,8 @@ fn close_of_the_last_writer_signals_the_reader(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end of a full pipe, a `read` of a page queues one signal with `POLL_OUT`. Filling the pipe again
-/// queues none.
+/// With `O_ASYNC` on the write end of a full pipe and a real-time signal from `F_SETSIG`, a `read` of a page queues exactly one
+/// signal, with `si_code` `POLL_OUT`, for the owner (`F_SETOWN`). `write` calls that fill the pipe again queue none.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn read_from_a_full_pipe_signals_the_writer(kind: Kind) -> Outcome {
@@ -96,7 +99,8 @@ fn read_from_a_full_pipe_signals_the_writer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end of a full pipe, the close of the last reader queues one signal with `POLL_OUT`.
+/// With `O_ASYNC` on the write end of a full pipe and a real-time signal from `F_SETSIG`, the close of the last reader queues
+/// exactly one signal, with `si_code` `POLL_OUT`, for the owner (`F_SETOWN`).
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn close_of_the_last_reader_signals_the_writer(kind: Kind) -> Outcome {
@@ -108,8 +112,8 @@ fn close_of_the_last_reader_signals_the_writer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` clears `O_ASYNC` on the read end, `write` queues no signal. After the flag is set again, the next
-/// `write` queues one.
+/// After `fcntl(F_SETFL)` clears `O_ASYNC` on the read end, `write` queues no signal for the owner (`F_SETOWN`). After `F_SETFL`
+/// sets `O_ASYNC` again, the next `write` queues exactly one.
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn cleared_o_async_sends_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -127,8 +131,8 @@ fn cleared_o_async_sends_no_signal() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the read end and no owner, `fcntl(F_GETOWN)` returns 0 and `write` sends no signal. After `F_SETOWN` names
-/// the process, `write` sends `SIGIO`.
+/// With `O_ASYNC` on a read end without owner, `fcntl(F_GETOWN)` returns 0 and `write` sends no signal. After `F_SETOWN` with the
+/// process ID of the caller, the next `write` sends one `SIGIO` to the caller.
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn without_an_owner_sends_no_signal() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -144,8 +148,8 @@ fn without_an_owner_sends_no_signal() -> Outcome {
     Ok(())
 }
 
-/// If `F_SETOWN` names another process as the owner, a `write` sends `SIGIO` to that process and none to the process that set
-/// `O_ASYNC`.
+/// If `F_SETOWN` on a read end with `O_ASYNC` names another process as the owner, a `write` sends one `SIGIO` to that process and
+/// none to the process that set `O_ASYNC`.
 #[conformance::test(man = "fcntl(2)")]
 fn signals_another_process_as_owner() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -164,8 +168,8 @@ fn signals_another_process_as_owner() -> Outcome {
     Ok(())
 }
 
-/// If a FIFO is open through two open file descriptions and the last descriptor of the one with `O_ASYNC` is closed, a `write` to
-/// the FIFO queues no signal.
+/// If a FIFO is open through two open file descriptions, `O_ASYNC` is set on one of them, and the last descriptor of that one is
+/// closed, a `write` to the FIFO through the other queues no signal.
 #[conformance::test(man = "fcntl(2)")]
 fn closed_description_sends_no_signal() -> Outcome {
     let scratch = Scratch::new()?;
@@ -187,8 +191,8 @@ fn closed_description_sends_no_signal() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end, a `write` queues no signal. Whether a process that blocks in `read` on the empty pipe causes
-/// a signal, and whether a `read` of part of a page does, is recorded.
+/// With `O_ASYNC` on the write end, a `write` queues no signal for its owner. Whether a `read` that blocks on the empty pipe and
+/// whether a `read` of 1 of 3 unread bytes queue a signal is recorded; all results are allowed.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_without_freeing_a_page_may_signal_the_writer() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -206,8 +210,8 @@ fn read_without_freeing_a_page_may_signal_the_writer() -> Outcome {
     Ok(())
 }
 
-/// With `O_ASYNC` on the write end, a `read` of 0 bytes queues no signal. Whether a non-blocking `read` that fails with `EAGAIN`
-/// queues a signal is recorded.
+/// With `O_ASYNC` on the write end of an empty pipe, a `read` of 0 bytes queues no signal for the owner of the write end. Whether
+/// a non-blocking `read` that fails with `EAGAIN` queues a signal is recorded; both are allowed.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn failed_read_may_signal_the_writer(kind: Kind) -> Outcome {

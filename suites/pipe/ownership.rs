@@ -55,8 +55,8 @@ fn is_the_effective_user_and_group() -> Outcome {
     Ok(())
 }
 
-/// If the real and saved user and group of a process are another user's, `fstat` on both ends of its new pipe shows the effective
-/// user and group as the owner.
+/// If the real and saved user and group ID of a process differ from the effective ones, `fstat` on both ends of its new pipe
+/// shows the effective user and group as the owner.
 #[cfg(linux)]
 #[conformance::test(posix = "pipe", man = "credentials(7)", needs(second_user))]
 fn is_not_the_real_or_saved_user() -> Outcome {
@@ -72,8 +72,8 @@ fn is_not_the_real_or_saved_user() -> Outcome {
     Ok(())
 }
 
-/// If `setfsuid` and `setfsgid` have set file-system IDs that differ from the effective ones, whether `fstat` on a new pipe shows
-/// these or the effective IDs as the owner is recorded.
+/// If `setfsuid` and `setfsgid` have set file-system IDs that differ from the effective ones, `fstat` on a new pipe shows the
+/// file-system IDs or the effective IDs as the owner. Both are allowed, and which happens is recorded.
 #[cfg(linux)]
 #[conformance::test(man = "credentials(7)", level = observed, needs(second_user))]
 fn may_be_the_file_system_user() -> Outcome {
@@ -90,8 +90,8 @@ fn may_be_the_file_system_user() -> Outcome {
     Ok(())
 }
 
-/// After a child that holds a pipe has become another user and has written to it, `fstat` on both ends still shows the creator's
-/// user and group as the owner.
+/// After a child that inherited a pipe has changed its user and group IDs and has written to the pipe, `fstat` on both ends still
+/// shows the effective user and group of the creating process as the owner.
 #[conformance::test(posix = "pipe", needs(second_user))]
 fn stays_when_another_user_holds_the_pipe() -> Outcome {
     let own = (Uid::effective().as_raw(), Gid::effective().as_raw());
@@ -108,8 +108,8 @@ fn stays_when_another_user_holds_the_pipe() -> Outcome {
     Ok(())
 }
 
-/// `fchmod` and `fchown` by an unprivileged user on a pipe that another user created fail with `EPERM`. `fchmod` on a pipe that
-/// the caller created returns 0.
+/// `fchmod` and `fchown` by an unprivileged user on a pipe that another user created fail with `EPERM`. `fchmod` by that user on
+/// a pipe that it created itself returns 0.
 #[cfg(linux)]
 #[conformance::test(posix = "fchmod", man = "chmod(2)", needs(second_user))]
 fn only_the_owner_may_call_fchmod() -> Outcome {

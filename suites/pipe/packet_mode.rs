@@ -37,8 +37,8 @@ fn reads(reader: &OwnedFd, size: usize) -> Result<Vec<Vec<u8>>, Errno> {
     }
 }
 
-/// On a pipe with `O_DIRECT`, each `read` returns the bytes of one `write`, even if it asks for more. `ioctl(FIONREAD)` returns
-/// the number of bytes of all packets.
+/// On a pipe with `O_DIRECT`, each `read` returns the bytes of one `write`, even if `read` asks for more. `ioctl(FIONREAD)` gives
+/// the number of bytes of all unread packets.
 #[conformance::test(man = "pipe(2)")]
 fn read_returns_one_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"aa", b"bbb", b"c"])?;
@@ -50,8 +50,8 @@ fn read_returns_one_packet() -> Outcome {
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, a `read` of fewer bytes than the packet has returns the first bytes and discards the rest. The next
-/// `read` returns the next packet.
+/// On a pipe with `O_DIRECT`, a `read` of n bytes from a longer packet returns its first n bytes and discards the others. The
+/// next `read` returns the next packet.
 #[rstest]
 #[case::one_of_five_bytes(1)]
 #[case::four_of_five_bytes(4)]
@@ -64,7 +64,7 @@ fn short_read_discards_the_rest(#[case] size: usize) -> Outcome {
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, a `read` of 0 bytes returns 0, and the next `read` returns the whole packet.
+/// On a pipe with `O_DIRECT` and an unread packet, a `read` of 0 bytes returns 0, and the next `read` returns the whole packet.
 #[conformance::test(man = "pipe(2)")]
 fn read_of_0_bytes_keeps_the_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"abc"])?;
@@ -86,8 +86,8 @@ fn write_of_0_bytes_adds_no_packet() -> Outcome {
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, a `write` of more than `PIPE_BUF` bytes returns its whole count. Each `read` then returns a packet
-/// of `PIPE_BUF` bytes, and the last `read` the remaining bytes.
+/// On a pipe with `O_DIRECT`, a `write` of n ≥ `PIPE_BUF` bytes returns n. Each `read` of 2 × `PIPE_BUF` bytes then returns
+/// `PIPE_BUF` bytes, and the last one the remaining bytes if n is no multiple of `PIPE_BUF`.
 #[rstest]
 #[case::pipe_buf_bytes(1, 0)]
 #[case::pipe_buf_plus_1_bytes(1, 1)]
@@ -122,8 +122,8 @@ fn packets_are_those_of_the_writes() -> Outcome {
     })
 }
 
-/// On a pipe with `O_DIRECT`, all segments of one `writev` are one packet. One `readv` stores one packet in its segments and
-/// discards what does not fit.
+/// On a pipe with `O_DIRECT`, one `writev` adds the bytes of all its segments as one packet. `readv` stores the bytes of one
+/// packet in its segments in order and discards those bytes of the packet for which there is no place.
 #[conformance::test(man = "pipe(2)")]
 fn writev_and_readv_transfer_one_packet() -> Outcome {
     let (reader, writer) = packets()?;
@@ -137,8 +137,8 @@ fn writev_and_readv_transfer_one_packet() -> Outcome {
     Ok(())
 }
 
-/// A pipe with `O_DIRECT` takes as many packets of 1 byte as its size has pages, and the next `write` fails with `EAGAIN`. After
-/// one packet has been read, a `write` of 2 bytes returns 2, and the next `write` fails with `EAGAIN`.
+/// On a pipe with `O_DIRECT`, as many `write` calls of 1 byte as the pipe has pages return 1, and the next `write` fails with
+/// `EAGAIN`. After one packet has been read, a `write` of 2 bytes returns 2, and the next `write` fails with `EAGAIN`.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn each_packet_uses_one_page() -> Outcome {
     let (reader, writer) = packets()?;
@@ -169,7 +169,8 @@ fn partial_write_adds_whole_packets() -> Outcome {
     Ok(())
 }
 
-/// A `read` of 100 bytes that is blocked on an empty pipe with `O_DIRECT` returns exactly the packet that is written.
+/// A `read` of 100 bytes that is blocked on an empty pipe with `O_DIRECT` returns 3 as soon as a `write` adds a packet of 3
+/// bytes.
 #[conformance::test(man = "pipe(2)")]
 fn blocked_read_returns_one_packet() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_DIRECT)?;
@@ -183,7 +184,8 @@ fn blocked_read_returns_one_packet() -> Outcome {
     Ok(())
 }
 
-/// After the last writer of a pipe with `O_DIRECT` closes, `read` returns the unread packets one by one and then 0.
+/// After the last writer of a pipe with `O_DIRECT` closes, each `read` returns one unread packet, and after the last packet
+/// `read` returns 0.
 #[conformance::test(man = "pipe(2)")]
 fn end_of_file_follows_the_packets() -> Outcome {
     let (reader, writer) = holding(&[b"ab", b"c"])?;
@@ -193,8 +195,8 @@ fn end_of_file_follows_the_packets() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_GETFL)` shows `O_DIRECT` on the write end of a pipe created with that flag, and no `O_DIRECT` on the write end of a
-/// pipe created without it.
+/// `fcntl(F_GETFL)` on the write end shows `O_DIRECT` set for a pipe created by `pipe2` with `O_DIRECT`, and clear for a pipe
+/// created by `pipe`.
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)")]
 fn f_getfl_shows_o_direct() -> Outcome {
     let (_reader, writer) = packets()?;
@@ -205,8 +207,8 @@ fn f_getfl_shows_o_direct() -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, each `read` returns the bytes of exactly one `write`. After `F_SETFL`
-/// clears `O_DIRECT`, one `read` returns the bytes of two later `write` calls.
+/// After `fcntl(F_SETFL)` sets `O_DIRECT` on the write end, the bytes of each later `write` are returned by one `read` of their
+/// own. After `F_SETFL` clears `O_DIRECT`, one `read` returns the bytes of two later `write` calls.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "pipe(2)", man = "fcntl(2)", fixed_in = "Linux 4.5 (0dbf5f206521)")]
 fn f_setfl_switches_o_direct(kind: Kind) -> Outcome {
@@ -225,7 +227,8 @@ fn f_setfl_switches_o_direct(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After `splice` or `tee` from a pipe with packets to a pipe without `O_DIRECT`, each `read` on the target returns one packet.
+/// After `splice` or `tee` of two packets from a pipe with `O_DIRECT` to a pipe without `O_DIRECT`, each `read` of 100 bytes on
+/// the target pipe returns one packet.
 #[rstest]
 #[case::splice(false)]
 #[case::tee(true)]
@@ -240,8 +243,8 @@ fn splice_and_tee_keep_packets(#[case] copied: bool) -> Outcome {
     Ok(())
 }
 
-/// `splice` of 2 bytes from a packet of 6 bytes makes a packet of 2 bytes in the target pipe. In the source pipe the other 4
-/// bytes are one packet.
+/// After `splice` of 2 bytes from a packet of 6 bytes, one `read` on the target pipe returns these 2 bytes. On the source pipe,
+/// one `read` of 100 bytes returns the other 4 bytes and the next one the next packet.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn splice_divides_a_packet() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
@@ -264,7 +267,8 @@ fn write_does_not_join_a_spliced_packet() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a pipe with packets to a file adds all bytes of the packets in order, and the pipe is empty afterwards.
+/// `splice` calls of 4 bytes each from a pipe with three packets to a file return 1 to 4 each until all bytes are transferred.
+/// The file then holds the bytes of all packets in order, and `ioctl(FIONREAD)` on the pipe gives 0.
 #[conformance::test(man = "splice(2)")]
 fn splice_to_a_file_joins_packets() -> Outcome {
     let (source, _feed) = holding(&[b"abc", b"d", b"ef"])?;
@@ -279,8 +283,8 @@ fn splice_to_a_file_joins_packets() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` from a pipe into memory stores bytes across packet boundaries. Bytes of a packet that do not fit into the memory
-/// stay unread.
+/// `vmsplice` from a pipe with packets into n bytes of memory returns n, even if the n bytes are parts of two packets. The
+/// remaining bytes of the second packet stay unread.
 #[conformance::test(man = "vmsplice(2)", level = customary)]
 fn vmsplice_crosses_packets() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
@@ -292,8 +296,8 @@ fn vmsplice_crosses_packets() -> Outcome {
     Ok(())
 }
 
-/// After `splice` of 10 bytes from a file into a pipe with `O_DIRECT`, `read` of 3 bytes returns the first 3. Whether the other 7
-/// bytes stay unread or are discarded is recorded.
+/// After `splice` of 10 bytes from a file into a pipe with `O_DIRECT`, `read` of 3 bytes returns the first 3. The next `read`
+/// calls return the other 7 bytes or fail with `EAGAIN`; both are allowed, and which happens is recorded.
 #[conformance::test(man = "pipe(2)", level = observed)]
 fn splice_from_a_file_into_packet_mode() -> Outcome {
     let (reader, writer) = packets()?;
@@ -307,7 +311,8 @@ fn splice_from_a_file_into_packet_mode() -> Outcome {
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, a `read` into an invalid pointer fails with `EFAULT`, and the next `read` returns the whole packet.
+/// On a pipe with `O_DIRECT`, a `read` into an invalid pointer fails with `EFAULT`, and the next `read` into a valid buffer
+/// returns the whole packet.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn read_with_efault_keeps_the_packet() -> Outcome {
     let (reader, _writer) = holding(&[b"abcdef", b"gh"])?;

@@ -19,8 +19,8 @@ fn all_but(writer: &OwnedFd, free: usize) -> Result<usize, Failure> {
     Ok(bytes.len())
 }
 
-/// A non-blocking `write` of exactly as many bytes as are free in the last page of a pipe returns that count. The next `write` of
-/// 1 byte fails with `EAGAIN`.
+/// If all free bytes of a pipe are in the last page, a non-blocking `write` of exactly that many bytes returns its whole count.
+/// The next `write` of 1 byte fails with `EAGAIN`.
 #[apply(pipe_and_fifo)]
 #[case::one_byte_free(1)]
 #[case::ten_bytes_free(10)]
@@ -37,7 +37,8 @@ fn write_of_the_free_bytes_fills_the_pipe(#[case] free: usize, kind: Kind) -> Ou
     Ok(())
 }
 
-/// A non-blocking `write` of at most `PIPE_BUF` bytes and at least 1 byte more than is free fails with `EAGAIN` and adds no byte.
+/// If all free bytes of a pipe are in the last page, and these are fewer than n ≤ `PIPE_BUF`, a non-blocking `write` of n bytes
+/// fails with `EAGAIN` and adds no byte.
 #[apply(pipe_and_fifo)]
 #[case::one_byte_free(1)]
 #[case::ten_bytes_free(10)]
@@ -54,8 +55,8 @@ fn small_write_is_not_split(#[case] free: usize, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A `write` of up to 3 pages to a pipe with part of a page unread returns its whole count. `read` returns the earlier bytes
-/// first and then the new ones in order.
+/// A `write` of up to 3 pages to a pipe with less than a page of unread bytes returns its whole count. `read` returns the earlier
+/// bytes first and then the new ones in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn second_write_keeps_the_order(kind: Kind) -> Outcome {
@@ -72,7 +73,8 @@ fn second_write_keeps_the_order(kind: Kind) -> Outcome {
     })
 }
 
-/// After all bytes of a full pipe have been read, a blocked `read` returns exactly the bytes of the next `write`.
+/// After all bytes of a full pipe have been read, a `read` of 100 bytes blocks and returns exactly the 3 bytes of the next
+/// `write`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
 fn page_read_empty_gets_no_bytes_back(kind: Kind) -> Outcome {
@@ -87,8 +89,9 @@ fn page_read_empty_gets_no_bytes_back(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A `write` after `splice`, `tee`, `vmsplice` or `sendfile` into a pipe adds its bytes behind the transferred ones. The source
-/// of the transfer (file, pipe or memory) stays as it was.
+/// After `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, `write` returns its whole count and `read` returns the
+/// transferred bytes followed by the written ones. The source file, the source pipe of `tee` and the source memory of `vmsplice`
+/// hold the same bytes as before.
 #[apply(every_supply)]
 #[conformance::test(posix = "write", man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", level = documented, fixed_in = "Linux 5.16.11 (9d2231c5d74e)")]
 fn write_after_a_transfer_keeps_the_source(call: Supply, #[values(false, true)] buffers_used_before: bool) -> Outcome {
@@ -114,8 +117,9 @@ fn write_after_a_transfer_keeps_the_source(call: Supply, #[values(false, true)] 
     Ok(())
 }
 
-/// If the last page of a full pipe holds 6 bytes from `splice`, `tee`, `vmsplice` or `sendfile`, a non-blocking `write` of 8
-/// bytes returns 8 or fails with `EAGAIN`. `read` returns exactly the bytes that were added, in order.
+/// If all pages of a pipe are in use and the last one holds only 6 bytes from `splice`, `tee`, `vmsplice` or `sendfile`, a
+/// non-blocking `write` of 8 bytes returns 8 or fails with `EAGAIN`; both are allowed. `read` returns exactly the bytes that were
+/// added, in order.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)")]
 fn small_write_after_a_transfer_is_all_or_nothing(call: Supply) -> Outcome {
@@ -136,8 +140,8 @@ fn small_write_after_a_transfer_is_all_or_nothing(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// A `write` without `O_DIRECT` adds no byte to a packet that is already in the pipe, written there or copied by `tee`. `read`
-/// returns the packet alone, and the next `read` the later bytes.
+/// If a packet, written with `O_DIRECT` or copied by `tee`, is unread in a pipe, and two `write` calls without `O_DIRECT` follow,
+/// `read` returns the packet alone. The next `read` returns the bytes of both `write` calls.
 #[rstest]
 #[conformance::test(man = "pipe(2)")]
 fn write_does_not_join_a_packet(#[values(false, true)] copied_by_tee: bool) -> Outcome {

@@ -45,8 +45,8 @@ fn write_wakes_pollrdnorm(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `poll` for `POLLRDNORM` on the read end is woken when the last writer closes, and `poll` reports
-/// `POLLHUP`.
+/// A process blocked in `poll` for `POLLRDNORM` on the read end of an empty pipe is woken when the last writer closes, and `poll`
+/// reports `POLLHUP`, with or without `POLLRDNORM`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn close_of_the_last_writer_wakes_pollrdnorm(kind: Kind) -> Outcome {
@@ -75,7 +75,7 @@ fn read_wakes_pollwrnorm(kind: Kind) -> Outcome {
 }
 
 /// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when the last reader closes, and `poll`
-/// reports `POLLERR`.
+/// reports `POLLERR`, with or without `POLLWRNORM`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
 fn close_of_the_last_reader_wakes_pollwrnorm(kind: Kind) -> Outcome {
@@ -88,7 +88,7 @@ fn close_of_the_last_reader_wakes_pollwrnorm(kind: Kind) -> Outcome {
 }
 
 /// A process blocked in `poll` for `POLLPRI` on the read end stays blocked when bytes are written. When the last writer closes,
-/// `poll` reports `POLLHUP`.
+/// `poll` reports exactly `POLLHUP`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn write_keeps_pollpri_blocked(kind: Kind) -> Outcome {
@@ -116,8 +116,8 @@ fn transfer_into_the_pipe_wakes_pollrdnorm(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when `splice` or `vmsplice` takes a page
-/// out, and `poll` reports exactly `POLLWRNORM`.
+/// A process blocked in `poll` for `POLLWRNORM` on the write end of a full pipe is woken when `splice` or `vmsplice` removes a
+/// page of bytes from the pipe, and `poll` reports exactly `POLLWRNORM`.
 #[cfg(has_splice)]
 #[apply(every_drain)]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]
@@ -154,8 +154,9 @@ enum Cause {
     Close,
 }
 
-/// A process blocked in `epoll_wait` with an entry for `EPOLLRDNORM` is woken by `write`, `splice` or `tee` into the pipe with
-/// `EPOLLRDNORM`, and by the close of the last writer with `EPOLLHUP`.
+/// A process blocked in `epoll_wait` with an entry for `EPOLLRDNORM` on the read end of an empty pipe is woken by `write`,
+/// `splice` or `tee` into the pipe, and `epoll_wait` reports exactly `EPOLLRDNORM`. If the last writer closes, `epoll_wait`
+/// reports exactly `EPOLLHUP`.
 #[cfg(has_epoll)]
 #[rstest]
 #[case::write(Cause::Write, EpollFlags::EPOLLRDNORM)]
@@ -181,8 +182,8 @@ fn data_or_close_wakes_epollrdnorm(
     Ok(())
 }
 
-/// A process blocked in `epoll_wait` with an entry for `EPOLLWRNORM` on a full pipe is woken by a `read` of a page with
-/// `EPOLLWRNORM`, and by the close of the last reader with `EPOLLERR`.
+/// A process blocked in `epoll_wait` with an entry for `EPOLLWRNORM` on the write end of a full pipe is woken by a `read` of a
+/// page, and `epoll_wait` reports exactly `EPOLLWRNORM`. If the last reader closes, `epoll_wait` reports exactly `EPOLLERR`.
 #[cfg(has_epoll)]
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "epoll_ctl(2)")]

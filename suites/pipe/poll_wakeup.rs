@@ -21,8 +21,8 @@ enum Cause {
     Kill,
 }
 
-/// A process blocked in `poll` for `POLLIN` on the read end is woken by a `write` with exactly `POLLIN`, and with `POLLHUP` when
-/// the last writer closes or is killed.
+/// A process blocked in `poll` for `POLLIN` on the read end of an empty pipe is woken by a `write`, and `poll` reports exactly
+/// `POLLIN`. If the last writer closes or is killed instead, `poll` reports `POLLHUP`, with or without `POLLIN`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn writer_wakes_pollin(kind: Kind, #[values(Cause::Write, Cause::Close, Cause::Kill)] cause: Cause) -> Outcome {
@@ -51,8 +51,8 @@ fn writer_wakes_pollin(kind: Kind, #[values(Cause::Write, Cause::Close, Cause::K
     Ok(())
 }
 
-/// A process blocked in `poll` on the read end without any requested event stays blocked when bytes are written. When the last
-/// writer closes, `poll` reports `POLLHUP`.
+/// A process blocked in `poll` on the read end with `events` 0 stays blocked when bytes are written. When the last writer closes,
+/// `poll` reports exactly `POLLHUP`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn only_pollhup_wakes_an_empty_request(kind: Kind) -> Outcome {
@@ -175,8 +175,8 @@ fn reports_the_ready_one_of_three_pipes(#[case] which: usize) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `select` is woken, and `select` returns 1, when bytes are written (for reading), when a page of a full
-/// pipe is read (for writing), and when the last reader closes (for writing).
+/// A process blocked in `select` for reading on an empty pipe is woken by a `write`. A process blocked in `select` for writing on
+/// a full pipe is woken by a `read` of a page or by the close of the last reader; each `select` returns 1.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "select")]
 fn data_space_and_close_wake_select(kind: Kind) -> Outcome {

@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 use common::ends::next;
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// If two processes `read` records of 4 bytes from one pipe at the same time, each record is returned whole to exactly one of
-/// them, and each reader gets its records in the order in which they were written.
+/// If two processes call `read` for 4 bytes on one pipe at the same time, while records of 4 bytes are written, each record is
+/// returned by exactly one `read`. The `read` calls of each process return their records in the order of writing.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
 fn two_readers_share_the_records(kind: Kind) -> Outcome {
@@ -59,8 +59,8 @@ fn last_close_wakes_all_blocked_readers(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If three processes are blocked in `read` of 2 bytes, and 3 bytes are written before the last writer closes, the three calls
-/// return 2, 1 and 0 bytes.
+/// If three processes are blocked in `read` of 2 bytes, and one `write` of 3 bytes is followed by the close of the last writer,
+/// one of the calls returns 2, one returns 1 and one returns 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn write_and_close_wake_all_blocked_readers(kind: Kind) -> Outcome {
@@ -106,8 +106,8 @@ fn last_close_wakes_all_blocked_threads(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `read` stays blocked when a duplicate of its read end is closed. A later `write` of 1 byte returns 1, and
-/// the blocked `read` returns that byte.
+/// A process blocked in `read` on an empty pipe stays blocked when a duplicate of its read end is closed. A later `write` of 1
+/// byte returns 1, and the blocked `read` returns that byte.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "close", posix = "read")]
 fn closing_a_duplicate_keeps_read_blocked(kind: Kind) -> Outcome {
@@ -121,8 +121,8 @@ fn closing_a_duplicate_keeps_read_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of two processes blocked in `read` is killed, the `read` of the other returns the byte of the next `write`, and its
-/// following `read` returns 0 after the last writer closes.
+/// If one of two processes blocked in `read` on an empty pipe is killed, the `read` of the other returns the byte of the next
+/// `write`. After the last writer closes, its next `read` returns 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn killed_reader_removes_no_byte(kind: Kind) -> Outcome {
@@ -137,8 +137,9 @@ fn killed_reader_removes_no_byte(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes are blocked in `read`, the first with an invalid pointer, the bytes of a `write` are returned by the `read`
-/// of the second. The `read` of the first fails with `EFAULT` or returns 0 at end-of-file.
+/// If two processes are blocked in `read` on an empty pipe, the first with an invalid pointer, the `read` of the second returns
+/// the bytes of the next `write`. The `read` of the first fails with `EFAULT`, or returns 0 after the last writer closes; both
+/// are allowed.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)", man = "pipe(7)")]
 fn failed_read_leaves_the_bytes_to_another_reader(kind: Kind) -> Outcome {

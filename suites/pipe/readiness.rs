@@ -42,8 +42,8 @@ fn read_end_reports_pollin_for_unread_bytes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `poll` on the write end reports `POLLOUT` and `POLLWRNORM`, as far as requested, exactly while there is free space. `POLLIN`
-/// is never reported there.
+/// `poll` on the write end reports `POLLOUT` and `POLLWRNORM`, as far as requested, for an empty and a partly filled pipe, no
+/// event for a full pipe, and both events again after a page has been read. `POLLIN` is never reported there.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn write_end_reports_pollout_for_free_space(kind: Kind) -> Outcome {
@@ -60,7 +60,8 @@ fn write_end_reports_pollout_for_free_space(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `poll` on a FIFO opened with `O_RDWR` reports `POLLIN` while bytes are unread and `POLLOUT` while there is free space.
+/// `poll` for `POLLIN` and `POLLOUT` on a FIFO opened with `O_RDWR` reports `POLLOUT` if the FIFO is empty, both events if it is
+/// partly filled, and `POLLIN` if it is full.
 #[conformance::test(man = "poll(2)", man = "fifo(7)")]
 fn fifo_opened_read_write_reports_both() -> Outcome {
     let (reader, writer) = Kind::FifoReadWrite.open()?;
@@ -72,8 +73,8 @@ fn fifo_opened_read_write_reports_both() -> Outcome {
     Ok(())
 }
 
-/// After the last writer closes, `poll` on the read end reports `POLLHUP`, requested or not, and `POLLIN` too while bytes are
-/// unread. Whether `POLLIN` is reported at end-of-file is recorded.
+/// After the last writer closes, `poll` on the read end reports `POLLHUP`, requested or not, and also `POLLIN` while bytes are
+/// unread. Whether `poll` reports `POLLIN` when no byte is unread is recorded; both are allowed.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "poll")]
 fn read_end_reports_pollhup_without_writers(kind: Kind) -> Outcome {
@@ -94,7 +95,7 @@ fn read_end_reports_pollhup_without_writers(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After the last reader closes, `poll` on the write end reports `POLLERR`, requested or not, whether there is free space or not.
+/// After the last reader closes, `poll` on the write end reports `POLLERR`, requested or not, whether the pipe is empty or full.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
 fn write_end_reports_pollerr_without_readers(kind: Kind) -> Outcome {
@@ -111,8 +112,9 @@ fn write_end_reports_pollerr_without_readers(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `select` reports the read end as readable if bytes are unread or no writer is left, and the write end as writable if there is
-/// free space or no reader is left. No end has an exceptional condition.
+/// `select` reports the read end of a full pipe or of a pipe without writers as readable, and that of an empty pipe with a writer
+/// not. `select` reports the write end of an empty pipe or of a pipe without readers as writable, and that of a full pipe with a
+/// reader not; no end is reported in the exception set.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "select")]
 fn select_reports_calls_that_do_not_block(kind: Kind) -> Outcome {
@@ -131,8 +133,9 @@ fn select_reports_calls_that_do_not_block(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// One `poll` of five pipes in different states reports for each entry the events of its own pipe. An end given in several
-/// entries is reported in each of them.
+/// One `poll` of five pipes reports `POLLIN` for one with unread bytes, `POLLHUP` for one without writers, `POLLOUT | POLLERR`
+/// for one without readers, and no event for the read end of an empty and the write end of a full one. An end given in three
+/// entries is reported in each according to the events requested there.
 #[conformance::test(posix = "poll")]
 fn poll_reports_each_of_five_pipes() -> Outcome {
     let (with_data, one) = pipe()?;
@@ -153,8 +156,8 @@ fn poll_reports_each_of_five_pipes() -> Outcome {
     Ok(())
 }
 
-/// Whether `poll` reports `POLLOUT` for a pipe with 1, 100 or a page less 1 free bytes is recorded. If `POLLOUT` is reported, a
-/// `write` of that many bytes, at most `PIPE_BUF`, returns its whole count.
+/// Whether `poll` reports `POLLOUT` for a pipe with n free bytes is recorded, for n = 1, 100 and a page less 1; both are allowed.
+/// If `POLLOUT` is reported, a blocking `write` of n bytes, or of `PIPE_BUF` bytes if n is larger, returns that count.
 #[rstest]
 #[case::one_byte_free(1, "pipe.pollout-with-1-byte-free")]
 #[case::hundred_bytes_free(100, "pipe.pollout-with-100-bytes-free")]

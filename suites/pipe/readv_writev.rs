@@ -11,8 +11,9 @@ use rstest_reuse::apply;
 use common::ends::{next, open_nonblocking};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// `writev` adds the bytes of its segments in order, and `readv` stores the oldest unread bytes in its segments in order,
-/// whatever the sizes of the segments are, if at least one byte is asked for. Bytes beyond the returned count stay as they were.
+/// `writev` of at least 1 byte adds the bytes of its segments in order and returns their total, whatever the sizes of the
+/// segments are. `readv` of at least 1 byte stores the oldest unread bytes in its segments in order and returns their number, and
+/// changes no buffer byte beyond that count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv", posix = "writev")]
 fn transfer_the_concatenated_segments(kind: Kind) -> Outcome {
@@ -57,8 +58,8 @@ fn readv_fills_each_segment_before_the_next(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `writev` and `readv` with `IOV_MAX` segments of different sizes, some of them empty, transfer all bytes in order from one
-/// process to another.
+/// `writev` with `IOV_MAX` segments of different sizes, some of them empty, returns the total of all sizes. `readv` calls with
+/// `IOV_MAX` segments in another process return all bytes in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "readv", posix = "writev")]
 fn iov_max_segments_succeed(kind: Kind) -> Outcome {

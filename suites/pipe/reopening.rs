@@ -29,8 +29,8 @@ fn link_shows_the_inode_number() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` for either end gives a descriptor with the requested access mode. `fstat` shows the device and
-/// inode numbers of the pipe for it.
+/// `open` of `/proc/self/fd/N`, where N is either end of a pipe, returns a descriptor for which `fcntl(F_GETFL)` shows the
+/// requested access mode. `fstat` on that descriptor shows the device and inode numbers of the pipe.
 #[rstest]
 #[case::o_rdonly(OFlag::O_RDONLY)]
 #[case::o_wronly(OFlag::O_WRONLY)]
@@ -47,8 +47,8 @@ fn opens_the_same_file(#[case] mode: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `O_NONBLOCK` set or clear on a descriptor from `open` of `/proc/self/fd/N` leaves the flag of the original end as it was. With
-/// the flag set on the original end only, `read` through the new descriptor of the empty pipe blocks.
+/// `O_NONBLOCK` set or clear on a descriptor from `open` of `/proc/self/fd/N`, where N is the read end, leaves the flag of the
+/// read end as it was. With the flag set on the read end only, `read` of the empty pipe through the new descriptor blocks.
 #[conformance::test(man = "proc(5)", posix = "fcntl", needs(procfs))]
 fn has_its_own_status_flags() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -65,8 +65,8 @@ fn has_its_own_status_flags() -> Outcome {
     Ok(())
 }
 
-/// `read` calls on the original read end and on a descriptor from `open` of `/proc/self/fd/N` return the unread bytes in order,
-/// each byte once.
+/// `read` calls in turn on the read end and on a descriptor from `open` of `/proc/self/fd/N`, where N is the read end, return the
+/// unread bytes in order, each byte once.
 #[conformance::test(man = "proc(5)", needs(procfs))]
 fn reads_the_same_bytes() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -77,8 +77,8 @@ fn reads_the_same_bytes() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` opens the read end with `O_WRONLY` and the write end with `O_RDONLY`: `write` and `read` on the
-/// new descriptors succeed.
+/// `open` of `/proc/self/fd/N` returns a descriptor for the read end with `O_WRONLY` and for the write end with `O_RDONLY`.
+/// `write` on the first returns its whole count, and `read` on the second returns the bytes written to the pipe.
 #[conformance::test(man = "proc(5)", level = customary, needs(procfs))]
 fn opens_an_end_for_the_other_direction() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -90,8 +90,8 @@ fn opens_an_end_for_the_other_direction() -> Outcome {
     Ok(())
 }
 
-/// If the only descriptor of a pipe is one from `open` of `/proc/self/fd/N` with `O_RDWR`, a non-blocking `read` of the empty
-/// pipe fails with `EAGAIN` and `write` of 1 byte returns 1.
+/// If the only open descriptor of a pipe is one from `open` of `/proc/self/fd/N` with `O_RDWR`, where N was the read end, a
+/// non-blocking `read` of the empty pipe fails with `EAGAIN` and `write` of 1 byte returns 1.
 #[conformance::test(man = "proc(5)", level = customary, needs(procfs))]
 fn with_o_rdwr_is_reader_and_writer() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -102,8 +102,8 @@ fn with_o_rdwr_is_reader_and_writer() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` succeeds at once with `O_RDONLY` on a pipe without writers, and with `O_WRONLY` on a pipe without
-/// readers.
+/// `open` of `/proc/self/fd/N` returns a descriptor without blocking, with `O_RDONLY` for the read end of a pipe without writers
+/// and with `O_WRONLY` for the write end of a pipe without readers.
 #[conformance::test(man = "proc(5)", man = "pipe(7)", level = customary, needs(procfs))]
 fn does_not_block_without_a_peer() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -116,8 +116,8 @@ fn does_not_block_without_a_peer() -> Outcome {
     Ok(())
 }
 
-/// While a descriptor from `open` of `/proc/self/fd/N` with `O_WRONLY` is open, a non-blocking `read` of the empty pipe fails
-/// with `EAGAIN`. After it is closed, `read` returns 0.
+/// While the only writer of a pipe is a descriptor from `open` of `/proc/self/fd/N` with `O_WRONLY`, where N is the read end, a
+/// non-blocking `read` of the empty pipe fails with `EAGAIN`. After that descriptor is closed, `read` returns 0.
 #[conformance::test(man = "proc(5)", posix = "read", needs(procfs))]
 fn counts_as_a_writer() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -131,8 +131,9 @@ fn counts_as_a_writer() -> Outcome {
     Ok(())
 }
 
-/// After `read` has returned 0, `open` of `/proc/self/fd/N` with `O_WRONLY` makes a non-blocking `read` fail with `EAGAIN`. Bytes
-/// written through the new descriptor are then read.
+/// After `read` on a pipe without writers has returned 0 and `open` of `/proc/self/fd/N` with `O_WRONLY`, where N is the read
+/// end, has returned a descriptor, a non-blocking `read` fails with `EAGAIN`. After `write` through that descriptor, `read`
+/// returns the bytes written.
 #[conformance::test(man = "proc(5)", posix = "read", needs(procfs))]
 fn new_writer_ends_end_of_file() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -144,8 +145,8 @@ fn new_writer_ends_end_of_file() -> Outcome {
     Ok(())
 }
 
-/// After `write` has failed with `EPIPE`, `open` of `/proc/self/fd/N` with `O_RDONLY` gives the pipe a reader, and `write`
-/// returns its whole count again. After the new reader closes, `write` fails with `EPIPE`.
+/// After `write` has failed with `EPIPE` and `open` of `/proc/self/fd/N` with `O_RDONLY`, where N is the write end, has returned
+/// a descriptor, `write` returns its whole count. After that descriptor is closed, `write` fails with `EPIPE` again.
 #[conformance::test(man = "proc(5)", posix = "write", needs(procfs))]
 fn new_reader_ends_epipe() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
@@ -160,8 +161,9 @@ fn new_reader_ends_epipe() -> Outcome {
     Ok(())
 }
 
-/// Whether bytes that were unread when the last reader closed can be read after `open` of `/proc/self/fd/N` with `O_RDONLY` is
-/// recorded. A `write` that failed with `EPIPE` meanwhile has added no byte.
+/// If bytes were unread when the last reader closed, and a later `write` failed with `EPIPE`, `read` on a descriptor from `open`
+/// of `/proc/self/fd/N` with `O_RDONLY`, where N is the write end, returns exactly the unread bytes or fails with `EAGAIN`. Both
+/// are allowed, and which happens is recorded.
 #[conformance::test(man = "proc(5)", level = observed, needs(procfs))]
 fn new_reader_and_earlier_unread_bytes() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
@@ -175,7 +177,8 @@ fn new_reader_and_earlier_unread_bytes() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/self/fd/N` with `O_WRONLY | O_TRUNC` succeeds and removes no unread byte of the pipe.
+/// `open` of `/proc/self/fd/N` with `O_WRONLY | O_TRUNC`, where N is the write end, returns a descriptor, and `read` then returns
+/// all bytes that were unread before.
 #[conformance::test(man = "proc(5)", posix = "open", needs(procfs))]
 fn ignores_o_trunc() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -185,8 +188,8 @@ fn ignores_o_trunc() -> Outcome {
     Ok(())
 }
 
-/// With a descriptor from `open` of `/proc/self/fd/N` with `O_PATH`, `read` and `write` fail with `EBADF`. After the last real
-/// writer closes, `read` on the read end returns 0 although that descriptor is open.
+/// `read` and `write` on a descriptor from `open` of `/proc/self/fd/N` with `O_PATH`, where N is the write end, fail with
+/// `EBADF`. While only that descriptor and the read end are open, `read` on the read end returns 0.
 #[conformance::test(man = "open(2)", needs(procfs))]
 fn with_o_path_counts_as_no_writer() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -199,8 +202,8 @@ fn with_o_path_counts_as_no_writer() -> Outcome {
     Ok(())
 }
 
-/// `open` of `/proc/PID/fd/N` opens a pipe of another process, and `read` returns its unread bytes, also after that process was
-/// killed.
+/// `open` of `/proc/PID/fd/N` with `O_RDONLY`, where N is the read end of a pipe in a child with the process ID PID, returns a
+/// descriptor. `read` on that descriptor returns the unread bytes of the pipe, also after the child was killed, and then 0.
 #[conformance::test(man = "proc(5)", needs(procfs))]
 fn opens_a_pipe_of_another_process() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -10,8 +10,8 @@ use rstest_reuse::apply;
 
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// `fcntl(F_SETPIPE_SZ)` rounds the size up to a power of two pages and returns that size. `F_GETPIPE_SZ` returns the same at
-/// both ends, and exactly that many bytes can be written.
+/// `fcntl(F_SETPIPE_SZ)` for 0 bytes to 16 pages and 1 byte rounds the size up to a power of two pages and returns that size.
+/// `F_GETPIPE_SZ` returns the same size at both ends, and `write` adds exactly that many bytes until the pipe is full.
 #[rstest]
 #[case::zero(0, 1)]
 #[case::one_byte(1, 1)]
@@ -35,8 +35,8 @@ fn rounds_up_to_a_power_of_two_pages(#[case] asked: usize, #[case] pages: usize)
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` with a size above 2 GiB as an unsigned number, such as -1, fails with `EINVAL`. The size of the pipe and
-/// the unread bytes stay as they were.
+/// `fcntl(F_SETPIPE_SZ)` with an argument that is above 2 GiB as an unsigned number, such as -1, fails with `EINVAL`.
+/// `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
 #[rstest]
 #[case::minus_one(-1)]
 #[case::above_2_gib(i32::MIN + 4096)]
@@ -52,8 +52,8 @@ fn rejects_impossible_sizes(#[case] asked: i32) -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for a size of 1 GiB or 1 byte more. The size of the pipe and
-/// the unread bytes stay as they were.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for a size of 1 GiB or 1 byte more. `F_GETPIPE_SZ` then
+/// returns the same size as before, and `read` returns all unread bytes.
 #[rstest]
 #[case::one_gib(1 << 30)]
 #[case::one_gib_and_a_byte(1 + (1 << 30))]
@@ -62,8 +62,8 @@ fn rejects_huge_sizes_for_unprivileged_users(#[case] asked: i32) -> Outcome {
     fails_for_an_unprivileged_user(asked, EPERM)
 }
 
-/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user takes a negative size as an unsigned number. The call fails with `EPERM` for
-/// 2 GiB and with `EINVAL` above, and the size of the pipe and the unread bytes stay as they were.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user takes a negative argument as an unsigned number and fails with `EPERM` for 2 GiB
+/// and with `EINVAL` above. `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
 #[rstest]
 #[case::two_gib(i32::MIN, EPERM)]
 #[case::two_gib_and_a_byte(i32::MIN + 1, EINVAL)]
@@ -89,8 +89,8 @@ fn fails_for_an_unprivileged_user(asked: i32, expected: Errno) -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` on either end of a pipe or FIFO changes the size that `F_GETPIPE_SZ` returns on the other end. Exactly
-/// that many bytes can be written.
+/// After `fcntl(F_SETPIPE_SZ)` on one end of a pipe or FIFO, `F_GETPIPE_SZ` on the other end returns the new size. `write` adds
+/// exactly that many bytes until the pipe is full.
 #[apply(every_pipe)]
 #[conformance::test(man = "fcntl(2)")]
 fn applies_to_both_ends(kind: Kind) -> Outcome {
@@ -120,8 +120,8 @@ fn shows_in_another_process() -> Outcome {
     Ok(())
 }
 
-/// A size set by `fcntl(F_SETPIPE_SZ)` on a FIFO stays while any descriptor of the FIFO is open. After the last close,
-/// `F_GETPIPE_SZ` returns the default size at the next `open`.
+/// `F_GETPIPE_SZ` returns a size set by `fcntl(F_SETPIPE_SZ)` on a FIFO while any descriptor of the FIFO is open. After the last
+/// close and the next `open`, `F_GETPIPE_SZ` returns the size that the FIFO had before it was set.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = customary)]
 fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;
@@ -139,8 +139,9 @@ fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` keeps all unread bytes in order, wherever they are in the buffers of the pipe, and leaves exactly the
-/// free space of the new size. If the unread bytes do not fit into the new size, the call fails with `EBUSY`.
+/// If n packets of 1 byte are unread on a pipe with `O_DIRECT`, at any position in its buffers, `fcntl(F_SETPIPE_SZ)` to m pages
+/// fails with `EBUSY` for m < n and returns the size of m pages for m ≥ n. `read` returns the packets in order, and exactly m − n
+/// more non-blocking `write` calls of 1 byte return 1 after a size of m pages is set.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 2.6.36 (1d862f412275)")]
 fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usize) -> Outcome {
@@ -177,7 +178,7 @@ fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usi
 }
 
 /// `fcntl(F_SETPIPE_SZ)` to one page fails with `EBUSY` while unread bytes are in two pages, even if only 2 bytes are unread.
-/// After `read` has emptied one of the two pages, the call returns the size of one page.
+/// After `read` has removed the last byte of one of the two pages, the call returns the size of one page.
 #[conformance::test(man = "fcntl(2)")]
 fn fails_with_ebusy_while_more_pages_are_in_use() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -196,8 +197,8 @@ fn fails_with_ebusy_while_more_pages_are_in_use() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` on a full pipe fails with `EBUSY` for half the size, and returns the size set for the present and the
-/// double size. After the size has doubled, `write` can add exactly as many bytes again.
+/// On a full pipe, `fcntl(F_SETPIPE_SZ)` to half the size fails with `EBUSY`, and to the present size and to twice the size
+/// returns that size. After the size has doubled, a non-blocking `write` of twice the old size returns the old size.
 #[conformance::test(man = "fcntl(2)")]
 fn full_pipe_can_only_grow() -> Outcome {
     let (reader, writer) = pipe2(OFlag::O_NONBLOCK)?;
@@ -290,8 +291,8 @@ fn keeps_a_blocked_reader_blocked() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETPIPE_SZ)` enlarges and shrinks a pipe while a process is blocked in a long `write`, `read` returns all bytes in
-/// order and `write` returns its whole count.
+/// If `fcntl(F_SETPIPE_SZ)` enlarges and shrinks a pipe, or fails with `EBUSY`, while a process is blocked in a `write` of 100
+/// pages, `read` returns all bytes in order and `write` returns its whole count.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)")]
 fn during_a_blocked_write_keeps_order() -> Outcome {
     let (reader, writer_end) = pipe()?;

@@ -44,8 +44,7 @@ fn handler_runs_once_for_each_write(#[values(Restart::No, Restart::Yes)] restart
     Ok(())
 }
 
-/// `writev` of any number of segments to a pipe without readers fails with `EPIPE`, and the handler for `SIGPIPE` runs exactly
-/// once.
+/// `writev` of 1 or 100 segments to a pipe without readers fails with `EPIPE`, and the handler for `SIGPIPE` runs exactly once.
 #[apply(pipe_and_fifo)]
 #[case::one_segment(1)]
 #[case::many_segments(100)]
@@ -58,8 +57,8 @@ fn handler_runs_once_for_writev(#[case] segments: usize, kind: Kind) -> Outcome 
     Ok(())
 }
 
-/// If `SIGPIPE` is blocked, two calls of `write` to a pipe without readers fail with `EPIPE` and leave one `SIGPIPE` pending.
-/// After `sigwait` has taken that signal, none is pending.
+/// If `SIGPIPE` is blocked, two calls of `write` to a pipe without readers fail with `EPIPE`, and `sigpending` then shows
+/// `SIGPIPE`. After one `sigwait` has taken the signal, `sigpending` shows no `SIGPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "sigpending")]
 fn blocked_signal_is_pending_once(kind: Kind) -> Outcome {
@@ -86,8 +85,8 @@ fn unblocked_signal_is_delivered() -> Outcome {
     Ok(())
 }
 
-/// If the thread that calls `write` on a pipe without readers blocks `SIGPIPE`, the signal stays pending for that thread,
-/// although another thread of the process has not blocked it.
+/// If the thread that calls `write` on a pipe without readers blocks `SIGPIPE`, `sigpending` in that thread shows `SIGPIPE` and
+/// no handler runs, although another thread of the process has not blocked the signal.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn signal_is_for_the_writing_thread(kind: Kind) -> Outcome {
@@ -126,8 +125,8 @@ fn handler_runs_in_the_writing_thread() -> Outcome {
     Ok(())
 }
 
-/// A `SIGPIPE` caused by `write` has the process ID of the writer or 0 in `si_pid`. `si_code` is recorded, and any value is
-/// allowed.
+/// A handler for the `SIGPIPE` of a `write` to a pipe without readers gets the process ID of the writer or 0 in `si_pid`; both
+/// are allowed. `si_code` is recorded, and any value is allowed.
 #[conformance::test(posix = "write", level = observed)]
 fn si_code_and_sender() -> Outcome {
     signal::catch(Signal::SIGPIPE, Restart::No)?;
@@ -139,8 +138,8 @@ fn si_code_and_sender() -> Outcome {
     Ok(())
 }
 
-/// If two threads of a process are blocked in `write` on a full pipe when the last reader closes, both calls fail with `EPIPE`
-/// and each thread gets its own `SIGPIPE`.
+/// If two threads of a process that blocks `SIGPIPE` are blocked in `write` on a full pipe when the last reader closes, both
+/// calls fail with `EPIPE`. `sigpending` and `sigwait` in each thread then return `SIGPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn each_blocked_thread_gets_a_signal(kind: Kind) -> Outcome {
@@ -168,8 +167,8 @@ fn each_blocked_thread_gets_a_signal(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If parent and child each call `write` on a pipe without readers, both calls fail with `EPIPE` and each process gets one
-/// `SIGPIPE`.
+/// If parent and child each call `write` once on a pipe without readers, both calls fail with `EPIPE`, and the handler for
+/// `SIGPIPE` runs once in each process.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "fork")]
 fn each_writing_process_gets_a_signal(kind: Kind) -> Outcome {

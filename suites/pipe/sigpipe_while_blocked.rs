@@ -21,8 +21,8 @@ fn signals_of(call: impl FnOnce() -> Result<usize, Errno>) -> (Result<usize, Err
     (result, (signal::last_caught(), signal::caught(Signal::SIGPIPE) - before))
 }
 
-/// If the last reader closes or is killed while a process is blocked in `write`, the call fails with `EPIPE`. `SIGPIPE` then has
-/// the same `si_code`, sender and thread as for a `write` to a pipe without readers.
+/// If the last reader closes or is killed while a process is blocked in `write`, the call fails with `EPIPE`. The handler for
+/// `SIGPIPE` gets the same `si_code` and `si_pid`, and runs once in the same thread, as for a `write` to a pipe without readers.
 #[apply(pipe_and_fifo)]
 #[case::reader_closes(false)]
 #[case::reader_is_killed(true)]
@@ -54,8 +54,8 @@ fn write_gets_the_same_siginfo(#[case] killed: bool, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last reader closes while a process is blocked in `writev`, the call fails with `EPIPE`. `SIGPIPE` then has the same
-/// `si_code`, sender and thread as for a `writev` to a pipe without readers.
+/// If the last reader closes while a process is blocked in `writev`, the call fails with `EPIPE`. The handler for `SIGPIPE` gets
+/// the same `si_code` and `si_pid`, and runs equally often in the same thread, as for a `writev` to a pipe without readers.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "writev", posix = "signal.h", level = customary)]
 fn writev_gets_the_same_siginfo(kind: Kind) -> Outcome {
@@ -75,7 +75,8 @@ fn writev_gets_the_same_siginfo(kind: Kind) -> Outcome {
 }
 
 /// If the last reader closes while a process is blocked in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call fails
-/// with `EPIPE`. `SIGPIPE` then has the same `si_code`, sender and thread as for a `write` to a pipe without readers.
+/// with `EPIPE`. The handler for `SIGPIPE` gets the same `si_code` and `si_pid`, and runs equally often in the same thread, as
+/// for a `write` to a pipe without readers.
 #[cfg(has_splice)]
 #[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", man = "signal(7)", level = customary)]
@@ -97,8 +98,9 @@ fn transfer_gets_the_same_siginfo(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, a `SIGPIPE` raised by that
-/// call has the same `si_code`, sender and thread as for a `write` to a pipe without readers.
+/// If the last reader closes while a process is blocked in a `write` that has added part of its bytes, `write` returns the count
+/// of that part with 0 or 1 `SIGPIPE`, or fails with `EPIPE` and 1 `SIGPIPE`. Such a `SIGPIPE` has the same `si_code` and
+/// `si_pid`, and its handler runs in the same thread, as for a `write` to a pipe without readers.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "signal.h", level = customary)]
 fn partly_done_write_gets_the_same_siginfo(kind: Kind) -> Outcome {

@@ -43,7 +43,8 @@ fn keeps_write_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocked `write` that has added part of its bytes continues after `SIGSTOP` and `SIGCONT` and returns its whole count.
+/// A process blocked in a `write` of which part of the bytes are added continues after `SIGSTOP` and `SIGCONT`: when the pipe has
+/// been read, that one `write` returns its whole count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn partly_done_write_returns_the_whole_count(kind: Kind) -> Outcome {
@@ -63,8 +64,9 @@ fn partly_done_write_returns_the_whole_count(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `SIGSTOP` and `SIGCONT` end a blocked `write` early, `write` returns the count of the bytes added, and after `write` of the
-/// rest the reader gets all bytes in order. Any number of `write` calls is allowed and recorded.
+/// If a process is stopped by `SIGSTOP` and continued by `SIGCONT` while blocked in a `write` of more than the capacity, `write`
+/// returns its whole count or that of the bytes added, and `write` calls with the rest follow. `read` returns all bytes in order;
+/// any number of `write` calls is allowed and recorded.
 #[conformance::test(posix = "write", level = observed)]
 fn partly_done_write_loses_no_byte() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -95,8 +97,8 @@ fn partly_done_write_loses_no_byte() -> Outcome {
     Ok(())
 }
 
-/// A process that was stopped by `SIGSTOP` while blocked in `read` removes none of the bytes written meanwhile. After `SIGCONT`,
-/// `read` returns all of them.
+/// If bytes are written while a process that was blocked in `read` is stopped by `SIGSTOP`, `ioctl(FIONREAD)` gives the number of
+/// all these bytes. After `SIGCONT`, the blocked `read` returns all of them.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
 fn stopped_reader_removes_no_byte(kind: Kind) -> Outcome {
@@ -112,8 +114,8 @@ fn stopped_reader_removes_no_byte(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process that was stopped by `SIGSTOP` while blocked in `write` adds no byte when the pipe is read meanwhile. After
-/// `SIGCONT`, `write` returns its whole count.
+/// If all bytes of a full pipe are read while a process that was blocked in `write` is stopped by `SIGSTOP`, `ioctl(FIONREAD)`
+/// gives 0. After `SIGCONT`, the blocked `write` returns its whole count.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn stopped_writer_adds_no_byte(kind: Kind) -> Outcome {
@@ -149,8 +151,8 @@ fn keeps_the_ends_open(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of two processes blocked in `read` is stopped by `SIGSTOP`, the `read` of the other returns the next byte written.
-/// After `SIGCONT`, the `read` of the stopped process returns the byte written after that.
+/// If one of two processes blocked in `read` of 1 byte is stopped by `SIGSTOP`, the `read` of the other returns the next byte
+/// written. After `SIGCONT`, the `read` of the stopped process returns the byte of a second `write`.
 #[conformance::test(posix = "read", level = customary)]
 fn write_wakes_another_reader_than_the_stopped_one() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -190,8 +192,8 @@ fn keeps_poll_and_select_blocked() -> Outcome {
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, a blocked `epoll_wait` fails with `EINTR` or stays blocked; which of the two is recorded. After
-/// a `write`, the blocked or the next `epoll_wait` returns 1 event.
+/// After `SIGSTOP` and `SIGCONT`, an `epoll_wait` blocked on an empty pipe fails with `EINTR` or stays blocked; both are allowed,
+/// and which happens is recorded. After a `write`, the blocked `epoll_wait`, or the next one after `EINTR`, returns 1 event.
 #[cfg(has_epoll)]
 #[conformance::test(man = "signal(7)", level = observed)]
 fn epoll_wait_may_fail_with_eintr() -> Outcome {

@@ -24,8 +24,9 @@ fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Re
     Err(EOVERFLOW)
 }
 
-/// If writers of records of at most `PIPE_BUF` bytes are killed at random instants, `read` returns only whole records, those of
-/// each writer in order and without a gap. After the last writer is killed, `read` returns 0.
+/// If processes that `write` records of at most `PIPE_BUF` bytes are killed at random instants, the bytes that `read` returns are
+/// whole records, those of each writer in order and without a gap. After the last writer is killed and all bytes are read, `read`
+/// returns 0.
 #[apply(pipe_and_fifo)]
 #[case::small_records(40)]
 #[case::records_up_to_pipe_buf(4096)]
@@ -52,8 +53,9 @@ fn killed_writers_leave_whole_records(#[case] limit: usize, kind: Kind) -> Outco
     Ok(())
 }
 
-/// If the last reader closes after five writers were killed at random instants and replaced, `write` fails with `EPIPE` in each
-/// of the four living writers. The number of records read from a writer is at most the number it has written.
+/// If four processes call `write` on one pipe, one of them is killed at a random instant and replaced five times in turn, and the
+/// last reader then closes, `write` fails with `EPIPE` in each of the four living processes. The number of records read from a
+/// process is at most the number that its `write` calls have added.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn every_writer_gets_epipe(kind: Kind) -> Outcome {
@@ -78,8 +80,8 @@ fn every_writer_gets_epipe(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a reader that calls `read` for 64 bytes is killed at a random instant, at most the 64 bytes of its last `read` are missing.
-/// The next reader gets the following bytes in order.
+/// If a process that calls `read` for 64 bytes again and again is killed at a random instant, at most 64 bytes are missing
+/// between the bytes that its `read` calls and those of the next reader return. All other bytes are returned in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read")]
 fn killed_reader_loses_at_most_one_read(kind: Kind) -> Outcome {

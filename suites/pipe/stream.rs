@@ -32,8 +32,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(prop_oneof![sizes().prop_map(Step::Write), sizes().prop_map(Step::Read)], 1..=STEPS)
 }
 
-/// In any sequence of non-blocking `write` and `read` calls of any sizes, `read` returns the oldest unread bytes, as many as
-/// requested or as there are. `write` adds as many bytes as it returns.
+/// In a random sequence of non-blocking `write` and `read` calls, each `read` returns the oldest unread bytes, as many as
+/// requested or as there are, or fails with `EAGAIN` if there are none. After each call, `ioctl(FIONREAD)` gives the sum of the
+/// counts of `write` minus that of `read`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
 fn is_first_in_first_out(kind: Kind) -> Outcome {
@@ -67,8 +68,8 @@ fn is_first_in_first_out(kind: Kind) -> Outcome {
 /// A size, given those of a page and of the capacity.
 type Size = fn(usize, usize) -> usize;
 
-/// A `write` that fits into an empty pipe returns its whole count. `read` of all, of all but one, or of half of the bytes returns
-/// that many, and the next `read` returns the rest.
+/// A `write` of at most the capacity to an empty pipe returns its whole count. `read` of all, of all but one, or of half of the
+/// bytes returns that many, and the next `read` returns the rest.
 #[apply(every_pipe)]
 #[case::one_byte(|_, _| 1)]
 #[case::half_a_page(|page, _| page / 2)]
@@ -121,8 +122,8 @@ fn two_writes_are_read_at_once(#[case] first: fn(usize) -> usize, #[case] second
     Ok(())
 }
 
-/// After `write` calls of 1, 7 or 2047 bytes each that add almost 5000 bytes together, one `read` returns the bytes of all of
-/// them in order.
+/// After `write` calls of 1, 7 or 2047 bytes each that add at most 5000 bytes together, one `read` of 5001 bytes returns the
+/// bytes of all of them in order.
 #[apply(pipe_and_fifo)]
 #[case::writes_of_1_byte(1)]
 #[case::writes_of_7_bytes(7)]
@@ -222,8 +223,8 @@ fn blocked_read_returns_with_the_first_bytes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A blocking `write` of more than the capacity returns its whole count after a reader has read the pipe, and the reader gets all
-/// bytes in order.
+/// A `write` of more than the capacity to an empty pipe blocks, and returns its whole count after another process has read the
+/// bytes. The `read` calls return all bytes in order.
 #[apply(pipe_and_fifo)]
 #[case::one_byte_more(|_, capacity| capacity + 1)]
 #[case::a_page_more(|page, capacity| capacity + page)]
@@ -240,8 +241,8 @@ fn blocking_write_of_more_than_the_capacity(#[case] size: Size, kind: Kind) -> O
     Ok(())
 }
 
-/// 300000 bytes that one process sends with `write` calls of one size are received in order by another process with `read` calls
-/// of another size. Each `write` returns its whole count.
+/// If one process writes 300000 bytes with `write` calls of 1000 to 131073 bytes and another calls `read` with 997 to 131071
+/// bytes, each `write` returns its whole count. The `read` calls return all bytes in order.
 #[apply(every_pipe)]
 #[case::small_into_large(1000, 30_011)]
 #[case::large_into_small(100_003, 997)]

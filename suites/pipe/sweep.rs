@@ -9,8 +9,8 @@ use rstest_reuse::apply;
 
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// If a writer is killed at any of its system calls, `read` returns exactly the bytes of the `write` calls that have returned, in
-/// order, and then 0. `poll` then reports `POLLHUP`.
+/// If the last writer is killed at any of its system calls, `read` returns exactly the bytes of its `write` calls that have
+/// returned, in order, and then 0. `poll` on the read end then reports `POLLHUP`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read", needs(ptrace))]
 fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
@@ -32,8 +32,8 @@ fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
     })
 }
 
-/// If a writer is killed at any of its system calls, the pipe holds all bytes of its `writev` of at most `PIPE_BUF` bytes if that
-/// call has returned, and none of them otherwise.
+/// If the last writer is killed at any of its system calls, `read` returns all bytes of its `writev` of at most `PIPE_BUF` bytes
+/// if that call has returned, and none of them otherwise.
 #[conformance::test(posix = "writev", needs(ptrace))]
 fn killed_writev_is_all_or_nothing() -> Outcome {
     sweep(|run| {
@@ -52,8 +52,8 @@ fn killed_writev_is_all_or_nothing() -> Outcome {
     })
 }
 
-/// If a reader is killed at any of its system calls, exactly the bytes that its `read` calls have returned are removed.
-/// `ioctl(FIONREAD)` and `read` of another process return the rest in order.
+/// If a reader is killed at any of its system calls, and its `read` calls that have returned have returned n bytes in total,
+/// `ioctl(FIONREAD)` then gives n less than before. `read` in another process returns the remaining bytes in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
 fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
@@ -77,8 +77,9 @@ fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that calls `dup` and `close` on the last write end of one pipe and the last read end of another is killed at any
-/// system call, `read` of the first ends with 0 and `write` to the second fails with `EPIPE`.
+/// If a process that holds the last write end of one pipe and the last read end of another, and calls `dup`, `write` and `close`
+/// on them, is killed at any of its system calls, `read` of the first pipe returns the bytes written and then 0. `write` to the
+/// second pipe fails with `EPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", needs(ptrace))]
 fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
@@ -101,8 +102,8 @@ fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls, `O_NONBLOCK` on the shared open file description is set if its
-/// `fcntl(F_SETFL)` has returned, and clear otherwise.
+/// If a process that calls `fcntl(F_SETFL)` with `O_NONBLOCK` is killed at any of its system calls, `F_GETFL` on a duplicate in
+/// another process shows the flag set if the call has returned, and clear otherwise.
 #[conformance::test(posix = "fcntl", needs(ptrace))]
 fn killed_f_setfl_is_done_or_not() -> Outcome {
     sweep(|run| {
@@ -115,8 +116,8 @@ fn killed_f_setfl_is_done_or_not() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls, `F_GETPIPE_SZ` returns the size of its last `fcntl(F_SETPIPE_SZ)` that has
-/// returned, and `read` returns all unread bytes.
+/// If a process that calls `fcntl(F_SETPIPE_SZ)` four times is killed at any of its system calls, `F_GETPIPE_SZ` returns the size
+/// of the last call that has returned, or 16 pages if none has. `read` returns all unread bytes.
 #[cfg(has_pipe_size)]
 #[conformance::test(man = "fcntl(2)", needs(ptrace))]
 fn killed_resize_keeps_size_and_bytes() -> Outcome {
@@ -140,8 +141,8 @@ fn killed_resize_keeps_size_and_bytes() -> Outcome {
     })
 }
 
-/// If a writer is killed at any of its system calls, a process blocked in `read` gets the bytes of every `write` that has
-/// returned and then end-of-file.
+/// If the last writer is killed at any of its system calls while another process is blocked in `read` on the empty pipe, the
+/// `read` calls of that process return the bytes of every `write` that has returned, and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
 fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
@@ -156,8 +157,9 @@ fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
     })
 }
 
-/// If the last reader is killed at any of its system calls, a process blocked in `write` on the full pipe is woken: `write` fails
-/// with `EPIPE`, or returns its whole count if a `read` of a page has returned before.
+/// If the last reader is killed at any of its system calls, a process blocked in `write` of `PIPE_BUF` bytes on the full pipe is
+/// woken, and `write` fails with `EPIPE`. If the reader's `read` of a page had returned before, `write` may also return its whole
+/// count.
 #[conformance::test(posix = "write", needs(ptrace))]
 fn killed_reader_wakes_a_blocked_writer() -> Outcome {
     sweep(|run| {

@@ -98,8 +98,9 @@ pub(super) fn resized(writer: &OwnedFd, pages: usize) -> Result<usize, Errno> {
     set_pipe_size(writer, i32::try_from(pages * page_size()).unwrap_or(1)).map(|size| size / page_size())
 }
 
-/// A user can enlarge pipes with `fcntl(F_SETPIPE_SZ)` until they have exactly `pipe-user-pages-soft` pages together. Enlarging
-/// another pipe then fails with `EPERM`.
+/// If the pipes of an unprivileged user have exactly n pages together, with n = `/proc/sys/fs/pipe-user-pages-soft`, and one is
+/// shrunk by m pages, `fcntl(F_SETPIPE_SZ)` enlarges another by up to m pages and returns its new size. Any call that would
+/// enlarge a pipe beyond n pages together fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -120,8 +121,8 @@ fn can_be_used_to_the_last_page() -> Outcome {
     Ok(())
 }
 
-/// If a user has used all pages of `pipe-user-pages-soft`, `pipe` still succeeds: the new pipe has a size of 2 pages. Enlarging
-/// that pipe with `fcntl(F_SETPIPE_SZ)` fails with `EPERM`.
+/// If an unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, `pipe` still returns 0, and
+/// `fcntl(F_GETPIPE_SZ)` on the new pipe returns 2 pages. `fcntl(F_SETPIPE_SZ)` to 4 pages on that pipe fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -146,8 +147,9 @@ fn new_pipes_beyond_the_limit_have_two_pages() -> Outcome {
     Ok(())
 }
 
-/// If a user has used all pages of `pipe-user-pages-soft`, shrinking one pipe allows another to be enlarged with
-/// `fcntl(F_SETPIPE_SZ)`. After the pipes are closed, a new pipe has 16 pages.
+/// If an unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, and `fcntl(F_SETPIPE_SZ)` shrinks a large
+/// pipe to 1 page, `F_SETPIPE_SZ` to 32 pages on a new pipe returns that size. After the large pipes are closed, `F_GETPIPE_SZ`
+/// on a new pipe returns 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -168,8 +170,9 @@ fn shrinking_and_closing_release_pages() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` calls that fail with `EBUSY` or `EPERM` neither charge nor release pages of `pipe-user-pages-soft`.
-/// After 400 failures, pages that one pipe releases are exactly the pages by which another can grow.
+/// If an unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, 400 calls of `fcntl(F_SETPIPE_SZ)` that
+/// fail with `EBUSY` or `EPERM` neither charge nor release pages. After another pipe is shrunk by n pages, `F_SETPIPE_SZ` on a
+/// new pipe to n pages returns that size, and to 4 pages on the next new pipe fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_resizes_charge_no_page() -> Outcome {
@@ -191,8 +194,9 @@ fn failed_resizes_charge_no_page() -> Outcome {
     Ok(())
 }
 
-/// `pipe` calls that fail with `EMFILE`, with no or one descriptor number free, charge no pages of `pipe-user-pages-soft`. After
-/// one failure for every 8 pages of this limit, `fcntl(F_GETPIPE_SZ)` on a new pipe returns 16 pages.
+/// `pipe` calls of an unprivileged user that fail with `EMFILE`, with no or one descriptor number free, charge no pages of
+/// `/proc/sys/fs/pipe-user-pages-soft`. After n / 8 such failures, where n is this limit, `fcntl(F_GETPIPE_SZ)` on a new pipe
+/// returns 16 pages.
 #[rstest]
 #[case::no_descriptor_free(0)]
 #[case::one_descriptor_free(1)]
@@ -216,8 +220,9 @@ fn emfile_charges_no_page(#[case] free: usize) -> Outcome {
     Ok(())
 }
 
-/// If one user has used all pages of `pipe-user-pages-soft`, a new pipe of that user has 2 pages and one of another user has 16.
-/// After the process with the pipes is killed, a new pipe of the first user has 16 pages.
+/// If one unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` returns 2 pages on a
+/// new pipe of that user and 16 on one of another user. After the process with the pipes is killed, it returns 16 pages on a new
+/// pipe of the first user.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_counted_per_user() -> Outcome {

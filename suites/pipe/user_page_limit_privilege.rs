@@ -30,8 +30,9 @@ fn beyond_the_limit_with(names: &'static [&'static str]) -> Result<(Seen, Seen),
 /// What an unprivileged user gets beyond the limit.
 const BOUND: Seen = (Ok(2), Err(EPERM), Err(EPERM));
 
-/// With `CAP_SYS_ADMIN`, a user who has used all pages of `pipe-user-pages-soft` gets new pipes of 16 pages and can enlarge them
-/// up to `pipe-max-size`; beyond that `fcntl(F_SETPIPE_SZ)` fails with `EPERM`.
+/// If a process with `CAP_SYS_ADMIN` but without `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`, its new pipes
+/// have 16 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` returns that size. `F_SETPIPE_SZ` to twice that size fails with
+/// `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -45,8 +46,8 @@ fn cap_sys_admin_lifts_the_limit() -> Outcome {
     Ok(())
 }
 
-/// With `CAP_SYS_RESOURCE`, a user who has used all pages of `pipe-user-pages-soft` gets new pipes of 16 pages, and
-/// `fcntl(F_SETPIPE_SZ)` enlarges them beyond `pipe-max-size`.
+/// If a process with `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`, its new pipes have 16 pages, and
+/// `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` and to twice that size returns the requested size.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -60,8 +61,8 @@ fn cap_sys_resource_lifts_both_limits() -> Outcome {
     Ok(())
 }
 
-/// With `CAP_DAC_OVERRIDE`, `CAP_FOWNER` and `CAP_IPC_OWNER` only, a user who has used all pages of `pipe-user-pages-soft` gets
-/// new pipes of 2 pages, and `fcntl(F_SETPIPE_SZ)` to a larger size fails with `EPERM`.
+/// If a process whose only capabilities are `CAP_DAC_OVERRIDE`, `CAP_FOWNER` and `CAP_IPC_OWNER` has used all pages of
+/// `pipe-user-pages-soft`, its new pipes have 2 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -73,8 +74,8 @@ fn other_capabilities_lift_no_limit() -> Outcome {
     Ok(())
 }
 
-/// A process with effective user root gets new pipes of 16 pages after all pages of `pipe-user-pages-soft` are used, and
-/// `fcntl(F_SETPIPE_SZ)` enlarges them beyond `pipe-max-size`.
+/// If a process with effective user root and an unprivileged real user has used all pages of `pipe-user-pages-soft`, its new
+/// pipes have 16 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` and to twice that size returns the requested size.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -95,8 +96,9 @@ fn root_has_no_limit() -> Outcome {
     Ok(())
 }
 
-/// A pipe of 16 pages that a process created with `CAP_SYS_ADMIN` beyond `pipe-user-pages-soft` keeps its size after the
-/// capability is dropped. Then `fcntl(F_SETPIPE_SZ)` can shrink the pipe but fails with `EPERM` to enlarge it.
+/// If a process with `CAP_SYS_ADMIN` creates a pipe beyond `pipe-user-pages-soft` and then drops the capability, the pipe still
+/// takes 16 pages of bytes. `fcntl(F_SETPIPE_SZ)` then fails with `EPERM` for 32 pages, returns the size for 1 page, and fails
+/// with `EPERM` for 2 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -115,8 +117,8 @@ fn is_checked_at_each_resize() -> Outcome {
     Ok(())
 }
 
-/// Pages that a process uses with `CAP_SYS_ADMIN` are charged to its user: a new pipe of another process of that user has 2
-/// pages. After the first process closes its pipes, a new pipe has 16 pages.
+/// If a process with `CAP_SYS_ADMIN` has used all pages of `pipe-user-pages-soft`, a new pipe of another, unprivileged process of
+/// the same user has 2 pages. After the first process closes its pipes, such a new pipe has 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",

@@ -8,8 +8,8 @@ use rstest_reuse::apply;
 use common::ends::{spawn_reader, spawn_writer};
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// If three processes are blocked in `read` of 1 byte, each `write` of 1 byte ends the `read` of exactly one of them with that
-/// byte, and the others stay blocked.
+/// If three processes are blocked in `read` of 1 byte on an empty pipe, after each `write` of 1 byte the `read` of exactly one of
+/// them returns that byte, and the others stay blocked.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary)]
 fn one_byte_ends_one_of_three_reads(kind: Kind) -> Outcome {
@@ -44,8 +44,8 @@ fn one_byte_ends_one_of_three_reads(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If four processes are blocked in `read` of 1 byte, one `write` of 4 bytes wakes all of them, and each `read` returns a
-/// different one of the 4 bytes.
+/// If four processes are blocked in `read` of 1 byte on an empty pipe, one `write` of 4 bytes wakes all of them, and each `read`
+/// returns a different one of the 4 bytes.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)", level = customary, fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn one_write_ends_four_reads(kind: Kind) -> Outcome {
@@ -87,8 +87,8 @@ fn last_close_ends_four_reads(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the first of two processes blocked in `read` is killed, the second stays blocked until the next `write`, and its `read`
-/// returns the byte written.
+/// If the first of two processes blocked in `read` on an empty pipe is killed, the second stays blocked, and its `read` returns
+/// the byte of the next `write`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", man = "pipe(7)")]
 fn write_after_a_kill_wakes_the_second_reader(kind: Kind) -> Outcome {
@@ -104,8 +104,9 @@ fn write_after_a_kill_wakes_the_second_reader(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, one `read` of at least three pages wakes all of
-/// them. Each `write` returns `PIPE_BUF`, and its bytes are in one piece.
+/// If three processes are blocked in `write` of `PIPE_BUF` bytes on a full pipe, each `write` returns `PIPE_BUF` after three
+/// pages, at least 3 × `PIPE_BUF` bytes, have been read. `read` then returns the bytes of each `write` without a byte of another
+/// between them.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)", fixed_in = "Linux 5.6 (6551d5c56eb0)")]
 fn one_read_ends_three_writes(kind: Kind) -> Outcome {
@@ -132,8 +133,8 @@ fn one_read_ends_three_writes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes are blocked in `write` of a page on a full pipe, a `read` of a page ends one of them, and the other stays
-/// blocked until another page is read.
+/// If two processes are blocked in `write` of a page on a full pipe and a page is read, the `write` of one of them returns its
+/// whole count, and the other stays blocked until another page is read.
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn space_for_one_ends_one_of_two_writes() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -161,8 +162,8 @@ fn space_for_one_ends_one_of_two_writes() -> Outcome {
     Ok(())
 }
 
-/// If the first of two processes blocked in `write` on a full pipe is killed, the second stays blocked until the pipe is read,
-/// and its `write` returns its whole count. No byte of the killed writer is in the pipe.
+/// If the first of two processes blocked in `write` on a full pipe is killed, the second stays blocked until all bytes of the
+/// pipe are read, and its `write` returns its whole count. `read` returns no byte of the killed writer.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn read_after_a_kill_wakes_the_second_writer(kind: Kind) -> Outcome {
@@ -180,8 +181,9 @@ fn read_after_a_kill_wakes_the_second_writer(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one process is blocked in a partly done large `write` and another in a `write` of 50 bytes, both return their whole counts
-/// when the pipe is read. The 50 bytes are in one piece.
+/// If one process is blocked in a `write` of twice the capacity, which has filled the pipe, and another in a `write` of 50 bytes,
+/// both calls return their whole counts when the pipe is read. `read` returns the 50 bytes without a byte of the large `write`
+/// between them.
 #[conformance::test(posix = "write")]
 fn small_write_completes_beside_a_large_one() -> Outcome {
     let (reader, writer_end) = pipe()?;

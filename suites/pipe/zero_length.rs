@@ -70,8 +70,8 @@ fn empty_segments_return_0(#[values(State::Empty, State::SomeBytes, State::Full)
     Ok(())
 }
 
-/// `readv` and `writev` without any segment both return 0 or both fail with `EINVAL`; which of the two is recorded. No byte is
-/// transferred.
+/// `readv` and `writev` with `iovcnt` 0 both return 0 or both fail with `EINVAL`; both results are allowed, and which happens is
+/// recorded. No byte is transferred.
 #[conformance::test(posix = "readv", posix = "writev", level = observed)]
 fn no_segments_return_0_or_einval() -> Outcome {
     let (reader, writer, held) = State::SomeBytes.open(Kind::Pipe)?;
@@ -95,7 +95,8 @@ fn write_of_0_bytes_is_not_readable(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After 64 calls each of `write` and `writev` of 0 bytes, `poll` reports `POLLOUT` and the pipe takes its whole capacity.
+/// After 64 calls each of `write` and `writev` of 0 bytes to an empty pipe, `poll` on the write end reports `POLLOUT`. `write`
+/// then adds as many bytes as to a new pipe before the pipe is full.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = customary)]
 fn writes_of_0_bytes_use_no_capacity(kind: Kind) -> Outcome {
@@ -139,7 +140,8 @@ fn read_of_0_bytes_keeps_write_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After the last writer closes, `read` of 0 bytes returns 0 and removes no byte, before and after the remaining bytes are read.
+/// After the last writer closes with 4 bytes unread, `read` of 0 bytes returns 0 and `ioctl(FIONREAD)` still gives 4. After the 4
+/// bytes have been read, `read` of 0 bytes returns 0 again.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "read(2)")]
 fn read_without_writers_returns_0(kind: Kind) -> Outcome {
@@ -150,8 +152,8 @@ fn read_without_writers_returns_0(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `write` of 0 bytes to a pipe without readers returns 0 without a signal, or fails with `EPIPE` and raises `SIGPIPE`; which of
-/// the two is recorded.
+/// `write` of 0 bytes to a pipe without readers returns 0 without a signal, or fails with `EPIPE` and raises `SIGPIPE`. Both are
+/// allowed, and which happens is recorded.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", level = observed)]
 fn write_without_readers(kind: Kind) -> Outcome {

@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use conformance::sys::symbol;
 
-/// On a system without POSIX message queues, `dlsym` finds none of `mq_open`, `mq_send`, `mq_receive`, `mq_getattr`, `mq_notify`
-/// and `mq_unlink` in the C library.
+/// On a system without POSIX message queues, `dlsym` returns a null pointer for each of `mq_open`, `mq_send`, `mq_receive`,
+/// `mq_getattr`, `mq_notify` and `mq_unlink`.
 #[conformance::test(posix = "mq_open", level = customary)]
 fn no_mq_function_exists() -> Outcome {
     let found = |name| symbol::exists(name);

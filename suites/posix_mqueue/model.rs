@@ -104,8 +104,9 @@ fn apply(queue: &MessageQueue, step: &Step, message: &[u8]) -> Result<StepResult
     })
 }
 
-/// Every sequence of `mq_send` and `mq_receive` on a non-blocking queue gives the messages and the errors (`EAGAIN`, `EMSGSIZE`)
-/// of a bounded list ordered by priority and age. After each call `mq_getattr` reports the number of messages in that list.
+/// Each call of a random sequence of `mq_send` and `mq_receive` on a non-blocking queue returns the message or the error
+/// (`EAGAIN`, `EMSGSIZE`) that a bounded list ordered by priority and then by age gives, and `mq_getattr` then reports the length
+/// of that list. A sender that is killed while blocked on the full queue leaves the list as it was.
 #[conformance::test(posix = "mq_receive", man = "mq_overview(7)")]
 fn queue_matches_a_bounded_priority_list() -> Outcome {
     property(&Model::sequential_strategy(1..60), |(mut model, steps, executed)| {

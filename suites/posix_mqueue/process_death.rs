@@ -15,8 +15,8 @@ fn sender(
     Participant::spawn(name, (), |(), _| queue.open_again(Blocking::Yes)?.send(message, priority))
 }
 
-/// If a process is killed that is blocked in `mq_send` on a full queue, the queue holds only the messages that were sent before.
-/// After one `mq_receive`, the next `mq_send` returns 0.
+/// If a process blocked in `mq_send` on a full queue is killed, `mq_receive` returns only the messages that were sent before, and
+/// `mq_getattr` reports their number. After one `mq_receive`, the next `mq_send` returns 0.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
 fn killed_blocked_sender_adds_no_message() -> Outcome {
     let queue = queue(Blocking::Yes, 3)?;
@@ -35,8 +35,8 @@ fn killed_blocked_sender_adds_no_message() -> Outcome {
     Ok(())
 }
 
-/// If the first of two processes blocked in `mq_send` on a full queue is killed, `mq_receive` lets the `mq_send` of the other
-/// return 0. The queue then holds the message of the other process.
+/// If the first of two processes blocked in `mq_send` on a full queue is killed, the `mq_send` of the other stays blocked and
+/// returns 0 after one `mq_receive`. The queue then holds the message of the other process and none of the killed one.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
 fn free_slot_goes_to_the_living_sender() -> Outcome {
     let queue = queue(Blocking::Yes, 1)?;
@@ -52,8 +52,8 @@ fn free_slot_goes_to_the_living_sender() -> Outcome {
     Ok(())
 }
 
-/// If the first of two processes blocked in `mq_receive` on an empty queue is killed, the other one receives the next message.
-/// The message after that stays in the queue, and `mq_getattr` reports `mq_curmsgs` 1.
+/// If the first of two processes blocked in `mq_receive` on an empty queue is killed, `mq_receive` of the other returns the next
+/// message that is sent. A second message stays in the queue, and `mq_getattr` reports `mq_curmsgs` 1.
 #[conformance::test(posix = "mq_receive", man = "mq_receive(3)")]
 fn message_goes_to_the_living_receiver() -> Outcome {
     let queue = queue(Blocking::Yes, 2)?;
@@ -69,8 +69,8 @@ fn message_goes_to_the_living_receiver() -> Outcome {
     Ok(())
 }
 
-/// If a process that calls `mq_send` and `mq_receive` is killed at any system call, the queue holds exactly the messages that
-/// result from its calls that had returned.
+/// If a process that calls `mq_send` and `mq_receive` in turn is killed at any of its system calls, the queue holds exactly the
+/// messages that its calls that had returned leave, and `mq_getattr` reports their number.
 #[conformance::test(posix = "mq_send", man = "mq_overview(7)", needs(ptrace))]
 fn killed_process_completes_calls_or_none() -> Outcome {
     sweep(|run| {

@@ -17,8 +17,8 @@ fn from_now(clock: ClockId, duration: Duration) -> Result<TimeSpec, Errno> {
     Ok(clock_gettime(clock)? + TimeSpec::from(duration))
 }
 
-/// `sem_clockwait` with a deadline that has passed on its clock returns 0 and decrements a value above 0. At value 0,
-/// `sem_clockwait` fails with `ETIMEDOUT`, and the value stays 0.
+/// `sem_clockwait` with a deadline that had passed on the clock of its argument before the call returns 0 and decrements a value
+/// above 0. At value 0, `sem_clockwait` with such a deadline fails with `ETIMEDOUT`, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]
@@ -31,7 +31,8 @@ fn past_deadline_decrements_or_times_out(#[case] clock: ClockId, kind: Kind) -> 
     Ok(())
 }
 
-/// At value 0, `sem_clockwait` fails with `ETIMEDOUT` when the clock in its argument reaches the deadline, and not earlier.
+/// At value 0, `sem_clockwait` with a future deadline on `CLOCK_REALTIME` or `CLOCK_MONOTONIC` fails with `ETIMEDOUT` when this
+/// clock has reached the deadline, and not earlier.
 #[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]
@@ -46,8 +47,9 @@ fn expires_on_the_given_clock(#[case] clock: ClockId, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// At value 0 and with the current time of `CLOCK_REALTIME` as the deadline, `sem_clockwait` fails with `ETIMEDOUT` on
-/// `CLOCK_REALTIME`, and stays blocked on `CLOCK_MONOTONIC` until a `sem_post`.
+/// At value 0 and with the current time of `CLOCK_REALTIME` as the deadline, `sem_clockwait` with `CLOCK_REALTIME` fails with
+/// `ETIMEDOUT`. With `CLOCK_MONOTONIC` and the same deadline, `sem_clockwait` stays blocked until a `sem_post`, and returns 0
+/// then.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_clockwait")]
 fn realtime_and_monotonic_deadlines_differ(kind: Kind) -> Outcome {
@@ -85,7 +87,8 @@ fn rejects_an_unknown_clock(#[case] clock: ClockId, kind: Kind) -> Outcome {
     fails_with_einval(clock, kind)
 }
 
-/// At value 0, `sem_clockwait` with a clock of processor time or with `CLOCK_BOOTTIME` fails with `EINVAL`, and the value stays 0.
+/// At value 0, `sem_clockwait` with `CLOCK_PROCESS_CPUTIME_ID`, `CLOCK_THREAD_CPUTIME_ID` or `CLOCK_BOOTTIME` fails with
+/// `EINVAL`, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[case::process_cpu_time(ClockId::CLOCK_PROCESS_CPUTIME_ID)]
 #[case::thread_cpu_time(ClockId::CLOCK_THREAD_CPUTIME_ID)]
@@ -105,7 +108,8 @@ fn fails_with_einval(clock: ClockId, kind: Kind) -> Outcome {
 const NEGATIVE: i64 = -1;
 const ONE_SECOND: i64 = 1_000_000_000;
 
-/// At value 0, `sem_clockwait` with `tv_nsec` -1 or 1000000000 fails with `EINVAL`, and the value stays 0.
+/// At value 0, `sem_clockwait` with a deadline whose `tv_nsec` is -1 or 1000000000 fails with `EINVAL`, for `CLOCK_REALTIME` and
+/// for `CLOCK_MONOTONIC`. The value stays 0.
 #[rstest]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]

@@ -9,8 +9,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{CREATE_NEW, Kind, Name, create_named, named_and_unnamed, together};
 
-/// A semaphore that `sem_open` or `sem_init` creates with value n can be decremented n times. Then `sem_trywait` fails with
-/// `EAGAIN`.
+/// On a semaphore that `sem_open` or `sem_init` creates with value n, exactly n calls of `sem_trywait` return 0. The next
+/// `sem_trywait` fails with `EAGAIN`.
 #[apply(named_and_unnamed)]
 #[case::zero(0)]
 #[case::one(1)]
@@ -24,7 +24,7 @@ fn starts_with_the_given_value(#[case] value: u32, kind: Kind) -> Outcome {
 }
 
 /// `sem_open` and `sem_init` create a semaphore with the value `SEM_VALUE_MAX`, which is at least 32767. `sem_getvalue` gives
-/// that value, and 2 less after `sem_wait` and `sem_trywait`.
+/// `SEM_VALUE_MAX`, and `SEM_VALUE_MAX` - 2 after one `sem_wait` and one `sem_trywait` that return 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_open", posix = "sem_init", man = "sem_getvalue(3)")]
 fn accepts_sem_value_max(kind: Kind) -> Outcome {
@@ -37,8 +37,8 @@ fn accepts_sem_value_max(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT`, with or without `O_EXCL`, and a value above `SEM_VALUE_MAX` fails with `EINVAL`. The name does not
-/// exist afterwards, so that `sem_open` and `sem_unlink` fail with `ENOENT`.
+/// `sem_open` with `O_CREAT` on a new name, with or without `O_EXCL`, and a value above `SEM_VALUE_MAX` fails with `EINVAL`.
+/// Afterwards `sem_open` without `O_CREAT` and `sem_unlink` of this name fail with `ENOENT`.
 #[rstest]
 #[case::one_above(1)]
 #[case::all_bits(u32::MAX - i32::MAX as u32)]
@@ -52,15 +52,15 @@ fn rejects_a_value_above_sem_value_max(#[case] beyond: u32) -> Outcome {
     Ok(())
 }
 
-/// `sem_open` without `O_CREAT` on a name that does not exist fails with `ENOENT`, and creates no semaphore, so that `sem_unlink`
-/// fails with `ENOENT` too.
+/// `sem_open` without `O_CREAT` on a name that does not exist fails with `ENOENT`. `sem_unlink` of this name then fails with
+/// `ENOENT` too.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn missing_name_fails_with_enoent() -> Outcome {
     open_missing(OFlag::empty())
 }
 
-/// `sem_open` with `O_EXCL` but without `O_CREAT` on a name that does not exist fails with `ENOENT`, and creates no semaphore, so
-/// that `sem_unlink` fails with `ENOENT` too.
+/// `sem_open` with `O_EXCL` but without `O_CREAT` on a name that does not exist fails with `ENOENT`. `sem_unlink` of this name
+/// then fails with `ENOENT` too.
 #[conformance::test(posix = "sem_open", level = customary)]
 fn o_excl_without_o_creat_fails_with_enoent() -> Outcome {
     open_missing(OFlag::O_EXCL)
@@ -74,7 +74,7 @@ fn open_missing(flags: OFlag) -> Outcome {
 }
 
 /// `sem_open` with `O_CREAT | O_EXCL` on an existing name fails with `EEXIST`, whether or not a process has the semaphore open.
-/// The semaphore keeps its value.
+/// The value of the existing semaphore stays as it was.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn o_excl_fails_with_eexist() -> Outcome {
     let name = Name::new();
@@ -87,8 +87,9 @@ fn o_excl_fails_with_eexist() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT` on an existing name opens that semaphore, whatever the mode and value arguments are. The value and
-/// the mode of the semaphore stay as they were.
+/// `sem_open` with `O_CREAT`, without `O_EXCL`, on an existing name opens the existing semaphore, whatever the mode and value
+/// arguments are. The value of the semaphore stays as it was, and a later `sem_open` of the name without `O_CREAT` by its creator
+/// returns a semaphore.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn o_creat_opens_an_existing_semaphore_unchanged() -> Outcome {
     let name = Name::new();
@@ -111,8 +112,9 @@ fn race(name: &Name, flags: OFlag, post: bool) -> Result<Vec<Result<(), Errno>>,
 const CREATORS: u32 = 6;
 const STEP: u32 = 10;
 
-/// If six processes call `sem_open` with `O_CREAT | O_EXCL` on one name at the same time, exactly one call returns a semaphore,
-/// with the value of that call, and the others fail with `EEXIST`.
+/// If six processes call `sem_open` with `O_CREAT | O_EXCL` on one name at the same time, each with another initial value,
+/// exactly one call returns a semaphore and five fail with `EEXIST`. The value of the semaphore is the initial value of the call
+/// that returned it.
 #[conformance::test(posix = "sem_open")]
 fn concurrent_o_excl_creates_once() -> Outcome {
     for _ in 0..4 {
@@ -127,8 +129,9 @@ fn concurrent_o_excl_creates_once() -> Outcome {
     Ok(())
 }
 
-/// If six processes call `sem_open` with `O_CREAT` on one name at the same time and then `sem_post`, every call returns 0. The
-/// value is then the initial value of one of the calls plus 6.
+/// If six processes call `sem_open` with `O_CREAT` and without `O_EXCL` on one new name at the same time, each with another
+/// initial value, and then `sem_post`, every `sem_open` returns a semaphore and every `sem_post` returns 0. The value is then the
+/// initial value of one of the calls plus 6.
 #[conformance::test(posix = "sem_open", fixed_in = "glibc 2.39 (f957f47df7)")]
 fn concurrent_o_creat_opens_one_semaphore() -> Outcome {
     for _ in 0..4 {
@@ -141,8 +144,8 @@ fn concurrent_o_creat_opens_one_semaphore() -> Outcome {
     Ok(())
 }
 
-/// After `sem_open` has created or opened a named semaphore, or failed with `EEXIST` or `ENOENT`, and after `sem_close`, the
-/// process has the same open file descriptors as before.
+/// `sem_open` that creates or opens a named semaphore, or fails with `EEXIST` or `ENOENT`, leaves the set of open file
+/// descriptors of the process as it was. `sem_close` leaves this set as it was too.
 #[conformance::test(man = "sem_overview(7)", level = customary)]
 fn leaves_no_file_descriptor_open() -> Outcome {
     let name = Name::new();
@@ -158,8 +161,9 @@ fn leaves_no_file_descriptor_open() -> Outcome {
     Ok(())
 }
 
-/// If the process has reached its limit of open file descriptors, `sem_open` fails with `EMFILE`, for a new name and for an
-/// existing one. The new name does not exist afterwards, and the existing semaphore keeps its value.
+/// In a process that has reached its limit of open file descriptors, `sem_open` with `O_CREAT | O_EXCL` of a new name, and
+/// `sem_open` of an existing name, fail with `EMFILE`. Afterwards `sem_open` of the new name by another process fails with
+/// `ENOENT`, and the value of the existing semaphore is as it was.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn fails_with_emfile_at_the_descriptor_limit() -> Outcome {
     let (new, old) = (Name::new(), Name::new());
@@ -177,8 +181,8 @@ fn fails_with_emfile_at_the_descriptor_limit() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_RDWR` on an existing name returns a semaphore or fails with `EINVAL`, as POSIX defines no access modes for
-/// `sem_open`. The case records which, and the value stays as it was.
+/// `sem_open` with `O_RDWR`, a flag that POSIX leaves open, on an existing name returns a semaphore or fails with `EINVAL`; the
+/// result is recorded. The value of the semaphore stays as it was.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn access_mode_flag_is_recorded() -> Outcome {
     let name = Name::new();
@@ -190,8 +194,8 @@ fn access_mode_flag_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// A process can have `_POSIX_SEM_NSEMS_MAX` (256) named semaphores open at the same time. Each has an address and a value of its
-/// own.
+/// A process that calls `sem_open` for 256 new names (`_POSIX_SEM_NSEMS_MAX`) without `sem_close` is returned a semaphore by each
+/// call. The 256 semaphores have 256 different addresses, and each has the initial value of its own call.
 #[conformance::test(posix = "sem_open", posix = "limits.h", needs(descriptors(300)))]
 fn opens_256_semaphores_at_the_same_time() -> Outcome {
     const PROMISED: u32 = 256;
@@ -210,8 +214,9 @@ fn opens_256_semaphores_at_the_same_time() -> Outcome {
     Ok(())
 }
 
-/// If the address space of the process is used up (`RLIMIT_AS`), `sem_open` fails with `ENOMEM`, for a new name and for an
-/// existing one. The new name does not exist afterwards, and the existing semaphore keeps its value.
+/// In a process whose address space has reached its limit (`RLIMIT_AS`), `sem_open` with `O_CREAT | O_EXCL` of a new name, and
+/// `sem_open` of an existing name that the process does not have open, fail with `ENOMEM`. Afterwards `sem_open` of the new name
+/// fails with `ENOENT`, and the value of the existing semaphore is as it was.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn fails_with_enomem_without_address_space() -> Outcome {
@@ -234,7 +239,8 @@ fn fails_with_enomem_without_address_space() -> Outcome {
 }
 
 /// If the tmpfs on `/dev/shm` has no free block or no free inode, `sem_open` with `O_CREAT | O_EXCL` fails with `ENOSPC` and
-/// leaves no file there. After `sem_unlink` and `sem_close` of another semaphore, the same `sem_open` returns a semaphore.
+/// leaves no file there. After `sem_unlink` and `sem_close` of the only other semaphore on this tmpfs, `sem_open` with the same
+/// arguments returns a semaphore.
 #[cfg(linux)]
 #[rstest]
 #[case::no_free_block("nr_blocks=1")]

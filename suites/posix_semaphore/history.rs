@@ -62,8 +62,9 @@ impl Specification for Counter {
 /// The number of the case itself among the recording processes.
 const CASE: u32 = 1000;
 
-/// If four processes call `sem_post` and `sem_trywait` at the same time, some order of all calls, one after the other, explains
-/// every result with one counter (linearisability). The final value is that of the counter.
+/// If four processes make eight random calls of `sem_post` and `sem_trywait` each at the same time, their results and the final
+/// value are those of one counter that executes the calls one after the other. In this order, a call that returned before another
+/// call began comes before it (linearisability).
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
 fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
@@ -86,9 +87,10 @@ fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If processes that call `sem_post`, `sem_wait` and `sem_trywait` are killed at random instants and started again, some order of
-/// the calls explains every result and the final value with one counter (linearisability). A call cut short by a kill counts as
-/// done or as not done.
+/// If processes that make random calls of `sem_post`, `sem_wait` and `sem_trywait` are killed at random instants and started
+/// again, their results and the final value are those of one counter that executes the calls one after the other. In this order,
+/// a call that returned before another call began comes before it (linearisability), and a call during which its process was
+/// killed is executed once or not at all.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
 fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {

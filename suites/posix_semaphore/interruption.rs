@@ -35,8 +35,8 @@ fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After a process blocked in `sem_wait` has run signal handlers installed with `SA_RESTART`, the process is blocked again.
-/// `sem_wait` returns 0 after a `sem_post`.
+/// After a process blocked in `sem_wait` has run a signal handler installed with `SA_RESTART`, the process is blocked in
+/// `sem_wait` again. After a `sem_post`, `sem_wait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction", man = "signal(7)")]
 fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
@@ -55,8 +55,8 @@ fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `sem_wait` has failed with `EINTR` in one of two blocked processes, the next `sem_post` wakes the other process, and the
-/// value stays 0.
+/// If two processes are blocked in `sem_wait` and a signal handler makes `sem_wait` fail with `EINTR` in one of them, the next
+/// `sem_post` wakes the other process. The value is 0 afterwards.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post", man = "signal(7)", level = documented)]
 fn next_post_wakes_the_remaining_waiter(kind: Kind) -> Outcome {
@@ -70,8 +70,9 @@ fn next_post_wakes_the_remaining_waiter(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a stopped process that waits in `sem_wait` gets a `sem_post` and a caught signal before it is continued, `sem_wait` returns
-/// 0 and the value is 0, or it fails with `EINTR` and the value is 1.
+/// If a process blocked in `sem_wait` is stopped, and is sent a signal with a handler without `SA_RESTART` and a `sem_post`, in
+/// either order, before `SIGCONT`, then `sem_wait` either returns 0 and the value is 0, or fails with `EINTR` and the value is 1.
+/// Both results are accepted.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn post_together_with_a_signal_is_not_lost(kind: Kind, #[values(false, true)] signal_first: bool) -> Outcome {
@@ -93,8 +94,8 @@ fn post_together_with_a_signal_is_not_lost(kind: Kind, #[values(false, true)] si
     Ok(())
 }
 
-/// An ignored signal and a blocked signal leave a process blocked in `sem_wait`. After a `sem_post` the call returns 0, and the
-/// blocked signal is pending.
+/// A process that is blocked in `sem_wait` and receives an ignored signal and a signal blocked by its mask stays blocked. After a
+/// `sem_post`, `sem_wait` returns 0, and the signal blocked by the mask is pending (`sigpending`).
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sigaction")]
 fn ignored_or_blocked_signal_leaves_the_wait_blocked(kind: Kind) -> Outcome {

@@ -3,8 +3,9 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
 
-/// If the process that created a named semaphore with value 3 is killed after two `sem_wait` calls, an unrelated process opens it
-/// with value 1. Its `sem_wait` at value 0 blocks until a `sem_post`.
+/// If the process that created a named semaphore with value 3 is killed after two `sem_wait` calls, the value is 1 after
+/// `sem_open` in an unrelated process. After `sem_trywait` has taken the value to 0, `sem_wait` by the unrelated process blocks
+/// until a `sem_post` by a third process.
 #[conformance::test(posix = "sem_open", man = "sem_overview(7)")]
 fn value_survives_a_killed_process() -> Outcome {
     let name = unique_name("sem");
@@ -30,8 +31,9 @@ fn value_survives_a_killed_process() -> Outcome {
     Ok(())
 }
 
-/// After `sem_unlink`, a process that is blocked in `sem_wait` stays blocked until a `sem_post` by a process that has the
-/// semaphore open. `sem_open` creates the same name again as another semaphore with a value of its own.
+/// After `sem_unlink`, `sem_open` with `O_CREAT | O_EXCL` creates a new semaphore of the same name with its own value. A process
+/// that is blocked in `sem_wait` on the unlinked semaphore stays blocked after `sem_post` on the new one, and returns 0 from
+/// `sem_wait` after `sem_post` on the unlinked one.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlinked_name_can_be_created_again() -> Outcome {
     let name = unique_name("sem");

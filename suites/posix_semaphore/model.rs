@@ -146,9 +146,9 @@ impl Subject for Real {
     }
 }
 
-/// Any sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns the results of a
-/// model that keeps one value for each semaphore. After `sem_unlink`, `sem_open` creates another semaphore of the same name, and
-/// open handles of the old one stay usable.
+/// Each call of a random sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns the
+/// result of a model that keeps one value for each semaphore. In the model, `sem_open` with `O_CREAT` after `sem_unlink` creates
+/// a new semaphore of the same name, and handles of the unlinked semaphore still refer to that one.
 #[conformance::test(posix = "sem_open", posix = "sem_close", posix = "sem_unlink", man = "sem_overview(7)")]
 fn names_and_handles_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..35)

@@ -23,8 +23,9 @@ fn of_length(length: usize) -> Name {
     Name::of(unique + &filling)
 }
 
-/// If a semaphore is created under a name of letters, dots, spaces, UTF-8, percent signs or backslashes after one slash,
-/// `sem_open` in an unrelated process opens it. After `sem_unlink`, `sem_open` of the name fails with `ENOENT`.
+/// `sem_open` with `O_CREAT` accepts a slash followed by letters, dots, spaces, UTF-8, percent signs or backslashes as the name,
+/// and `sem_open` in an unrelated process then opens the same semaphore. After `sem_unlink`, `sem_open` of the name without
+/// `O_CREAT` fails with `ENOENT`.
 #[rstest]
 #[case::letters("")]
 #[case::dots("..a.")]
@@ -42,8 +43,8 @@ fn leads_an_unrelated_process_to_the_semaphore(#[case] end: &str) -> Outcome {
     Ok(())
 }
 
-/// `sem_open` creates a semaphore under a name that has one or two dots directly after its slash, and opens it by that name in an
-/// unrelated process.
+/// `sem_open` with `O_CREAT` creates a semaphore under a name with one or two dots between its slash and its first letter.
+/// `sem_open` of this name in an unrelated process opens the same semaphore.
 #[rstest]
 #[case::one_dot(".")]
 #[case::two_dots("..")]
@@ -55,8 +56,9 @@ fn may_have_dots_after_the_slash(#[case] dots: &str) -> Outcome {
     Ok(())
 }
 
-/// `sem_open` opens different semaphores by two names that differ only in upper and lower case, in length, or in the last letter.
-/// `sem_unlink` of one leaves the other.
+/// `sem_open` with `O_CREAT | O_EXCL` creates two semaphores under two names that differ only in upper and lower case, in length,
+/// or in the last letter, and `sem_post` on one leaves the value of the other. After `sem_unlink` of one name, `sem_open` of the
+/// other name returns a semaphore.
 #[rstest]
 #[case::upper_and_lower_case("a", "A")]
 #[case::length("a", "aa")]
@@ -74,8 +76,9 @@ fn different_names_lead_to_different_semaphores(#[case] one: &str, #[case] other
     Ok(())
 }
 
-/// `sem_open` creates a semaphore under a name of 251 characters after the slash, and opens it by that name in an unrelated
-/// process. `sem_open` of the name without its last character fails with `ENOENT`.
+/// `sem_open` with `O_CREAT` creates a semaphore under a name of 251 characters after the slash, and `sem_open` of this name in
+/// an unrelated process opens the same semaphore. `sem_open` without `O_CREAT` of the name without its last character fails with
+/// `ENOENT`.
 #[conformance::test(man = "sem_overview(7)")]
 fn may_have_251_characters() -> Outcome {
     let name = of_length(251);
@@ -87,8 +90,8 @@ fn may_have_251_characters() -> Outcome {
     Ok(())
 }
 
-/// For a name of 256 or 5000 characters, `sem_open` with `O_CREAT` fails with `ENAMETOOLONG` or `EINVAL`, and `sem_open` without
-/// `O_CREAT` and `sem_unlink` with `ENAMETOOLONG`, `EINVAL` or `ENOENT`. The errors are recorded.
+/// For a name of 256 or 5000 characters after the slash, `sem_open` with `O_CREAT` fails with `ENAMETOOLONG` or `EINVAL`;
+/// `sem_open` without `O_CREAT`, and `sem_unlink`, fail with `ENAMETOOLONG`, `EINVAL` or `ENOENT`. The errors are recorded.
 #[rstest]
 #[case::above_name_max(256)]
 #[case::above_path_max(5000)]
@@ -105,8 +108,9 @@ fn too_long_name_fails(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// For the names `""`, `"/"`, `"/."` and `"/.."`, `sem_open` with `O_CREAT | O_EXCL` either creates a semaphore, which
-/// `sem_unlink` removes, or fails with `EINVAL`, `ENOENT` or `EACCES`. The case records which.
+/// For each of the names `""`, `"/"`, `"/."` and `"/.."`, `sem_open` with `O_CREAT | O_EXCL` returns a semaphore, whose name
+/// `sem_unlink` removes, or fails with `EINVAL`, `ENOENT` or `EACCES`. Each result is accepted, and whether the semaphore was
+/// created is recorded.
 #[rstest]
 #[case::empty("", "empty")]
 #[case::slash("/", "slash")]
@@ -123,8 +127,9 @@ fn empty_and_dot_names_are_recorded(#[case] text: &str, #[case] key: &str) -> Ou
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT | O_EXCL` and a name with a second slash inside creates a semaphore of its own, or fails with
-/// `EINVAL`, `ENOENT`, `ENOTDIR` or `EACCES`. The case records which.
+/// `sem_open` with `O_CREAT | O_EXCL` and the name `/NAME/a`, where `/NAME` is an existing semaphore, creates a new semaphore, or
+/// fails with `EINVAL`, `ENOENT`, `ENOTDIR` or `EACCES`. Each result is accepted, and whether the semaphore was created is
+/// recorded.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn slash_inside_a_name_is_recorded() -> Outcome {
     let plain = Name::new();
@@ -140,8 +145,8 @@ fn slash_inside_a_name_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// For the name of an existing semaphore without its leading slash, `sem_open` without `O_CREAT` opens that semaphore, fails with
-/// `ENOENT` as for another name, or fails with another error. The case records which.
+/// If a semaphore `/NAME` exists, `sem_open` without `O_CREAT` and with the name `NAME` returns that semaphore, fails with
+/// `ENOENT`, or fails with any other error. Each of the three results is accepted and recorded.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn name_without_a_leading_slash_is_recorded() -> Outcome {
     let name = Name::new();
@@ -159,8 +164,8 @@ fn name_without_a_leading_slash_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// For the name of an existing semaphore with three leading slashes, `sem_open` without `O_CREAT` opens that semaphore, fails
-/// with `ENOENT` as for another name, or fails with another error. The case records which.
+/// If a semaphore `/NAME` exists, `sem_open` without `O_CREAT` and with the name `///NAME` returns that semaphore, fails with
+/// `ENOENT`, or fails with any other error. Each of the three results is accepted and recorded.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn name_with_three_leading_slashes_is_recorded() -> Outcome {
     let name = Name::new();
@@ -177,8 +182,8 @@ fn name_with_three_leading_slashes_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// If a shared memory object has a name, `sem_open` with `O_CREAT | O_EXCL` creates a semaphore of the same name or fails with
-/// `EEXIST`, and the case records which. The bytes of the object stay as they were.
+/// `sem_open` with `O_CREAT | O_EXCL` and the name of an existing shared memory object creates a semaphore or fails with
+/// `EEXIST`; the result is recorded. The shared memory object and its bytes stay as they were.
 #[conformance::test(posix = "sem_open", level = observed)]
 fn name_of_a_shared_memory_object_is_recorded() -> Outcome {
     let name = Name::new();

@@ -5,8 +5,8 @@ use conformance::sys::semaphore::{Semaphore, sem_unlink};
 
 use super::fixture::{Name, create_named, one_blocked};
 
-/// A second `sem_open` of a name in the same process, with or without `O_CREAT`, returns the address that the first one returned.
-/// Another semaphore has another address.
+/// A second `sem_open` of a name in the same process, without `O_EXCL`, with or without `O_CREAT`, returns the address that the
+/// first `sem_open` returned. `sem_open` of another name returns another address.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)")]
 fn second_open_gives_the_same_address() -> Outcome {
     let (name, other) = (Name::new(), Name::new());
@@ -19,8 +19,8 @@ fn second_open_gives_the_same_address() -> Outcome {
     Ok(())
 }
 
-/// If a process has opened a named semaphore three times, `sem_post` returns 0 until the process has called `sem_close` three
-/// times. Each `sem_close` returns 0.
+/// If a process has called `sem_open` three times for one name, each of three `sem_close` calls returns 0. `sem_post` after the
+/// first and after the second `sem_close` returns 0 and increments the value.
 #[conformance::test(posix = "sem_close", man = "sem_close(3)")]
 fn stays_open_until_closed_as_often() -> Outcome {
     let name = Name::new();
@@ -31,7 +31,8 @@ fn stays_open_until_closed_as_often() -> Outcome {
     Ok(())
 }
 
-/// After `sem_close` by the only process that had a named semaphore open, `sem_open` finds it with the value that it had.
+/// After `sem_close` by the only process that had a named semaphore open, `sem_open` of the name returns a semaphore with the
+/// value before `sem_close`.
 #[conformance::test(posix = "sem_close", man = "sem_close(3)")]
 fn reopening_finds_the_value() -> Outcome {
     let name = Name::new();
@@ -43,8 +44,9 @@ fn reopening_finds_the_value() -> Outcome {
     Ok(())
 }
 
-/// In a child, `sem_trywait`, `sem_wait` and `sem_post` on a semaphore that its parent has open return 0 and change the value for
-/// both. After the child has closed its own handle and ended, the same calls return 0 in the parent.
+/// In a child created by `fork`, `sem_trywait`, `sem_wait` and `sem_post` on a named semaphore that its parent has open return 0,
+/// and the parent has the same value. After the child has called `sem_open` and `sem_close` for the name and ended, `sem_post` in
+/// the parent returns 0 and wakes a process blocked in `sem_wait`.
 #[conformance::test(posix = "sem_open", posix = "fork")]
 fn child_can_use_an_open_semaphore() -> Outcome {
     let name = Name::new();
@@ -62,7 +64,8 @@ fn child_can_use_an_open_semaphore() -> Outcome {
     Ok(())
 }
 
-/// If a process exits after two `sem_wait` calls on a semaphore of value 5, without `sem_close`, the value is 3 afterwards.
+/// If a process calls `sem_open`, decrements the value from 5 to 3 with two `sem_wait` calls, and exits without `sem_close`, the
+/// value is 3 afterwards.
 #[conformance::test(posix = "sem_close", posix = "_Exit")]
 fn exit_leaves_the_value() -> Outcome {
     let name = Name::new();
@@ -77,8 +80,8 @@ fn exit_leaves_the_value() -> Outcome {
     Ok(())
 }
 
-/// After `execve`, `/proc/self/maps` does not contain the named semaphore that the process had open. `sem_open` of the name finds
-/// the semaphore with the value that it had.
+/// After `execve`, `/proc/self/maps` does not contain the named semaphore that the process had open. `sem_open` of its name by
+/// the new program returns a semaphore with the value before `execve`.
 #[cfg(linux)]
 #[conformance::test(posix = "exec", man = "sem_overview(7)", needs(procfs))]
 fn exec_closes_the_semaphore() -> Outcome {
@@ -96,8 +99,8 @@ fn exec_closes_the_semaphore() -> Outcome {
     Ok(())
 }
 
-/// If the process that created a named semaphore has closed it and ended, `sem_open` in an unrelated process finds it with its
-/// value.
+/// If the process that created a named semaphore with value 4 has called `sem_close` and ended, `sem_open` of the name in an
+/// unrelated process returns a semaphore with value 4.
 #[conformance::test(posix = "sem_open", man = "sem_overview(7)")]
 fn persists_while_no_process_has_it_open() -> Outcome {
     let name = Name::new();
@@ -109,8 +112,9 @@ fn persists_while_no_process_has_it_open() -> Outcome {
     Ok(())
 }
 
-/// If a name is unlinked and created again, `sem_open` returns the new semaphore, also in a process that has the old one open.
-/// The old one stays usable at its own address with its own value.
+/// After `sem_unlink` of a name and creation of a new semaphore of this name, `sem_open` returns the address of the new
+/// semaphore, also in a process that has the unlinked one open. `sem_post` and `sem_trywait` at the address of the unlinked
+/// semaphore return 0 and leave the value of the new one.
 #[conformance::test(posix = "sem_unlink", posix = "sem_open", man = "sem_unlink(3)")]
 fn opens_the_new_semaphore_after_unlink() -> Outcome {
     let name = Name::new();
@@ -125,8 +129,8 @@ fn opens_the_new_semaphore_after_unlink() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` on a name that never existed, or that was unlinked already, fails with `ENOENT`. A process that has the unlinked
-/// semaphore open finds its value as it was.
+/// `sem_unlink` of a name that never existed, or that `sem_unlink` has removed before, fails with `ENOENT`. The value of a
+/// semaphore whose name was removed, and that the process still has open, stays as it was.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     let name = Name::new();
@@ -137,8 +141,8 @@ fn unlink_of_a_missing_name_fails_with_enoent() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` by a process that has not opened the named semaphore returns 0. Another process that is blocked in `sem_wait` on
-/// this semaphore stays blocked until a `sem_post`.
+/// `sem_unlink` by a process that has not opened the named semaphore returns 0. A process that is blocked in `sem_wait` on this
+/// semaphore stays blocked, and returns 0 from `sem_wait` after a `sem_post`.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)")]
 fn unlink_needs_no_open_semaphore() -> Outcome {
     let name = Name::new();
@@ -152,8 +156,8 @@ fn unlink_needs_no_open_semaphore() -> Outcome {
     Ok(())
 }
 
-/// If the creator of a named semaphore unlinks and closes it, `sem_trywait`, `sem_wait` and `sem_post` still return 0 in a
-/// process that has it open, which finds the value as it was.
+/// After the creator of a named semaphore of value 0 has called `sem_unlink`, `sem_post` twice, and `sem_close`, `sem_trywait`,
+/// `sem_wait` and `sem_post` by another process that has the semaphore open return 0. The value is then 1.
 #[conformance::test(posix = "sem_unlink", posix = "sem_close")]
 fn stays_usable_after_unlink_and_close_elsewhere() -> Outcome {
     let name = Name::new();
@@ -171,8 +175,8 @@ fn stays_usable_after_unlink_and_close_elsewhere() -> Outcome {
     Ok(())
 }
 
-/// If four threads of a process that has a name open call `sem_open`, `sem_post` and `sem_close` on it 25 times each at the same
-/// time, every `sem_open` returns the same address, and the value goes up by 100.
+/// If four threads of a process that has a named semaphore open each call `sem_open`, `sem_post` and `sem_close` for its name 25
+/// times at the same time, every `sem_open` returns the same address, and the calls increment the value by 100.
 #[conformance::test(posix = "sem_open")]
 fn concurrent_opens_by_threads_give_one_address() -> Outcome {
     let name = Name::new();

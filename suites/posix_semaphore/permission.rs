@@ -31,8 +31,9 @@ fn as_second_user<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::
     Ok(participant.join()??)
 }
 
-/// `sem_open` of an existing semaphore, with or without `O_CREAT`, returns the semaphore if its mode gives the caller read and
-/// write permission. If one of the two is missing, `sem_open` fails with `EACCES`.
+/// `sem_open` of an existing semaphore by an unprivileged process, without `O_EXCL`, with or without `O_CREAT`, returns the
+/// semaphore if the mode of the semaphore gives this process read and write permission. If one of the two permissions is missing,
+/// `sem_open` fails with `EACCES`.
 #[rstest]
 #[case::read_and_write(0o606, Ok(()))]
 #[case::read_only(0o604, Err(EACCES))]
@@ -49,7 +50,8 @@ fn open_needs_read_and_write_permission(#[case] mode: u32, #[case] expected: Res
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT | O_EXCL` on an existing semaphore that the caller has no permission for fails with `EEXIST`.
+/// `sem_open` with `O_CREAT | O_EXCL` by an unprivileged process on an existing semaphore of mode 0600 of another user fails with
+/// `EEXIST`, not with `EACCES`. The value of the semaphore stays as it was.
 #[conformance::test(posix = "sem_open", level = customary, needs(second_user))]
 fn o_excl_without_permission_fails_with_eexist() -> Outcome {
     let name = Name::new();
@@ -59,8 +61,9 @@ fn o_excl_without_permission_fails_with_eexist() -> Outcome {
     Ok(())
 }
 
-/// If `sem_open` creates a semaphore with a mode that gives its creator no permission, `sem_wait` and `sem_post` on the returned
-/// handle return 0. A second `sem_open` of the name fails with `EACCES`.
+/// If an unprivileged process creates a semaphore of value 1 with `sem_open` and mode 0000 or 0066, which give the owner no
+/// permission, `sem_wait` and `sem_post` on the returned semaphore return 0. After `sem_close`, `sem_open` of the name by the
+/// same process fails with `EACCES`.
 #[rstest]
 #[case::none(0)]
 #[case::others_only(0o066)]
@@ -77,8 +80,8 @@ fn creator_can_use_a_semaphore_of_any_mode(#[case] mode: u32) -> Outcome {
     Ok(())
 }
 
-/// If a process changes to a user who has no permission for a semaphore that it has open, `sem_wait`, `sem_post` and `sem_close`
-/// still return 0.
+/// If a process that has a semaphore of mode 0600 open changes its user and group IDs to those of an unprivileged user who does
+/// not own the semaphore, `sem_wait`, `sem_post` and `sem_close` on this semaphore return 0.
 #[conformance::test(posix = "sem_open", needs(second_user))]
 fn is_checked_at_open_only() -> Outcome {
     let name = Name::new();
@@ -94,8 +97,8 @@ fn is_checked_at_open_only() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` by a user who does not own the name fails with `EACCES`, although the mode allows that user to open the
-/// semaphore. The name still exists.
+/// `sem_unlink` by an unprivileged process fails with `EACCES` for a semaphore of another user, although its mode 0666 lets the
+/// process open the semaphore with `sem_open`. Afterwards `sem_open` of the name by the owner returns the semaphore.
 #[conformance::test(posix = "sem_unlink", man = "sem_unlink(3)", needs(second_user))]
 fn unlink_by_another_user_fails_with_eacces() -> Outcome {
     let name = Name::new();
@@ -106,8 +109,8 @@ fn unlink_by_another_user_fails_with_eacces() -> Outcome {
     Ok(())
 }
 
-/// `sem_unlink` by the unprivileged user who created a semaphore returns 0. `sem_open` of the name by another user then fails
-/// with `ENOENT`.
+/// `sem_unlink` by the unprivileged user who created a semaphore returns 0. `sem_open` of the name without `O_CREAT` by another
+/// user then fails with `ENOENT`.
 #[conformance::test(posix = "sem_unlink", needs(second_user))]
 fn unlink_by_the_creator_succeeds() -> Outcome {
     let name = Name::new();
@@ -116,7 +119,7 @@ fn unlink_by_the_creator_succeeds() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` by a process with `CAP_DAC_OVERRIDE` opens a semaphore of mode 0.
+/// `sem_open` by a process with `CAP_DAC_OVERRIDE` on an existing semaphore of mode 0000 returns the semaphore.
 #[conformance::test(man = "capabilities(7)", needs(CAP_DAC_OVERRIDE))]
 fn cap_dac_override_opens_mode_0() -> Outcome {
     let name = Name::new();
@@ -125,8 +128,8 @@ fn cap_dac_override_opens_mode_0() -> Outcome {
     Ok(())
 }
 
-/// A semaphore that `sem_open` creates has the mode argument without the bits of the umask, and the umask stays as it was. A
-/// later `sem_open` with another mode and umask leaves the mode of the semaphore as it is.
+/// A semaphore that `sem_open` creates has the permission bits `mode & ~umask`, and the umask stays as it was. A later `sem_open`
+/// of the name with `O_CREAT` and another mode and umask leaves these permission bits as they were.
 #[cfg(linux)]
 #[rstest]
 #[case::umask_022(0o666, 0o022, 0o644)]
@@ -152,7 +155,8 @@ fn umask_clears_bits_of_the_mode(#[case] mode: u32, #[case] mask: u32, #[case] e
     Ok(())
 }
 
-/// A semaphore that `sem_open` creates is owned by the effective user and group of its creator.
+/// The file in `/dev/shm` of a semaphore that `sem_open` creates has the effective user ID and the effective group ID of the
+/// creating process as its owner and group.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(second_user))]
 fn owner_is_the_effective_user_and_group() -> Outcome {

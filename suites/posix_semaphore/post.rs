@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Waiters, named_and_unnamed};
 
-/// If three processes are blocked in `sem_wait`, two `sem_post` calls wake exactly two of them, and `sem_trywait` fails with
-/// `EAGAIN`. The third stays blocked until a third `sem_post`.
+/// If three processes are blocked in `sem_wait`, two `sem_post` calls wake exactly two of them, and `sem_trywait` then fails with
+/// `EAGAIN`. The third process stays blocked until a third `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn two_posts_wake_two_of_three_waiters(kind: Kind) -> Outcome {
@@ -27,8 +27,8 @@ fn two_posts_wake_two_of_three_waiters(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `sem_getvalue` gives the value of the semaphore. While two processes are blocked in `sem_wait`, `sem_getvalue` gives 0 or -2,
-/// and the case records which.
+/// `sem_getvalue` gives 2, 1 and 0 on a semaphore of value 2 before and after each of two `sem_trywait` calls. While two
+/// processes are blocked in `sem_wait`, `sem_getvalue` gives 0 or -2; both are accepted, and the value is recorded.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_getvalue", man = "sem_getvalue(3)")]
 fn getvalue_with_waiters_is_zero_or_negative(kind: Kind) -> Outcome {
@@ -44,8 +44,8 @@ fn getvalue_with_waiters_is_zero_or_negative(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of three processes blocked in `sem_wait` is killed, two `sem_post` calls wake the two others. Each further `sem_post`
-/// increments the value.
+/// If one of three processes blocked in `sem_wait` is killed, two `sem_post` calls wake the two others. Each of two further
+/// `sem_post` calls increments the value by 1.
 #[apply(named_and_unnamed)]
 #[case::first(0)]
 #[case::middle(1)]
@@ -62,7 +62,7 @@ fn killed_waiter_takes_no_post(#[case] killed: u8, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the only process that is blocked in `sem_wait` is killed, the value is 0, and each of three `sem_post` calls increments it.
+/// If the only process that is blocked in `sem_wait` is killed, the value is 0, and three `sem_post` calls make it 3.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn killed_only_waiter_takes_no_post(kind: Kind) -> Outcome {
@@ -74,8 +74,9 @@ fn killed_only_waiter_takes_no_post(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the first of two waiters is stopped, `sem_post` is called, and that waiter is killed, the post wakes the other waiter,
-/// stays in the value, or is lost. The case records which of the three.
+/// If two processes are blocked in `sem_wait`, and the one that has waited longest is stopped, then `sem_post` is called, and
+/// then the stopped process is killed, either the other process is woken, or the value is 1, or the value is 0 with the other
+/// process still blocked. Each result is accepted and recorded.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", level = observed)]
 fn to_a_waiter_killed_while_stopped_is_recorded(kind: Kind) -> Outcome {

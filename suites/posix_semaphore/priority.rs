@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, named_and_unnamed};
 
-/// If waiters scheduled with `SCHED_FIFO` are blocked in `sem_wait`, each `sem_post` wakes the one of the highest priority. Among
-/// waiters of equal priority, `sem_post` wakes the one that has waited longest.
+/// If processes scheduled with `SCHED_FIFO` are blocked in `sem_wait`, each `sem_post` wakes the blocked process of the highest
+/// priority. Among blocked processes of equal priority, `sem_post` wakes the one that has waited longest.
 #[apply(named_and_unnamed)]
 #[case::highest_is_second([10, 30, 20], [1, 2, 0])]
 #[case::highest_is_last([10, 20, 30], [2, 1, 0])]

@@ -7,8 +7,9 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Waiters, named_and_unnamed};
 
-/// If a signal handler calls `sem_post` on the semaphore that its own thread waits for, `sem_wait` returns 0 with `SA_RESTART`.
-/// Without `SA_RESTART`, `sem_wait` returns 0, or fails with `EINTR` and leaves the value at 1.
+/// If a thread blocked in `sem_wait` runs a signal handler that calls `sem_post` on the same semaphore, `sem_wait` returns 0 if
+/// the handler was installed with `SA_RESTART`. Without `SA_RESTART`, `sem_wait` either returns 0 and the value is 0, or fails
+/// with `EINTR` and the value is 1; both are accepted.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
 fn sem_post_wakes_the_thread_that_it_interrupted(#[values(Restart::Yes, Restart::No)] restart: Restart, kind: Kind) -> Outcome {
@@ -29,7 +30,8 @@ fn sem_post_wakes_the_thread_that_it_interrupted(#[values(Restart::Yes, Restart:
     Ok(())
 }
 
-/// Each run of a signal handler that calls `sem_post` wakes exactly one of two processes that are blocked in `sem_wait`.
+/// If two processes are blocked in `sem_wait` and a third process runs a signal handler that calls `sem_post` once, exactly one
+/// of the two is woken. A second run of the handler wakes the other one.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
 fn sem_post_wakes_other_processes(kind: Kind) -> Outcome {
@@ -44,8 +46,8 @@ fn sem_post_wakes_other_processes(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a signal handler that calls `sem_post` interrupts a process that calls `sem_post` itself, each call of both adds exactly
-/// one to the value.
+/// If a signal handler that calls `sem_post` interrupts a process that calls `sem_post` in a loop, each `sem_post` of the handler
+/// and of the loop adds exactly 1 to the value.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "signal-safety(7)")]
 fn sem_post_counts_amid_other_posts(kind: Kind) -> Outcome {

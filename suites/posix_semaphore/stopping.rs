@@ -6,8 +6,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Waiters, named_and_unnamed, one_blocked};
 
-/// A process that is blocked in `sem_wait` is blocked again after `SIGSTOP` and `SIGCONT`, twice in a row. `sem_wait` returns 0
-/// after a `sem_post`.
+/// A process that is blocked in `sem_wait` is blocked in `sem_wait` again after `SIGSTOP` and `SIGCONT`, and after a second
+/// `SIGSTOP` and `SIGCONT`. After a `sem_post`, `sem_wait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "signal(7)")]
 fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
@@ -22,7 +22,8 @@ fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `sem_post` is called while the only waiter is stopped, `sem_wait` returns 0 in that waiter once it is continued.
+/// If the only process that is blocked in `sem_wait` is stopped, and `sem_post` is called before `SIGCONT`, `sem_wait` returns 0
+/// in that process after `SIGCONT`. The value is 0 afterwards.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait")]
 fn post_to_a_stopped_waiter_is_kept(kind: Kind) -> Outcome {
@@ -35,8 +36,8 @@ fn post_to_a_stopped_waiter_is_kept(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of two waiters is stopped, two `sem_post` calls wake the other one. The stopped waiter returns from `sem_wait` with 0
-/// once it is continued.
+/// If one of two processes blocked in `sem_wait` is stopped, two `sem_post` calls wake the other process. After `SIGCONT`,
+/// `sem_wait` returns 0 in the stopped process too, and the value is 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait")]
 fn stopped_waiter_does_not_stop_another(#[values(0, 1)] stopped: usize, kind: Kind) -> Outcome {
@@ -50,7 +51,8 @@ fn stopped_waiter_does_not_stop_another(#[values(0, 1)] stopped: usize, kind: Ki
     Ok(())
 }
 
-/// If one of two waiters is stopped and killed, a later `sem_post` wakes the other waiter, and a second one makes the value 1.
+/// If one of two processes blocked in `sem_wait` is stopped and then killed, the next `sem_post` wakes the other process, and a
+/// second `sem_post` makes the value 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit")]
 fn waiter_killed_while_stopped_takes_no_post(kind: Kind) -> Outcome {
@@ -63,8 +65,9 @@ fn waiter_killed_while_stopped_takes_no_post(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `sem_post` is called while the only waiter is stopped, either `sem_trywait` by another process returns 0 and the waiter
-/// stays blocked, or `sem_trywait` fails with `EAGAIN` and `sem_wait` of the waiter returns 0. The case records which.
+/// If the only process blocked in `sem_wait` is stopped, and then `sem_post` and `sem_trywait` are called by another process
+/// before `SIGCONT`, either `sem_trywait` returns 0 and `sem_wait` stays blocked after `SIGCONT`, or `sem_trywait` fails with
+/// `EAGAIN` and `sem_wait` returns 0. Both results are accepted and recorded.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_trywait", posix = "sem_wait", level = observed)]
 fn trywait_beside_a_stopped_waiter_is_recorded(kind: Kind) -> Outcome {

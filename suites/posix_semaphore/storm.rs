@@ -11,8 +11,9 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Name, create_named, named_and_unnamed, together};
 
-/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants, the final value differs from
-/// the number of posts minus the number of waits by at most one for each killed process.
+/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants and started again, the final
+/// value equals the initial value plus the `sem_post` calls minus the `sem_wait` calls that returned 0. A call during which its
+/// process was killed counts as one call or as none.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
 fn kills_keep_the_balance_of_posts_and_waits(kind: Kind) -> Outcome {
@@ -71,8 +72,9 @@ fn kills_keep_the_balance_of_posts_and_waits(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If three processes create, open and unlink one name at random at the same time, `sem_open` returns a semaphore whose
-/// `sem_post` returns 0, or fails with `EEXIST` or `ENOENT`. `sem_unlink` returns 0 or fails with `ENOENT`.
+/// If three processes make 60 random calls of `sem_open` and `sem_unlink` each on one name at the same time, `sem_open` returns a
+/// semaphore, on which `sem_post` returns 0, or fails with `EEXIST` (only with `O_CREAT | O_EXCL`) or `ENOENT` (only without
+/// `O_CREAT`). `sem_unlink` returns 0 or fails with `ENOENT`.
 #[conformance::test(posix = "sem_open", posix = "sem_unlink", fixed_in = "glibc 2.39 (f957f47df7)")]
 fn concurrent_create_open_and_unlink_stay_consistent() -> Outcome {
     let name = Name::new();

@@ -26,9 +26,9 @@ fn woke_since_mark<T>(victim: &Victim<T>) -> bool {
         && (victim.entered.as_deref() == Some("futex") || since.into_iter().any(|call| call.name == "futex"))
 }
 
-/// If a process that calls `sem_post` three times is killed at any system call, each completed post is in the value or has woken
-/// one of two waiters. At a value above 0 no waiter is blocked, unless the process was killed at the `futex` system call that
-/// wakes a waiter.
+/// If a process that calls `sem_post` three times, while two processes are blocked in `sem_wait`, is killed at any system call,
+/// the number of woken processes plus the value equals the number of `sem_post` calls that returned or reached the `futex` system
+/// call. A process is still blocked at a value above 0 only if the kill came at the `futex` system call.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit", needs(ptrace))]
 fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
@@ -59,8 +59,8 @@ fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` at value 5 is killed at any system call, the value is 5 minus
-/// the number of those calls that had returned.
+/// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` on a semaphore of value 5 is killed at any system call, the
+/// value is 5 minus the number of those three calls that had returned 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
 fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome {
@@ -82,8 +82,8 @@ fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome 
     })
 }
 
-/// If a process that repeatedly blocks in `sem_wait` until another one posts is killed at any system call, the value is the
-/// number of posts minus the number of waits that had returned.
+/// If a process that calls `sem_wait` at value 0 three times, each answered by one `sem_post` of another process, is killed at
+/// any system call, the value is the number of `sem_post` calls minus the number of `sem_wait` calls that had returned 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
 fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
@@ -115,8 +115,8 @@ fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that uses a semaphore of value 1 as a lock is killed at any system call between `sem_wait` and `sem_post`, the
-/// value stays 0. `sem_wait` by another process blocks until a third process calls `sem_post`.
+/// If a process is killed at any system call after its `sem_wait` took the value from 1 to 0 and before its `sem_post`,
+/// `sem_wait` by another process blocks. After `sem_post` by a third process, this `sem_wait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)", needs(ptrace))]
 fn killed_holder_does_not_post(kind: Kind) -> Outcome {
@@ -142,9 +142,9 @@ fn killed_holder_does_not_post(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, `sem_open` of the name by another process
-/// fails with `ENOENT` or returns a semaphore with the full initial value. `sem_post` on this semaphore increments the value by
-/// 1.
+/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, `sem_open` of the name without `O_CREAT` by
+/// another process fails with `ENOENT`, or returns a semaphore whose value (`sem_getvalue`) is the value argument of the killed
+/// call. `sem_post` on this semaphore returns 0 and increments the value by 1.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(ptrace, CAP_SYS_ADMIN, file("/dev/shm")))]
 fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
@@ -167,8 +167,9 @@ fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call of `sem_unlink`, `sem_open` of the name fails with `ENOENT` if the `unlink` system
-/// call had returned 0, and returns the semaphore if not. `sem_post` through a handle that was open before returns 0.
+/// If a process is killed at any system call of `sem_unlink`, `sem_open` of the name without `O_CREAT` by another process fails
+/// with `ENOENT` if the `unlink` system call had returned 0, and returns the semaphore otherwise. `sem_post` by a process that
+/// opened the semaphore before returns 0.
 #[conformance::test(posix = "sem_unlink", needs(ptrace))]
 fn killed_unlinker_removes_the_name_or_leaves_it() -> Outcome {
     sweep(|run| {

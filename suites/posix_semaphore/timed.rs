@@ -39,7 +39,7 @@ fn blocked(semaphore: &Semaphore, restart: Restart) -> Result<Participant<Result
     Ok(waiter)
 }
 
-/// At value 0, `sem_timedwait` with a deadline that has passed fails with `ETIMEDOUT`, and the value stays 0.
+/// At value 0, `sem_timedwait` with a deadline that had passed before the call fails with `ETIMEDOUT`, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[case::after_the_epoch(TimeSpec::new(1, 0))]
 #[case::at_the_epoch(TimeSpec::new(0, 0))]
@@ -53,7 +53,7 @@ fn past_deadline_fails_with_etimedout(#[case] deadline: TimeSpec, kind: Kind) ->
     Ok(())
 }
 
-/// At a value above 0, `sem_timedwait` with a deadline that has passed returns 0 and decrements the value.
+/// At a value above 0, `sem_timedwait` with a deadline that had passed before the call returns 0 and decrements the value by 1.
 #[apply(named_and_unnamed)]
 #[case::after_the_epoch(TimeSpec::new(1, 0))]
 #[case::at_the_epoch(TimeSpec::new(0, 0))]
@@ -65,7 +65,7 @@ fn past_deadline_decrements_a_positive_value(#[case] deadline: TimeSpec, kind: K
     Ok(())
 }
 
-/// At value 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 fails with `EINVAL`, and the value stays 0.
+/// At value 0, `sem_timedwait` with a deadline whose `tv_nsec` is -1 or 1000000000 fails with `EINVAL`, and the value stays 0.
 #[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
@@ -77,8 +77,8 @@ fn invalid_nanoseconds_fail_with_einval(#[case] nanoseconds: i64, #[values(0, 4_
     Ok(())
 }
 
-/// At a value above 0, `sem_timedwait` with `tv_nsec` -1 or 1000000000 returns 0 and decrements the value: `sem_wait(3)` says that
-/// the deadline is not checked then, and POSIX says that it need not be.
+/// At a value above 0, `sem_timedwait` with a deadline whose `tv_nsec` is -1 or 1000000000 returns 0 and decrements the value by
+/// 1. According to sem_wait(3), the deadline is not checked in this case; POSIX leaves the check open.
 #[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
@@ -89,8 +89,8 @@ fn invalid_nanoseconds_decrement_a_positive_value(#[case] nanoseconds: i64, kind
     Ok(())
 }
 
-/// At value 0, `sem_timedwait` fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the deadline, and not earlier. The value
-/// stays 0.
+/// At value 0, `sem_timedwait` with a future deadline fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the deadline, and
+/// not earlier. The value stays 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "sem_wait(3)")]
 fn expires_at_the_deadline(kind: Kind) -> Outcome {
@@ -103,7 +103,8 @@ fn expires_at_the_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process that is blocked in `sem_timedwait` with a deadline far ahead returns 0 after a `sem_post`, and the value stays 0.
+/// If a process is blocked in `sem_timedwait` with a deadline far ahead, `sem_timedwait` returns 0 after a `sem_post` by another
+/// process, and the value is 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_post")]
 fn post_wakes_a_waiter_before_its_deadline(kind: Kind) -> Outcome {
@@ -113,7 +114,8 @@ fn post_wakes_a_waiter_before_its_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// At value 0, `sem_timedwait` with the largest `tv_sec` as its deadline stays blocked until a `sem_post`, and returns 0 then.
+/// At value 0, `sem_timedwait` with the largest `tv_sec` and `tv_nsec` 999999999 as its deadline blocks until a `sem_post`, and
+/// returns 0 then.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait")]
 fn largest_deadline_blocks(kind: Kind) -> Outcome {
@@ -140,8 +142,8 @@ fn each_post_wakes_one_waiter(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes are blocked in `sem_timedwait` and two in `sem_wait`, each of four `sem_post` calls wakes exactly one of the
-/// four.
+/// If two processes are blocked in `sem_timedwait` and two in `sem_wait` on one semaphore, each of four `sem_post` calls wakes
+/// exactly one of the four processes.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_wait")]
 fn posts_wake_timed_and_untimed_waiters(kind: Kind) -> Outcome {
@@ -157,8 +159,8 @@ fn posts_wake_timed_and_untimed_waiters(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If `sem_timedwait` has failed with `ETIMEDOUT` in one of two waiters, the next `sem_post` wakes the other one, and a second
-/// `sem_post` makes the value 1.
+/// If one process is blocked in `sem_wait`, and `sem_timedwait` of a second process has failed with `ETIMEDOUT`, the next
+/// `sem_post` wakes the first process, and a second `sem_post` makes the value 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sem_post")]
 fn timed_out_waiter_takes_no_post(kind: Kind) -> Outcome {
@@ -172,8 +174,8 @@ fn timed_out_waiter_takes_no_post(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process that is blocked in `sem_timedwait` is killed, the next `sem_post` wakes the other waiter, and a second `sem_post`
-/// makes the value 1.
+/// If one process is blocked in `sem_wait`, and a second process is killed while it is blocked in `sem_timedwait`, the next
+/// `sem_post` wakes the first process, and a second `sem_post` makes the value 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "_Exit")]
 fn killed_waiter_takes_no_post(kind: Kind) -> Outcome {
@@ -186,8 +188,8 @@ fn killed_waiter_takes_no_post(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process blocked in `sem_timedwait` runs a signal handler installed without `SA_RESTART`, the call fails with `EINTR`. A
-/// later `sem_post` makes the value 1.
+/// If a process blocked in `sem_timedwait` runs a signal handler installed without `SA_RESTART`, `sem_timedwait` fails with
+/// `EINTR`. A later `sem_post` makes the value 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "signal(7)", level = documented)]
 fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
@@ -198,8 +200,8 @@ fn handler_ends_the_wait_with_eintr(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After a process blocked in `sem_timedwait` has run a signal handler installed with `SA_RESTART`, the process is blocked again.
-/// `sem_timedwait` returns 0 after a `sem_post`.
+/// After a process blocked in `sem_timedwait` has run a signal handler installed with `SA_RESTART`, the process is blocked in
+/// `sem_timedwait` again. After a `sem_post`, `sem_timedwait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", posix = "sigaction", man = "signal(7)")]
 fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
@@ -212,8 +214,8 @@ fn sa_restart_continues_the_wait(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process that is blocked in `sem_timedwait` is blocked again after `SIGSTOP` and `SIGCONT`, twice in a row. The call returns
-/// 0 after a `sem_post`.
+/// A process that is blocked in `sem_timedwait` is blocked in `sem_timedwait` again after `SIGSTOP` and `SIGCONT`, and after a
+/// second `SIGSTOP` and `SIGCONT`. After a `sem_post` before the deadline, `sem_timedwait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait", man = "signal(7)")]
 fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
@@ -228,8 +230,8 @@ fn stopped_and_continued_waiter_stays_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the deadline of `sem_timedwait` passes while the waiter is stopped, the call fails with `ETIMEDOUT` once the waiter is
-/// continued, and a later `sem_post` makes the value 1.
+/// If a process blocked in `sem_timedwait` is stopped and its deadline passes before `SIGCONT`, `sem_timedwait` fails with
+/// `ETIMEDOUT` after `SIGCONT`. A later `sem_post` makes the value 1.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_timedwait")]
 fn deadline_passes_while_stopped(kind: Kind) -> Outcome {

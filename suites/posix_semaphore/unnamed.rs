@@ -14,8 +14,8 @@ fn memory(pages: usize) -> Result<Rc<Mapping>, Errno> {
     Ok(Rc::new(Mapping::anonymous(pages * page_size())?))
 }
 
-/// `sem_init` with a value above `SEM_VALUE_MAX` fails with `EINVAL`, for a private and for a process-shared semaphore, and
-/// leaves the memory as it was.
+/// `sem_init` with a value above `SEM_VALUE_MAX` fails with `EINVAL`, for `pshared` 0 and 1, and leaves the bytes of the `sem_t`
+/// as they were.
 #[rstest]
 #[case::one_above(1)]
 #[case::all_bits(u32::MAX - i32::MAX as u32)]
@@ -28,7 +28,7 @@ fn init_rejects_a_value_above_sem_value_max(#[case] beyond: u32, #[values(false,
     Ok(())
 }
 
-/// After `sem_destroy`, `sem_init` in the same memory returns 0 and creates a semaphore with its own initial value. `sem_post`,
+/// After `sem_destroy`, `sem_init` with value 2 in the same memory returns 0, and the new semaphore has the value 2. `sem_post`,
 /// `sem_trywait` and `sem_destroy` on the new semaphore return 0.
 #[rstest]
 #[conformance::test(posix = "sem_destroy", posix = "sem_init", man = "sem_destroy(3)")]
@@ -42,8 +42,8 @@ fn can_be_destroyed_and_initialised_again(#[values(false, true)] shared: bool) -
     Ok(())
 }
 
-/// `sem_wait` at value 0 by an unrelated process that maps the memory of a process-shared semaphore at another address blocks.
-/// After `sem_post` by the first process, `sem_wait` returns 0.
+/// An unrelated process that maps the memory of a process-shared semaphore at another address blocks in `sem_wait` at value 0.
+/// After `sem_post` by the process that called `sem_init`, `sem_wait` returns 0.
 #[conformance::test(posix = "sem_init", man = "sem_overview(7)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
@@ -70,8 +70,8 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// If one process maps the memory of a semaphore twice, `sem_post` through one mapping wakes a process that is blocked in
-/// `sem_wait` through the other.
+/// If a process maps the shared memory object that contains a process-shared semaphore twice, `sem_post` at the address in one
+/// mapping wakes a process that is blocked in `sem_wait` at the address in the other mapping.
 #[conformance::test(posix = "sem_init", posix = "mmap")]
 fn is_one_semaphore_through_two_mappings() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
@@ -86,7 +86,8 @@ fn is_one_semaphore_through_two_mappings() -> Outcome {
     Ok(())
 }
 
-/// If a semaphore lies in a mapped file, `sem_post` wakes a process that has mapped the file itself and is blocked in `sem_wait`.
+/// If a process-shared semaphore lies in a `MAP_SHARED` mapping of a regular file, `sem_post` wakes a process that is blocked in
+/// `sem_wait` in its own mapping of this file.
 #[conformance::test(posix = "sem_init", posix = "mmap")]
 fn works_in_a_mapped_file() -> Outcome {
     let scratch = Scratch::new()?;
@@ -103,8 +104,9 @@ fn works_in_a_mapped_file() -> Outcome {
     Ok(())
 }
 
-/// If the process that initialised a semaphore is killed and the name of its shared memory object is unlinked, processes that
-/// have the memory mapped find its value. `sem_post` by one wakes another that is blocked in `sem_wait`.
+/// After the process that called `sem_init` in a shared memory object is killed and the name of the object is unlinked, the
+/// semaphore has the same value in a process that still has the object mapped. `sem_post` by this process wakes another process
+/// that is blocked in `sem_wait`.
 #[conformance::test(posix = "sem_init", posix = "shm_unlink")]
 fn outlives_creator_and_name_of_its_memory() -> Outcome {
     let object = SharedMemory::create(&unique_name("memory"))?;
@@ -126,8 +128,8 @@ fn outlives_creator_and_name_of_its_memory() -> Outcome {
     Ok(())
 }
 
-/// If five semaphores lie side by side in one page, `sem_post` of one wakes its own waiter, and the waiters of the others stay
-/// blocked.
+/// If five adjacent semaphores in one page have one process each blocked in `sem_wait`, `sem_post` on one semaphore wakes the
+/// process blocked on this semaphore. The processes blocked on the other semaphores stay blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
 fn semaphores_side_by_side_are_separate() -> Outcome {
     const COUNT: u8 = 5;
@@ -147,8 +149,8 @@ fn semaphores_side_by_side_are_separate() -> Outcome {
     Ok(())
 }
 
-/// If two semaphores lie at the same offset of two pages, `sem_post` of one wakes its own waiter, and the waiter of the other
-/// stays blocked.
+/// If two semaphores at the same offset of two pages have one process each blocked in `sem_wait`, `sem_post` on one semaphore
+/// wakes the process blocked on this semaphore, and the other process stays blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
 fn semaphores_in_two_pages_are_separate() -> Outcome {
     let memory = memory(2)?;
@@ -160,8 +162,8 @@ fn semaphores_in_two_pages_are_separate() -> Outcome {
     Ok(())
 }
 
-/// If two semaphores lie at the same offset of two shared memory objects, `sem_post` of one wakes its own waiter, and the waiter
-/// of the other stays blocked.
+/// If two semaphores at the same offset of two shared memory objects have one process each blocked in `sem_wait`, `sem_post` on
+/// one semaphore wakes the process blocked on this semaphore, and the other process stays blocked.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
 fn semaphores_in_two_objects_are_separate() -> Outcome {
     let objects = [SharedMemory::create(&unique_name("one"))?, SharedMemory::create(&unique_name("other"))?];
@@ -177,7 +179,8 @@ fn semaphores_in_two_objects_are_separate() -> Outcome {
     Ok(())
 }
 
-/// If a thread is blocked in `sem_wait` on a semaphore with `pshared` 0, `sem_post` by another thread of the process wakes it.
+/// If a thread is blocked in `sem_wait` on a semaphore from `sem_init` with `pshared` 0, `sem_wait` returns 0 after `sem_post` by
+/// another thread of the same process.
 #[conformance::test(posix = "sem_init", man = "sem_init(3)")]
 fn private_semaphore_wakes_a_thread() -> Outcome {
     let (threads, report) = pipe()?;
@@ -204,7 +207,7 @@ fn private_semaphore_wakes_a_thread() -> Outcome {
 }
 
 /// If a thread of one process and another process are blocked in `sem_wait` on one process-shared semaphore, two `sem_post` calls
-/// wake both.
+/// wake both, and the value is 0.
 #[conformance::test(posix = "sem_init", posix = "sem_post")]
 fn wakes_a_thread_and_another_process() -> Outcome {
     let semaphore = Semaphore::placed(&memory(1)?, 0, true, 0)?;
@@ -241,8 +244,8 @@ fn leaves_the_memory_around_it_alone() -> Outcome {
     Ok(())
 }
 
-/// If a waiter destroys the semaphore and overwrites its memory as soon as `sem_wait` has returned, the `sem_post` that woke it
-/// leaves the overwritten bytes as they are.
+/// If a process blocked in `sem_wait` calls `sem_destroy` and overwrites the memory of the semaphore as soon as `sem_wait` has
+/// returned, the `sem_post` call that woke it leaves the overwritten bytes as they are.
 #[conformance::test(posix = "sem_destroy", man = "sem_destroy(3)", fixed_in = "glibc 2.21 (sourceware 12674)")]
 fn post_touches_no_memory_after_the_wait() -> Outcome {
     let memory = memory(1)?;

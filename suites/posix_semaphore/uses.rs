@@ -10,8 +10,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, named_and_unnamed, together};
 
-/// If four processes increment a counter 300 times each, by load and store, between `sem_wait` and `sem_post` on a semaphore of
-/// value 1, the counter is 1200 and the value is 1 at the end.
+/// If four processes increment a shared counter 300 times each, by a load and a store between `sem_wait` and `sem_post` on a
+/// semaphore of value 1, the counter is 1200 and the value is 1 at the end.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn lock_admits_one_process(kind: Kind) -> Outcome {
@@ -33,8 +33,8 @@ fn lock_admits_one_process(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If five processes enter a section with `sem_wait` and leave it with `sem_post` on a semaphore of value n, at most n are inside
-/// at the same time, and the value is n at the end.
+/// If five processes call `sem_wait` and later `sem_post` 60 times each on a semaphore of initial value n, at most n processes
+/// are between the return of `sem_wait` and the call of `sem_post` at the same time. The value is n at the end.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
@@ -56,8 +56,9 @@ fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// Two processes that wake each other in turn with `sem_post` on two semaphores alternate strictly. After `sem_wait` has
-/// returned, each sees what the other wrote before its `sem_post`.
+/// If two processes each store to a shared word, call `sem_post` on the semaphore of the other process and then `sem_wait` on
+/// their own, they store strictly in turn. After `sem_wait` has returned, each process loads the value that the other process
+/// stored before its `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn two_processes_alternate(kind: Kind) -> Outcome {
@@ -81,8 +82,8 @@ fn two_processes_alternate(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If each of two processes calls `sem_post` on its own semaphore and then `sem_wait` on that of the other, the first one stays
-/// blocked until the second one has called `sem_post`. Both `sem_wait` calls return 0.
+/// If each of two processes calls `sem_post` on its own semaphore and then `sem_wait` on the semaphore of the other process, the
+/// first process is blocked in `sem_wait` until the second process has called `sem_post`. Both `sem_wait` calls return 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn rendezvous_returns_when_both_have_arrived(kind: Kind) -> Outcome {
@@ -136,8 +137,9 @@ impl Ring {
     }
 }
 
-/// If two producers and two consumers use a bounded buffer with `sem_wait` and `sem_post` on counts of free and full slots, every
-/// item is taken exactly once. Each consumer gets the items of one producer in order.
+/// If two producers and two consumers use a ring buffer with `sem_wait` and `sem_post` on three semaphores, which count the free
+/// slots, count the full slots and lock the buffer, every item is taken exactly once. Each consumer takes the items of one
+/// producer in the order in which they were put.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn bounded_buffer_loses_no_item(kind: Kind) -> Outcome {
@@ -165,7 +167,8 @@ fn bounded_buffer_loses_no_item(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of two consumers that are blocked in `sem_wait` on the count of full slots is killed, the other one gets all items.
+/// If two consumers of a ring buffer are blocked in `sem_wait` on the semaphore that counts full slots and one of them is killed,
+/// the other consumer takes all five items that a producer puts and counts with `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn killed_blocked_consumer_takes_no_item(kind: Kind) -> Outcome {
@@ -185,8 +188,9 @@ fn killed_blocked_consumer_takes_no_item(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a consumer is killed between `sem_wait` on the full slots and `sem_post` on the free slots, producers find one free slot
-/// less. After one `sem_post` on the free slots by another process, a blocked producer continues.
+/// If a consumer of a ring buffer of three slots is killed after `sem_wait` on the semaphore of full slots and before `sem_post`
+/// on the semaphore of free slots, producers put two items, and the third `sem_wait` on the free slots blocks. After one
+/// `sem_post` on the free slots by another process, this `sem_wait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn killed_consumer_keeps_its_slot(kind: Kind) -> Outcome {
@@ -209,8 +213,9 @@ fn killed_consumer_keeps_its_slot(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a server is killed while it is blocked in `sem_wait` for a request, both semaphores stay at value 0. A new server takes a
-/// request that was posted with `sem_post` before it started.
+/// If a server is killed while it is blocked in `sem_wait` on the semaphore of requests, the semaphores of requests and of
+/// replies both have value 0. A server that is started after a `sem_post` on the semaphore of requests returns from `sem_wait`
+/// with 0 and calls `sem_post` on the semaphore of replies.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn new_server_takes_pending_requests(kind: Kind) -> Outcome {

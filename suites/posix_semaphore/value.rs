@@ -29,7 +29,7 @@ fn trywait_at_zero_fails_with_eagain(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If no process waits, each `sem_post` returns 0 and increments the value by one.
+/// While no process is blocked in `sem_wait`, each `sem_post` returns 0 and increments the value by one.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn each_post_increments_by_one(kind: Kind) -> Outcome {
@@ -39,8 +39,8 @@ fn each_post_increments_by_one(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// At the value `SEM_VALUE_MAX`, `sem_post` fails with `EOVERFLOW` and leaves the value as it is. After a `sem_trywait`,
-/// `sem_post` returns 0 again.
+/// At the value `SEM_VALUE_MAX`, `sem_post` fails with `EOVERFLOW` and leaves the value as it is. After a `sem_trywait` that
+/// returns 0, the next `sem_post` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)", level = documented)]
 fn post_at_sem_value_max_fails_with_eoverflow(kind: Kind) -> Outcome {
@@ -52,8 +52,9 @@ fn post_at_sem_value_max_fails_with_eoverflow(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process is blocked in `sem_wait` and another one calls `sem_post` and `sem_trywait`, exactly one of `sem_wait` and
-/// `sem_trywait` takes the post. The value is 0 afterwards.
+/// If one process is blocked in `sem_wait` and another process calls `sem_post` once and then `sem_trywait`, either `sem_wait`
+/// returns 0 and `sem_trywait` fails with `EAGAIN`, or `sem_trywait` returns 0 and `sem_wait` stays blocked. Both results are
+/// accepted.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
 fn one_post_ends_one_wait(kind: Kind) -> Outcome {
@@ -79,8 +80,8 @@ enum Step {
     Look,
 }
 
-/// If two processes call `sem_post`, `sem_trywait` and `sem_getvalue` in turn in any order, each result is that of one counter,
-/// and so is the final value.
+/// Each call of a random sequence of `sem_post`, `sem_trywait` and `sem_getvalue`, made by two processes in turn, returns the
+/// result of a model with one counter. The value at the end (`sem_getvalue`) is that of the counter.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait", posix = "sem_getvalue")]
 fn is_one_counter_for_two_processes(kind: Kind) -> Outcome {

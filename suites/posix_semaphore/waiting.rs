@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked, together};
 
-/// At value 0, `sem_wait` blocks, also after a `sem_post` to another semaphore. After a `sem_post` to its own semaphore,
-/// `sem_wait` returns 0, and the value stays 0.
+/// At value 0, `sem_wait` blocks, and stays blocked after a `sem_post` on another semaphore. After a `sem_post` on the semaphore
+/// of the `sem_wait`, `sem_wait` returns 0, and the value is 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_wait(3)")]
 fn blocks_until_a_post_to_the_same_semaphore(kind: Kind) -> Outcome {
@@ -20,8 +20,8 @@ fn blocks_until_a_post_to_the_same_semaphore(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one, two or five processes are blocked in `sem_wait`, each `sem_post` wakes exactly one of them, and each of them is woken
-/// once. `sem_trywait` fails with `EAGAIN` after each `sem_post`.
+/// If n processes (1, 2 or 5) are blocked in `sem_wait`, each of n `sem_post` calls makes `sem_wait` return 0 in exactly one of
+/// them. `sem_trywait` fails with `EAGAIN` after each `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, kind: Kind) -> Outcome {
@@ -41,7 +41,8 @@ fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, kind: Kind) -> Outco
     Ok(())
 }
 
-/// If n processes are blocked in `sem_wait`, n calls of `sem_post` in a row wake all of them, and the value is 0.
+/// If n processes are blocked in `sem_wait`, n consecutive `sem_post` calls by one process wake all n processes, and the value is
+/// 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, kind: Kind) -> Outcome {
@@ -55,7 +56,7 @@ fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, kind: Kind) -> O
     Ok(())
 }
 
-/// If two processes are blocked in `sem_wait`, five calls of `sem_post` wake both and leave the value at 3.
+/// If two processes are blocked in `sem_wait`, five `sem_post` calls wake both and leave the value at 3.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn posts_beyond_the_waiters_increment_the_value(kind: Kind) -> Outcome {
@@ -81,8 +82,9 @@ fn concurrent_posts_wake_as_many_waiters(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the creator's child, another child that opened the name itself, and an unrelated process are blocked in `sem_wait` on a
-/// named semaphore, three `sem_post` calls by a fourth process wake all of them.
+/// If three processes are blocked in `sem_wait` on one named semaphore (a child that inherited it, a child that called
+/// `sem_open`, and an unrelated process that called `sem_open`), three `sem_post` calls by a fourth process make `sem_wait`
+/// return 0 in all three.
 #[conformance::test(posix = "sem_wait", posix = "sem_open")]
 fn posts_wake_waiters_that_opened_the_name_themselves() -> Outcome {
     let name = Name::new();
@@ -102,8 +104,8 @@ fn posts_wake_waiters_that_opened_the_name_themselves() -> Outcome {
     Ok(())
 }
 
-/// If all five processes that are blocked in `sem_wait` are killed, each later `sem_post` increments the value. Processes that
-/// wait afterwards are woken by one `sem_post` each.
+/// If all five processes that are blocked in `sem_wait` are killed, three `sem_post` calls make the value 3. After the value is
+/// decremented to 0 and two other processes block in `sem_wait`, each `sem_post` wakes exactly one of the two.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn killed_waiters_take_no_post(kind: Kind) -> Outcome {
@@ -120,7 +122,8 @@ fn killed_waiters_take_no_post(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one waiter is killed before each `sem_post`, every `sem_post` wakes exactly one of the surviving waiters.
+/// If six processes are blocked in `sem_wait`, and before each of three `sem_post` calls one blocked process is killed, each
+/// `sem_post` wakes exactly one of the surviving blocked processes.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit")]
 fn waiters_killed_between_posts_take_no_post(kind: Kind) -> Outcome {
@@ -156,8 +159,8 @@ fn death_of_the_holder_wakes_no_waiter(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If five processes of equal priority are blocked in `sem_wait`, five `sem_post` calls wake each of them once. The case records
-/// whether the order is that of their arrival.
+/// If five processes of equal priority are blocked in `sem_wait`, each of five `sem_post` calls wakes exactly one of them.
+/// Whether they are woken in the order in which they blocked is recorded.
 #[conformance::test(posix = "sem_post", level = observed)]
 fn wake_order_is_recorded() -> Outcome {
     let semaphore = Kind::Named.create(0)?;
@@ -173,8 +176,8 @@ fn wake_order_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// If a new process blocks in `sem_wait` beside an old one before each `sem_post`, exactly one of the two is woken each time, and
-/// the other stays blocked.
+/// In each of six rounds, a second process blocks in `sem_wait` beside one that is already blocked, and one `sem_post` then wakes
+/// exactly one of the two. The other process stays blocked and is the first process of the next round.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn old_and_new_waiters_are_woken_once_each(kind: Kind) -> Outcome {

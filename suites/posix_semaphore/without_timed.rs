@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::symbol;
 
-/// On a system without timed waits for semaphores, the C library exports `sem_wait` but neither `sem_timedwait` nor
+/// On a system whose semaphores have no timed waits, the C library exports the symbol `sem_wait`, but neither `sem_timedwait` nor
 /// `sem_clockwait`.
 #[conformance::test(posix = "sem_timedwait", level = customary)]
 fn lacks_each_timed_function_where_missing() -> Outcome {

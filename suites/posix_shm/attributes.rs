@@ -41,8 +41,8 @@ fn let_the_clock_tick() -> Result<(), Errno> {
     Ok(())
 }
 
-/// `fstat` on any descriptor of a shared memory object returns its permission bits, its size in bytes, and the effective user and
-/// group of its creator.
+/// `fstat` on the descriptor from the creating `shm_open`, and on one from a later `shm_open` with `O_RDONLY`, returns the same
+/// permission bits, the size in bytes, and the effective user and group of the creator.
 #[conformance::test(posix = "shm_open", posix = "fstat")]
 fn are_the_same_through_every_descriptor() -> Outcome {
     let name = Name::new("attributes");
@@ -56,8 +56,8 @@ fn are_the_same_through_every_descriptor() -> Outcome {
     Ok(())
 }
 
-/// `fstat` on a shared memory object returns an implementation-defined file type in `st_mode` and an implementation-defined
-/// `st_nlink`. Both are recorded.
+/// `fstat` on a shared memory object returns any file type in `st_mode` and any `st_nlink`, as POSIX leaves both open. Whether
+/// the type is `S_IFREG`, and the value of `st_nlink`, are recorded.
 #[conformance::test(posix = "fstat", level = observed)]
 fn may_show_a_regular_file() -> Outcome {
     let status = fstat(&pages(1)?)?;
@@ -67,8 +67,8 @@ fn may_show_a_regular_file() -> Outcome {
     Ok(())
 }
 
-/// `fstat` on a shared memory object returns `st_nlink` 1, and `st_nlink` 0 after `shm_unlink`. `st_ino`, size and permission
-/// bits stay the same.
+/// `fstat` on an open shared memory object returns `st_nlink` 1 before `shm_unlink` and `st_nlink` 0 after it. `st_ino`,
+/// `st_size` and permission bits stay the same.
 #[cfg(linux)]
 #[conformance::test(posix = "shm_unlink", man = "tmpfs(5)", level = customary)]
 fn link_count_drops_to_zero_on_unlink() -> Outcome {
@@ -81,8 +81,8 @@ fn link_count_drops_to_zero_on_unlink() -> Outcome {
     Ok(())
 }
 
-/// `fstat` on a shared memory object returns in `st_blocks` the space of the pages that were written. `ftruncate` to a smaller
-/// size lowers `st_blocks` by the removed pages.
+/// `fstat` on a shared memory object returns in `st_blocks` the size of the pages that were stored into, in units of 512 bytes.
+/// `ftruncate` to a smaller size lowers `st_blocks` by the removed pages.
 #[cfg(linux)]
 #[conformance::test(man = "tmpfs(5)", man = "inode(7)")]
 fn blocks_count_the_written_pages() -> Outcome {
@@ -117,8 +117,8 @@ fn fchown_sets_user_and_group() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` that creates an object sets `st_atime`, `st_mtime` and `st_ctime` to the same time, later than the timestamps of an
-/// object created before.
+/// `shm_open` that creates an object sets `st_atime`, `st_mtime` and `st_ctime` to one and the same time. For an object created
+/// later, this time is later.
 #[conformance::test(man = "inode(7)", man = "shm_overview(7)")]
 fn creation_sets_all_timestamps() -> Outcome {
     let earlier = Name::new("earlier");
@@ -145,8 +145,8 @@ fn ftruncate_updates_mtime_and_ctime() -> Outcome {
     Ok(())
 }
 
-/// `write` of one byte to a shared memory object updates `st_mtime` and `st_ctime`. `write` of 0 bytes, and `pwrite` that fails
-/// with `EBADF`, leave all timestamps as they were.
+/// `pwrite` of one byte to a shared memory object updates `st_mtime` and `st_ctime`. `write` of 0 bytes, and `pwrite` that fails
+/// with `EBADF` on a descriptor opened with `O_RDONLY`, leave all timestamps as they were.
 #[cfg(linux)]
 #[conformance::test(man = "inode(7)", man = "shm_overview(7)")]
 fn write_updates_mtime_and_ctime() -> Outcome {
@@ -184,8 +184,8 @@ fn shm_unlink_updates_ctime() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_RDWR`, `fstat`, and a load through a shared mapping leave `st_mtime` and `st_ctime` of a shared memory
-/// object as they were.
+/// `shm_open` of an existing object with `O_RDWR`, `fstat`, `mmap` with `MAP_SHARED`, and a load through the mapping leave
+/// `st_mtime` and `st_ctime` of the object as they were.
 #[conformance::test(man = "inode(7)")]
 fn reading_leaves_mtime_and_ctime() -> Outcome {
     let object = old_object()?;
@@ -199,8 +199,8 @@ fn reading_leaves_mtime_and_ctime() -> Outcome {
     Ok(())
 }
 
-/// A store through a shared mapping followed by `msync` with `MS_SYNC` may update `st_mtime` of the shared memory object. Whether
-/// `st_mtime` is updated is recorded.
+/// A store through a shared mapping followed by `msync` with `MS_SYNC` updates `st_mtime` of the shared memory object or leaves
+/// it as it was. Both results are accepted and recorded.
 #[conformance::test(posix = "mmap", level = observed)]
 fn store_may_update_mtime() -> Outcome {
     let object = old_object()?;

@@ -31,8 +31,8 @@ fn bus_error_at(offset: usize) -> Faults {
     Faults { count: 1, code: mapping::BUS_ADRERR, offset }
 }
 
-/// In a shared mapping longer than its object, the rest of the last page of the object reads as zeros. A load from any later page
-/// raises `SIGBUS` with `BUS_ADRERR` and the address of the load.
+/// In a `MAP_SHARED` mapping longer than its object, the bytes between the end of the object and the end of its last page read as
+/// 0. A load from any later page raises `SIGBUS` with `BUS_ADRERR` and the address of the load.
 #[rstest]
 #[case::one_byte(0, 1)]
 #[case::byte_less_than_a_page(1, -1)]
@@ -54,7 +54,8 @@ fn access_after_the_last_page_raises_sigbus(#[case] whole_pages: usize, #[case] 
     Ok(())
 }
 
-/// `mmap` of a shared memory object of size 0 returns a mapping. A load from its first byte raises `SIGBUS` with `BUS_ADRERR`.
+/// `mmap` of one page of a shared memory object of size 0 returns a mapping. A load from the first byte of the mapping raises
+/// `SIGBUS` with `BUS_ADRERR`.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn access_to_an_empty_object_raises_sigbus() -> Outcome {
     let object = SharedMemory::create(&unique_name("empty"))?;
@@ -80,8 +81,8 @@ fn store_after_the_last_page_raises_sigbus(#[case] flags: MapFlags) -> Outcome {
     Ok(())
 }
 
-/// A process without a `SIGBUS` handler is killed by `SIGBUS` when it reads beyond the last page of a mapped shared memory
-/// object.
+/// A process without a `SIGBUS` handler is killed by `SIGBUS` when it loads from a mapped page that lies beyond the last page of
+/// a shared memory object.
 #[conformance::test(posix = "mmap", man = "signal(7)")]
 fn sigbus_without_handler_kills() -> Outcome {
     let object = pages(1)?;
@@ -92,8 +93,9 @@ fn sigbus_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// After another process has cut a page off with `ftruncate`, a load from this page of a private mapping raises `SIGBUS` with
-/// `BUS_ADRERR`, although the page had a private copy. A private copy before the new end stays.
+/// If another process removes the second page of an object with `ftruncate`, a load from this page of a `MAP_PRIVATE` mapping
+/// raises `SIGBUS` with `BUS_ADRERR`, although the process had stored into the page before. A load from the first page returns
+/// the bytes stored through the mapping.
 #[conformance::test(man = "mmap(2)")]
 fn truncated_private_copy_raises_sigbus() -> Outcome {
     let object = pages(2)?;
@@ -113,8 +115,8 @@ fn truncated_private_copy_raises_sigbus() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` cuts a page off and adds it again, this page of a private mapping reads as zeros, although it had a private
-/// copy. The private copy of a page before the cut stays.
+/// After `ftruncate` removes a page of the object and a second `ftruncate` adds it again, this page of a `MAP_PRIVATE` mapping
+/// reads as 0, although it was stored into before. A page that was not removed still shows the bytes stored through the mapping.
 #[conformance::test(posix = "ftruncate", man = "mmap(2)", level = customary)]
 fn truncated_private_copy_is_lost() -> Outcome {
     let object = pages(2)?;
@@ -131,8 +133,8 @@ fn truncated_private_copy_is_lost() -> Outcome {
     Ok(())
 }
 
-/// `write` to a pipe from, and `read` from a pipe into, a mapped page beyond the end of a shared memory object fail with
-/// `EFAULT`. The bytes in the pipe stay as they were.
+/// `write` to a pipe from a mapped page beyond the end of a shared memory object, and `read` from a pipe into such a page, fail
+/// with `EFAULT`. The number of unread bytes in the pipe stays as it was.
 #[conformance::test(man = "write(2)", man = "read(2)")]
 fn system_calls_fail_with_efault() -> Outcome {
     let object = pages(1)?;
@@ -147,8 +149,9 @@ fn system_calls_fail_with_efault() -> Outcome {
     Ok(())
 }
 
-/// After another process has enlarged a shared memory object with `ftruncate`, an existing mapping shows the added page as zeros.
-/// After `ftruncate` to the old size, `write` to a pipe from this page fails with `EFAULT`.
+/// After another process has enlarged a shared memory object by a page with `ftruncate`, an existing mapping that is longer than
+/// the object shows the added page as zeros. After `ftruncate` back to the old size, `write` to a pipe from this page fails with
+/// `EFAULT`.
 #[conformance::test(posix = "mmap", posix = "ftruncate", level = customary)]
 fn follows_ftruncate_by_another_process() -> Outcome {
     let object = pages(1)?;
@@ -172,8 +175,9 @@ fn follows_ftruncate_by_another_process() -> Outcome {
     Ok(())
 }
 
-/// In a mapping that begins at the last page of a shared memory object, `write` to a pipe from the first mapped page returns the
-/// page size. `write` from the second mapped page, beyond the end of the object, fails with `EFAULT`.
+/// In a mapping of two pages whose `mmap` offset is the last page of a shared memory object, `write` of the first mapped page to
+/// a pipe returns the page size. `write` from the second mapped page, which lies beyond the end of the object, fails with
+/// `EFAULT`.
 #[conformance::test(posix = "mmap")]
 fn depends_on_the_mapping_offset() -> Outcome {
     let object = pages(2)?;

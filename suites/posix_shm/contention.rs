@@ -37,8 +37,8 @@ where
     Ok(values)
 }
 
-/// If four processes store at the same time the first bytes into each page of a shared memory object, through shared mappings,
-/// every page contains the bytes of all four processes.
+/// If four processes each store one byte at a place of their own into every page of an object that has no allocated page, through
+/// separate `MAP_SHARED` mappings at the same time, every page contains all four bytes afterwards.
 #[conformance::test(posix = "mmap")]
 fn first_stores_to_a_page_all_count() -> Outcome {
     const PAGES: usize = 48;
@@ -58,9 +58,9 @@ fn first_stores_to_a_page_all_count() -> Outcome {
     Ok(())
 }
 
-/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and `shm_unlink` on one name at the same time, the number of
-/// `shm_unlink` calls that return 0 equals the number of `shm_open` calls that return a descriptor. Afterwards `shm_open` without
-/// `O_CREAT` fails with `ENOENT`.
+/// If four processes each call `shm_open` with `O_CREAT | O_EXCL` and then `shm_unlink` on one name 60 times at the same time, as
+/// many `shm_unlink` calls return 0 as `shm_open` calls return a descriptor. Afterwards `shm_open` without `O_CREAT` fails with
+/// `ENOENT`.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn each_creation_is_unlinked_once() -> Outcome {
     let name = Name::new("turns");
@@ -88,7 +88,7 @@ fn each_creation_is_unlinked_once() -> Outcome {
 }
 
 /// If four processes `write` 60 records each with `O_APPEND` to one shared memory object at the same time, the object contains
-/// all 240 records. Each record is contiguous, and the records of each process are in their order.
+/// exactly the 240 records. Each record is contiguous, and the records of each process are in the order of its `write` calls.
 #[cfg(linux)]
 #[conformance::test(man = "open(2)", man = "shm_overview(7)")]
 fn appended_records_are_whole_and_ordered() -> Outcome {
@@ -122,9 +122,9 @@ fn appended_records_are_whole_and_ordered() -> Outcome {
     Ok(())
 }
 
-/// While one process changes the size of a shared memory object with `ftruncate`, `read` of 5 bytes into its mapped pages by
-/// three other processes returns at most 5 or fails with `EFAULT`. After `ftruncate` to 0 `st_blocks` is 0, and after `ftruncate`
-/// to the former size every byte is 0.
+/// While one process changes the size of a shared memory object with `ftruncate`, each `read` of 5 bytes from a pipe into its
+/// mapped pages by three other processes returns at most 5 or fails with `EFAULT`. Afterwards `ftruncate` to 0 makes `st_blocks`
+/// 0, and after `ftruncate` to the first size every byte is 0.
 #[conformance::test(posix = "ftruncate", man = "shm_overview(7)", level = customary)]
 fn truncated_pages_are_freed() -> Outcome {
     let object = SharedMemory::create(&unique_name("cut"))?;
@@ -153,8 +153,8 @@ fn truncated_pages_are_freed() -> Outcome {
     Ok(())
 }
 
-/// If four processes call `ftruncate` on one shared memory object at the same time, its final size is one of the last sizes that
-/// they set. After `ftruncate` to the original size, all bytes beyond the smallest size that was set are 0.
+/// If four processes each call `ftruncate` with different sizes on one object at the same time, the final size is the last size
+/// that one of the processes set. After `ftruncate` to the first size, all bytes beyond the smallest size that was set are 0.
 #[conformance::test(posix = "ftruncate")]
 fn concurrent_sizes_take_effect_in_turn() -> Outcome {
     let object = super::fixture::pages(4)?;

@@ -14,8 +14,9 @@ fn file_of(name: &str) -> PathBuf {
     Path::new("/dev/shm").join(name.trim_start_matches('/'))
 }
 
-/// A shared memory object is a file of the same name in `/dev/shm`, with the same inode number, size, permission bits and bytes.
-/// After `shm_unlink`, `stat` on this path fails with `ENOENT`.
+/// For a shared memory object `/NAME`, `stat` on `/dev/shm/NAME` returns the inode number, size and permission bits that `fstat`
+/// on the object returns, and `open` and `read` on this path return the bytes of the object. After `shm_unlink`, `stat` on this
+/// path fails with `ENOENT`.
 #[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn contains_a_file_for_each_object() -> Outcome {
     let object = pages(1)?;
@@ -28,8 +29,8 @@ fn contains_a_file_for_each_object() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` without `O_CREAT` opens a file that was created in `/dev/shm` with `open`, and with `O_CREAT | O_EXCL` fails with
-/// `EEXIST`. `shm_unlink` with this name removes the file.
+/// If `/dev/shm/NAME` was created with `open`, `shm_open` of `/NAME` without `O_CREAT` opens this file, and `shm_open` with
+/// `O_CREAT | O_EXCL` fails with `EEXIST`. After `shm_unlink` of `/NAME`, `stat` on `/dev/shm/NAME` fails with `ENOENT`.
 #[conformance::test(man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn created_file_is_an_object() -> Outcome {
     let name = Name::new("file");
@@ -42,8 +43,9 @@ fn created_file_is_an_object() -> Outcome {
     Ok(())
 }
 
-/// After `rename` in `/dev/shm` onto the name of another object, `shm_open` with the old name fails with `ENOENT`, and with the
-/// new name opens the renamed object. The replaced object, still open, has `st_nlink` 0 and keeps its bytes.
+/// After `rename` in `/dev/shm` of one object onto the name of another, `shm_open` with the old name fails with `ENOENT`, and
+/// `shm_open` with the new name opens the renamed object. A descriptor of the replaced object that is still open shows `st_nlink`
+/// 0 and all bytes.
 #[conformance::test(posix = "rename", man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn rename_replaces_the_target_object() -> Outcome {
     let (object, target) = (pages(1)?, pages(2)?);
@@ -54,8 +56,8 @@ fn rename_replaces_the_target_object() -> Outcome {
     Ok(())
 }
 
-/// After `link` in `/dev/shm`, a shared memory object has two names and `st_nlink` 2. After `shm_unlink` of one name, `shm_open`
-/// with the other name opens the object with all its bytes.
+/// After `link` in `/dev/shm` gives a shared memory object a second name, `fstat` returns `st_nlink` 2. After `shm_unlink` of the
+/// first name, `shm_open` with the second name opens the object with all its bytes.
 #[conformance::test(posix = "link", man = "shm_overview(7)", needs(file("/dev/shm")))]
 fn hard_link_is_a_second_name() -> Outcome {
     let (object, second) = (pages(1)?, Name::new("second"));
@@ -71,8 +73,8 @@ fn hard_link_is_a_second_name() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` on a symbolic link in `/dev/shm` either opens its target or fails with `ELOOP`; the result is recorded.
-/// `shm_unlink` removes the link and leaves the target.
+/// `shm_open` on the name of a symbolic link in `/dev/shm` opens the target of the link or fails with `ELOOP`; the result is
+/// recorded. `shm_unlink` of this name returns 0, and `shm_open` with the name of the target still opens it.
 #[conformance::test(man = "shm_overview(7)", level = observed, needs(file("/dev/shm")))]
 fn shm_open_may_follow_symbolic_links() -> Outcome {
     let (object, link, dangling) = (pages(1)?, Name::new("link"), Name::new("dangling"));
@@ -91,8 +93,9 @@ fn shm_open_may_follow_symbolic_links() -> Outcome {
     Ok(())
 }
 
-/// If a directory has the name of an object in `/dev/shm`, `shm_open` with `O_RDWR` fails with `EINVAL` or `EISDIR`, and with
-/// `O_CREAT | O_EXCL` with `EEXIST`. `shm_unlink` fails with `EISDIR`, `EPERM` or `EACCES` and leaves the directory in place.
+/// If `/dev/shm/NAME` is a directory, `shm_open` of `/NAME` with `O_RDWR` fails with `EINVAL` or `EISDIR`, and with
+/// `O_CREAT | O_EXCL` with `EEXIST`. `shm_unlink` of `/NAME` fails with `EISDIR`, `EPERM` or `EACCES` and leaves the directory in
+/// place.
 #[conformance::test(man = "shm_open(3)", level = customary, needs(file("/dev/shm")))]
 fn rejects_a_directory() -> Outcome {
     let name = Name::new("directory");

@@ -7,9 +7,9 @@ use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
 
-/// If a process is killed at any system call while it creates, sizes and fills a shared memory object, `shm_open` with its name
-/// fails with `ENOENT`, or opens an object of size 0, or one of full size with the bytes stored so far. After `shm_unlink`,
-/// `shm_open` with `O_CREAT | O_EXCL` creates an object of size 0.
+/// If a process is killed at any system call while it calls `shm_open` with `O_CREAT | O_EXCL`, `ftruncate` and `mmap`, and
+/// stores twice, `shm_open` with the name fails with `ENOENT`, or opens an object of size 0 or of the full size with none, the
+/// first or both of the stores. After `shm_unlink`, `shm_open` with `O_CREAT | O_EXCL` creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "ftruncate", man = "shm_overview(7)")]
 fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     sweep(|run| {
@@ -41,9 +41,9 @@ fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it replaces an object with `shm_unlink`, `shm_open` and `ftruncate`,
-/// `shm_open` with the name opens the old object, fails with `ENOENT`, or opens the new object with size 0 or 3. A descriptor of
-/// the old object still shows all its bytes.
+/// If a process is killed at any system call while it replaces an object with `shm_unlink`, `shm_open` with `O_CREAT | O_EXCL`,
+/// and `ftruncate` to 3, `shm_open` with the name opens the old object, fails with `ENOENT`, or opens the new object with size 0
+/// or 3. A descriptor of the old object still shows all its bytes.
 #[conformance::test(posix = "shm_unlink", posix = "shm_open")]
 fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     sweep(|run| {
@@ -62,8 +62,9 @@ fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it calls `write` three times on a shared memory object, the size of the object
-/// is the sum of the returned counts, or one more whole `write`. All bytes up to this size are the written bytes.
+/// If a process is killed at any system call while it calls `write` three times on an empty shared memory object, the size of the
+/// object is 0 or the sum of the lengths of the first one, two or three calls, and includes each call that returned before the
+/// kill. The bytes up to this size are the written bytes.
 #[cfg(linux)]
 #[conformance::test(man = "write(2)", man = "shm_overview(7)", level = customary)]
 fn killed_writer_leaves_whole_writes() -> Outcome {
@@ -86,8 +87,8 @@ fn killed_writer_leaves_whole_writes() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it calls `ftruncate` on a shared memory object, the object has the old or the
-/// new size. All bytes that both sizes contain stay as they were.
+/// If a process is killed at any system call while it calls `ftruncate` on a shared memory object, `fstat` returns the old or the
+/// new size. The bytes up to the smaller of both sizes stay as they were.
 #[rstest]
 #[case::smaller(1)]
 #[case::larger(3)]
@@ -106,8 +107,8 @@ fn killed_ftruncate_leaves_old_or_new_size(#[case] count: usize) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it maps and fills a shared memory object, `ftruncate` to 0 and back to the
-/// former size returns 0 afterwards. Every byte of the object then is 0.
+/// If a process is killed at any system call while it maps a shared memory object with `mmap` and stores into it, `ftruncate` to
+/// 0 and then to the former size by another process returns 0. Every byte of the object is 0 afterwards.
 #[conformance::test(posix = "mmap", posix = "ftruncate")]
 fn killed_mapper_leaves_no_mapping() -> Outcome {
     sweep(|run| {

@@ -27,8 +27,8 @@ fn object_at_offset(size: usize, at: usize) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// `read` on a shared memory object returns the bytes from the file offset to the end of the object at most, and advances the
-/// offset by their number. At or beyond the end `read` returns 0.
+/// `read` on a shared memory object returns the requested bytes from the file offset on, or fewer if the object ends before, and
+/// advances the offset by their number. With the file offset at or beyond the end, `read` returns 0.
 #[conformance::test(man = "read(2)", man = "tmpfs(5)")]
 fn read_stops_at_the_end() -> Outcome {
     let page = page_size();
@@ -58,8 +58,8 @@ fn pread_and_pwrite_keep_the_file_offset() -> Outcome {
     Ok(())
 }
 
-/// `write` and `pwrite` beyond the end of a shared memory object enlarge it to exactly the last byte written. The bytes between
-/// the old end and the written bytes are 0, in existing mappings too.
+/// `write` and `pwrite` that end beyond the end of a shared memory object set its size to the end of the written bytes. The bytes
+/// between the old end and the written bytes are 0, also in existing mappings.
 #[conformance::test(man = "write(2)", man = "tmpfs(5)")]
 fn write_beyond_the_end_enlarges() -> Outcome {
     let page = page_size();
@@ -93,8 +93,9 @@ fn reading_holes_allocates_no_pages() -> Outcome {
     Ok(())
 }
 
-/// `pread` at any offset and length returns the written bytes, zeros for pages never written, and no byte beyond the end.
-/// `splice` from the same range into a pipe moves the first n of these bytes, at least one unless there are none, and returns n.
+/// For random offsets and lengths, `pread` on a shared memory object returns the written bytes, zeros for pages never written,
+/// and no byte beyond the end. `splice` of the same range into an empty pipe moves the first n of these bytes and returns n,
+/// which is at least 1 unless the range lies beyond the end.
 #[conformance::test(man = "pread(2)", man = "tmpfs(5)", man = "splice(2)")]
 fn pread_and_splice_return_any_range() -> Outcome {
     let page = page_size();
@@ -132,8 +133,8 @@ fn access_mode_is_enforced() -> Outcome {
     Ok(())
 }
 
-/// `lseek` on a shared memory object with `SEEK_SET`, `SEEK_CUR` and `SEEK_END` returns the new offset, which may lie beyond the
-/// end. A resulting negative offset fails with `EINVAL` and leaves the offset as it was.
+/// `lseek` on a shared memory object with `SEEK_SET`, `SEEK_CUR` or `SEEK_END` returns the new file offset, which may lie beyond
+/// the end. If the new file offset would be negative, `lseek` fails with `EINVAL` and leaves the file offset as it was.
 #[conformance::test(man = "lseek(2)")]
 fn lseek_moves_the_offset() -> Outcome {
     let object = object_at_offset(100, 40)?;
@@ -145,7 +146,7 @@ fn lseek_moves_the_offset() -> Outcome {
 }
 
 /// Each `shm_open` creates an open file description with its own file offset. A descriptor from `dup`, and the copy in a child
-/// after `fork`, share the offset with the original.
+/// after `fork`, share the file offset with the original descriptor.
 #[conformance::test(man = "shm_open(3)", man = "dup(2)", man = "fork(2)")]
 fn each_shm_open_has_its_own_offset() -> Outcome {
     let object = object_at_offset(100, 10)?;
@@ -156,8 +157,8 @@ fn each_shm_open_has_its_own_offset() -> Outcome {
     Ok(())
 }
 
-/// After `O_APPEND` is set with `fcntl`, `write` on a shared memory object appends at the current end of the object, also after
-/// `ftruncate` to a greater size through another descriptor. The file offset afterwards is the new end.
+/// After `O_APPEND` is set with `fcntl(F_SETFL)`, `write` on a shared memory object appends at its current end, also after
+/// `ftruncate` to a greater size through another descriptor. After the `write`, the file offset is the new end.
 #[conformance::test(man = "write(2)", man = "open(2)")]
 fn append_mode_writes_at_the_end() -> Outcome {
     let object = object_at_offset(10, 3)?;
@@ -170,8 +171,8 @@ fn append_mode_writes_at_the_end() -> Outcome {
     Ok(())
 }
 
-/// `writev` on a shared memory object writes the bytes of all buffers one after another and returns their sum. `readv` fills its
-/// buffers in turn with the same bytes, also across page boundaries.
+/// `writev` on a shared memory object writes the bytes of all buffers in order and returns the sum of their lengths. `readv`
+/// fills its buffers in order with the same bytes, also across page boundaries.
 #[conformance::test(man = "readv(2)")]
 fn readv_and_writev_use_all_buffers() -> Outcome {
     let page = page_size();
@@ -188,8 +189,8 @@ fn readv_and_writev_use_all_buffers() -> Outcome {
     Ok(())
 }
 
-/// `write` to, and `read` from, a shared memory object with a buffer in a mapping of the same object return the full count and
-/// copy the bytes. The pages of the buffer are not in the page tables before the call.
+/// `write` to, and `read` from, a shared memory object, with a buffer in a fresh mapping of the same object whose pages were
+/// never accessed, return the full count and copy the bytes.
 #[conformance::test(man = "write(2)", man = "read(2)")]
 fn accepts_buffers_mapped_from_the_same_object() -> Outcome {
     let page = page_size();
@@ -204,8 +205,8 @@ fn accepts_buffers_mapped_from_the_same_object() -> Outcome {
     Ok(())
 }
 
-/// `write` to a shared memory object from a buffer of which only the first 5 or 100 bytes are accessible returns at most that
-/// number, or fails with `EFAULT`. The bytes of the object and the file offset change by exactly the returned count.
+/// `write` of n + 50 bytes to a shared memory object from a buffer of which only the first n bytes (n is 5 or 100) are accessible
+/// returns at most n, or fails with `EFAULT`. The bytes of the object and the file offset change by exactly the returned count.
 #[rstest]
 #[case::within_a_page(5)]
 #[case::at_the_end_of_a_page(100)]
@@ -225,8 +226,8 @@ fn write_stops_at_an_invalid_page(#[case] good: usize) -> Outcome {
     Ok(())
 }
 
-/// `write` from an invalid pointer to a shared memory object without allocated pages fails with `EFAULT`. File offset, size and
-/// `st_blocks` stay as they were.
+/// `write` from an invalid pointer to a shared memory object without allocated pages fails with `EFAULT`, with a file offset at
+/// or beyond the end. File offset, `st_size` and `st_blocks` stay as they were.
 #[rstest]
 #[case::empty_object(0, 0)]
 #[case::beyond_the_end(100, 200)]
@@ -254,8 +255,8 @@ fn failed_read_keeps_the_offset() -> Outcome {
     Ok(())
 }
 
-/// `write` across the limit `RLIMIT_FSIZE` writes the bytes up to the limit and returns their number. The next `write` fails with
-/// `EFBIG` and raises one `SIGXFSZ`.
+/// `write` that begins below `RLIMIT_FSIZE` and ends beyond it writes the bytes up to the limit and returns their number, without
+/// a signal. The next `write`, at the limit, fails with `EFBIG` and raises one `SIGXFSZ`.
 #[conformance::test(man = "write(2)", man = "getrlimit(2)")]
 fn write_stops_at_the_file_size_limit() -> Outcome {
     let object = object_at_offset(10, 10)?;
@@ -268,8 +269,8 @@ fn write_stops_at_the_file_size_limit() -> Outcome {
     Ok(())
 }
 
-/// `read` by an unrelated process returns the bytes stored through a shared mapping of the object. Bytes that this process writes
-/// with `pwrite` are read through the mapping.
+/// `read` on a shared memory object by an unrelated process returns the bytes that were stored through a `MAP_SHARED` mapping
+/// before. Bytes that the unrelated process writes with `pwrite` are read through the mapping afterwards.
 #[conformance::test(man = "mmap(2)", man = "tmpfs(5)")]
 fn read_and_write_agree_with_mappings() -> Outcome {
     let object = pages(1)?;
@@ -284,8 +285,8 @@ fn read_and_write_agree_with_mappings() -> Outcome {
     Ok(())
 }
 
-/// `poll` on a shared memory object reports `POLLIN` and `POLLOUT`, with size 0 and with a greater size. `select` reports the
-/// descriptor as readable and writable.
+/// `poll` on a shared memory object reports both `POLLIN` and `POLLOUT`, with size 0 and with the size of a page. `select`
+/// reports the descriptor as readable and writable.
 #[conformance::test(man = "poll(2)", man = "select(2)", level = customary)]
 fn poll_and_select_report_ready() -> Outcome {
     let object = SharedMemory::create(&unique_name("ready"))?;
@@ -307,8 +308,9 @@ fn epoll_ctl_fails_with_eperm() -> Outcome {
     Ok(())
 }
 
-/// While a process holds a `flock` lock on a shared memory object, non-blocking `flock` through another open file description
-/// fails with `EAGAIN`. After the owner of the lock is killed, `flock` returns 0.
+/// While a process holds a `flock` lock with `LOCK_EX` on a shared memory object, `flock` with `LOCK_EX | LOCK_NB` through
+/// another open file description fails with `EAGAIN`. After the process that holds the lock is killed, the same `flock` returns
+/// 0.
 #[conformance::test(man = "flock(2)")]
 fn flock_is_released_when_the_owner_is_killed() -> Outcome {
     let object = pages(1)?;
@@ -333,8 +335,9 @@ fn fsync_and_fdatasync_succeed() -> Outcome {
     Ok(())
 }
 
-/// `sendfile` from a shared memory object into a pipe moves the bytes up to the end of the object, and returns 0 at the end.
-/// `splice` moves the requested bytes and advances the given offset by their number.
+/// `sendfile` of more bytes than a shared memory object has left moves the bytes up to its end into a pipe and returns their
+/// number; at the end `sendfile` returns 0. `splice` of bytes inside the object into a pipe returns the full count and advances
+/// the given offset by it.
 #[conformance::test(man = "sendfile(2)", man = "splice(2)")]
 fn sendfile_and_splice_stop_at_the_end() -> Outcome {
     let page = page_size();
@@ -350,8 +353,8 @@ fn sendfile_and_splice_stop_at_the_end() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a page of a shared memory object that was never written moves zeros into a pipe. A later `write` to the pipe
-/// leaves the bytes of the object 0.
+/// `splice` from a page of a shared memory object that was never written moves bytes of value 0 into a pipe. A later `write` to
+/// the pipe leaves the bytes of the object 0.
 #[conformance::test(man = "splice(2)")]
 fn splice_of_a_hole_moves_zeros() -> Outcome {
     let object = SharedMemory::create(&unique_name("hole"))?;
@@ -365,8 +368,8 @@ fn splice_of_a_hole_moves_zeros() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a pipe into a shared memory object at an offset returns the number of bytes moved and enlarges the object. An
-/// existing mapping shows the bytes.
+/// `splice` from a pipe into a shared memory object, at an offset from which the bytes of the pipe end beyond the end of the
+/// object, returns the number of bytes moved and enlarges the object to their end. An existing mapping shows the bytes.
 #[conformance::test(man = "splice(2)")]
 fn splice_from_a_pipe_enlarges() -> Outcome {
     let object = sized(20)?;

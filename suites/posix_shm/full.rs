@@ -8,8 +8,9 @@ use conformance::sys::memory::mapping;
 use conformance::sys::memory::mapping::Faults;
 use conformance::sys::memory::shm::{SharedMemory, shm_unlink};
 
-/// `ftruncate` of a shared memory object to more than the free space returns 0, and `posix_fallocate` of this size fails with
-/// `ENOSPC`. On a full `/dev/shm`, a store into an unallocated page raises `SIGBUS`, and stores into allocated pages succeed.
+/// `ftruncate` of a shared memory object to more than the free space of `/dev/shm` returns 0, and `posix_fallocate` of this size
+/// returns `ENOSPC`. On a full `/dev/shm`, a store into an unallocated page of a mapping raises `SIGBUS`, and a store into an
+/// allocated page raises no signal.
 #[conformance::test(posix = "posix_fallocate", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn ftruncate_reserves_no_memory() -> Outcome {
     let page = page_size();
@@ -34,8 +35,8 @@ fn ftruncate_reserves_no_memory() -> Outcome {
     Ok(())
 }
 
-/// While a process has an unlinked shared memory object open that fills `/dev/shm`, `posix_fallocate` of another object fails
-/// with `ENOSPC`. After this process is killed, `posix_fallocate` of as many pages returns 0.
+/// While a process has an unlinked shared memory object open that fills `/dev/shm`, `posix_fallocate` of one byte of another
+/// object returns `ENOSPC`. After this process is killed, `posix_fallocate` of all pages of `/dev/shm` returns 0.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn unlinked_object_is_freed_with_its_last_process() -> Outcome {
     let page = page_size();
@@ -59,8 +60,8 @@ fn unlinked_object_is_freed_with_its_last_process() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free inode, and leaves no name and no descriptor.
-/// `shm_open` of an existing object returns a descriptor, and `shm_unlink` of its name returns 0.
+/// If `/dev/shm` has no free inode, `shm_open` with `O_CREAT` of a new name fails with `ENOSPC` and leaves no file and no open
+/// descriptor. `shm_open` of an existing object returns a descriptor, and `shm_unlink` of its name returns 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn shm_open_without_free_inode_fails() -> Outcome {
     let small = Small::for_shared_memory("nr_inodes=2")?;

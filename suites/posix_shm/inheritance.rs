@@ -5,8 +5,8 @@ use conformance::sys::memory::region::Region;
 
 use super::fixture::{RW, SHARED, contents, pages};
 
-/// After `fork`, bytes that a child and its own child store through an inherited `MAP_SHARED` mapping are read by the parent.
-/// Bytes that the parent stores are read by the child.
+/// Bytes that a child or a grandchild stores through a `MAP_SHARED` mapping inherited by `fork` are read by the parent. Bytes
+/// that the parent stores after `fork` are read by the child.
 #[conformance::test(posix = "fork", posix = "mmap")]
 fn descendants_share_the_mappings() -> Outcome {
     let object = pages(1)?;
@@ -86,8 +86,8 @@ fn stores_of_a_killed_child_stay() -> Outcome {
     Ok(())
 }
 
-/// After `exec`, a program has no mapping of the shared memory objects that its process had mapped. A descriptor that was kept
-/// across `exec` still shows the bytes of the object.
+/// After `exec`, `/proc/self/maps` of the new program does not contain the shared memory object that the process had mapped. A
+/// descriptor of the object that was kept open across `exec` still shows its bytes.
 #[cfg(linux)]
 #[conformance::test(posix = "exec", man = "execve(2)", needs(procfs))]
 fn exec_removes_the_mappings() -> Outcome {

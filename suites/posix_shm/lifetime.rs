@@ -21,8 +21,8 @@ fn look_up(name: &str) -> Result<(usize, Vec<u8>), Errno> {
     Ok((size, object.map(size, Access::Read)?.read(0, size)))
 }
 
-/// After the process that created a shared memory object is killed, `shm_open` with its name opens the object with the same size
-/// and bytes, in a child and in an unrelated process.
+/// After the process that created a shared memory object is killed, `shm_open` with the name by another process opens the object
+/// with the same size and bytes, in a child and in an unrelated process.
 #[conformance::test(posix = "shm_open", man = "shm_overview(7)")]
 fn survives_its_killed_creator() -> Outcome {
     let name = unique_name("killed");
@@ -42,8 +42,9 @@ fn survives_its_killed_creator() -> Outcome {
     Ok(())
 }
 
-/// After `shm_unlink`, `shm_open` and `shm_unlink` with the name fail with `ENOENT` in an unrelated process. Existing mappings,
-/// and new ones made with an open descriptor, still show all bytes of the object and later stores.
+/// After `shm_unlink`, `shm_open` without `O_CREAT` and `shm_unlink` of the name by an unrelated process fail with `ENOENT`. A
+/// mapping made before, and a new `mmap` of a descriptor opened before, still show all bytes of the object, also those stored
+/// after `shm_unlink`.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)")]
 fn survives_shm_unlink_while_in_use() -> Outcome {
     let object = create_page(&unique_name("unlinked"))?;
@@ -66,8 +67,9 @@ fn survives_shm_unlink_while_in_use() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` after `shm_unlink` of the same name creates a new object of size 0. Stores to the new object leave a
-/// mapping of the old object unchanged, and stores to the old object leave the new one unchanged.
+/// `shm_open` with `O_CREAT` after `shm_unlink` of the same name creates a new object of size 0. Stores to the new object leave
+/// the bytes of a mapping of the unlinked object as they were, and stores to the unlinked object leave the bytes of the new
+/// object as they were.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)")]
 fn name_reused_after_unlink_is_a_new_object() -> Outcome {
     let old = create_page(&unique_name("again"))?;

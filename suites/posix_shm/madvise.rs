@@ -55,8 +55,8 @@ fn madv_free_rejects_object_mappings(#[case] kind: MapFlags) -> Outcome {
     Ok(())
 }
 
-/// After `madvise` with `MADV_DONTNEED` on a page of a private mapping, the page shows the current bytes of the shared memory
-/// object in place of the private copy.
+/// After `madvise` with `MADV_DONTNEED` on a page of a `MAP_PRIVATE` mapping that was stored into, the page shows the current
+/// bytes of the shared memory object. Another page of the mapping still shows the bytes stored into it.
 #[conformance::test(man = "madvise(2)")]
 fn madv_dontneed_drops_private_copies() -> Outcome {
     let object = pages(2)?;
@@ -69,8 +69,8 @@ fn madv_dontneed_drops_private_copies() -> Outcome {
     Ok(())
 }
 
-/// After `madvise` with `MADV_DONTFORK` on a mapped page and `fork`, a child that reads this page receives `SIGSEGV` with
-/// `SEGV_MAPERR`. After `MADV_DOFORK`, the next child reads the page without a signal.
+/// After `madvise` with `MADV_DONTFORK` on a mapped page and `fork`, a load from this page by the child raises `SIGSEGV` with
+/// `SEGV_MAPERR`. After `madvise` with `MADV_DOFORK` and another `fork`, a load from this page by the new child raises no signal.
 #[conformance::test(man = "madvise(2)")]
 fn madv_dontfork_removes_pages_from_the_child() -> Outcome {
     let object = pages(3)?;
@@ -105,8 +105,9 @@ fn madv_wipeonfork_rejects_shared_mappings() -> Outcome {
     Ok(())
 }
 
-/// `madvise` with `MADV_DONTNEED` on a private page that is locked by `mlock` fails with `EINVAL`, and the private copy stays.
-/// After `munlock`, `madvise` returns 0 and the page shows the bytes of the object.
+/// `madvise` with `MADV_DONTNEED` on a page of a `MAP_PRIVATE` mapping that is locked by `mlock` fails with `EINVAL`, and the
+/// page still shows the bytes stored into it. After `munlock`, `madvise` returns 0 and the page shows the bytes of the shared
+/// memory object.
 #[conformance::test(man = "madvise(2)")]
 fn madv_dontneed_rejects_locked_pages() -> Outcome {
     let object = pages(1)?;

@@ -20,8 +20,8 @@ fn rejects_ranges_with_an_unmapped_page() -> Outcome {
     Ok(())
 }
 
-/// `msync` with `MS_INVALIDATE` fails with `EBUSY` if the range contains a page locked by `mlock`. After `munlock` of this page,
-/// `msync` returns 0.
+/// `msync` with `MS_ASYNC | MS_INVALIDATE` fails with `EBUSY` if the range contains a page locked by `mlock`, and returns 0 for a
+/// range without such a page. After `munlock` of the page, `msync` of the whole range returns 0.
 #[cfg(linux)]
 #[conformance::test(posix = "msync", man = "msync(2)")]
 fn makes_msync_invalidate_fail() -> Outcome {

@@ -24,8 +24,8 @@ where
     Ok(process.join()??)
 }
 
-/// `mlock` by an unprivileged process returns 0 for as many pages as `RLIMIT_MEMLOCK` allows, and fails with `ENOMEM` for one
-/// page more. A page locked twice counts once, and after `munlock` of a page `mlock` of another page returns 0.
+/// `mlock` by an unprivileged process returns 0 for n pages if `RLIMIT_MEMLOCK` is n pages, and fails with `ENOMEM` for n + 1
+/// pages. A page that is locked twice counts once, and after `munlock` of one page `mlock` of another page returns 0.
 #[conformance::test(man = "mlock(2)", needs(second_user))]
 fn mlock_allows_exactly_the_limit() -> Outcome {
     let page = page_size();
@@ -48,8 +48,8 @@ fn mlock_fails_with_limit_zero() -> Outcome {
     Ok(())
 }
 
-/// `mlock` by an unprivileged process that has locked as many pages as `RLIMIT_MEMLOCK` allows fails with `ENOMEM`. After
-/// `munmap` of one locked page, `mlock` of another page returns 0.
+/// If an unprivileged process has locked as many pages as `RLIMIT_MEMLOCK` allows, `mlock` of another page fails with `ENOMEM`.
+/// After `munmap` of one locked page, `mlock` of this other page returns 0.
 #[conformance::test(posix = "munmap", man = "mlock(2)", needs(second_user))]
 fn munmap_unlocks_the_pages() -> Outcome {
     let page = page_size();
@@ -63,8 +63,8 @@ fn munmap_unlocks_the_pages() -> Outcome {
     Ok(())
 }
 
-/// In a child created by `fork`, whose parent has locked as many pages as `RLIMIT_MEMLOCK` allows, `mlock` of the same number of
-/// pages returns 0. `mlock` of one more page fails with `ENOMEM`.
+/// If an unprivileged process has locked as many pages as `RLIMIT_MEMLOCK` allows, `mlock` of the same number of pages by a child
+/// created by `fork` returns 0. `mlock` of one more page by the child fails with `ENOMEM`.
 #[conformance::test(posix = "fork", man = "mlock(2)", needs(second_user))]
 fn child_inherits_no_locks() -> Outcome {
     let page = page_size();
@@ -77,8 +77,9 @@ fn child_inherits_no_locks() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_LOCKED` by an unprivileged process fails with `EAGAIN` if the locked pages would exceed `RLIMIT_MEMLOCK`.
-/// `mmap` of exactly as many pages as the limit returns a mapping, and again after `munmap`.
+/// If `RLIMIT_MEMLOCK` is three pages, `mmap` of four pages with `MAP_LOCKED` by an unprivileged process fails with `EAGAIN`, and
+/// `mmap` of three pages returns a mapping. `mmap` of one page more with `MAP_LOCKED` then fails with `EAGAIN`, and after
+/// `munmap` of the three pages, `mmap` of three pages returns a mapping again.
 #[conformance::test(man = "mmap(2)", needs(second_user))]
 fn map_locked_is_bounded_by_the_limit() -> Outcome {
     let object = pages(4)?;

@@ -22,7 +22,8 @@ fn created_with(mode: u32, mask: u32) -> Result<u32, Errno> {
     Ok(permissions(&fstat(&created?)?))
 }
 
-/// `shm_open` with `O_CREAT` creates an object whose permission bits are the given mode without the bits of the umask.
+/// `shm_open` with `O_CREAT` of a new name creates an object with the permission bits `mode & ~umask`, for example 0644 for mode
+/// 0666 and umask 0022.
 #[rstest]
 #[case::all_bits(0o777, 0, 0o777)]
 #[case::no_bits(0, 0, 0)]
@@ -36,8 +37,8 @@ fn excludes_the_umask_bits(#[case] mode: u32, #[case] mask: u32, #[case] expecte
     Ok(())
 }
 
-/// For any mode and any umask from 0 to 0777, `shm_open` with `O_CREAT` creates an object with the permission bits `mode &
-/// ~umask`.
+/// For random modes and umasks from 0 to 0777, `shm_open` with `O_CREAT` of a new name creates an object with the permission bits
+/// `mode & ~umask`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn excludes_the_bits_of_any_umask() -> Outcome {
     property(&(0..0o1000_u32, 0..0o1000_u32), |(mode, mask)| {
@@ -46,8 +47,9 @@ fn excludes_the_bits_of_any_umask() -> Outcome {
     })
 }
 
-/// The descriptor from `shm_open` with `O_CREAT | O_RDWR` allows `ftruncate` and a writable mapping for any mode. A second
-/// `shm_open` by the same unprivileged process fails with `EACCES` if the mode lacks the requested access.
+/// On the descriptor from `shm_open` with `O_CREAT | O_EXCL | O_RDWR` and mode 0000, 0200, 0400 or 0600, `ftruncate` returns 0
+/// and `mmap` with `PROT_READ | PROT_WRITE` returns a mapping. A second `shm_open` by the same unprivileged process fails with
+/// `EACCES` if the owner bits of the mode lack the requested access.
 #[rstest]
 #[case::mode_000(0o000, Err(EACCES), Err(EACCES))]
 #[case::mode_400(0o400, Ok(()), Err(EACCES))]
@@ -73,7 +75,7 @@ fn does_not_restrict_the_creating_descriptor(
 }
 
 /// After `fchmod` on one descriptor of a shared memory object, `fstat` on another descriptor returns the new permission bits.
-/// `ftruncate` through a descriptor opened before returns 0, although the new bits forbid writing.
+/// `ftruncate` on a descriptor that was opened with `O_RDWR` before returns 0, although the new bits give the owner no access.
 #[conformance::test(posix = "fchmod", man = "shm_overview(7)")]
 fn fchmod_changes_the_permission_bits() -> Outcome {
     let name = Name::new("fchmod");
@@ -89,8 +91,8 @@ fn fchmod_changes_the_permission_bits() -> Outcome {
     Ok(())
 }
 
-/// `fchmod` and `fchown` by an unprivileged process that does not own the shared memory object fail with `EPERM`. Permission bits
-/// and owner stay as they were.
+/// `fchmod` and `fchown` by an unprivileged process on a shared memory object of another user fail with `EPERM`, although mode
+/// 0666 lets the process open the object with `O_RDWR`. Permission bits and owner stay as they were.
 #[conformance::test(posix = "fchmod", needs(second_user))]
 fn fchmod_requires_the_owner() -> Outcome {
     let name = Name::new("owner");

@@ -303,9 +303,10 @@ impl Subject for Real {
     }
 }
 
-/// After any random sequence of `shm_open`, `shm_unlink`, `ftruncate`, `mmap`, `munmap`, `close` and stores by a process and its
-/// children, the sizes from `fstat`, all mapped bytes, and the result of `shm_open` with the name are those of a model of byte
-/// strings.
+/// After each call of a random sequence of `shm_open`, `shm_unlink`, `ftruncate`, `pwrite`, `mmap`, `munmap`, `close` and stores
+/// by a process or its child, the size from `fstat` and the bytes of each descriptor and mapping equal those of a model that
+/// keeps one byte string for each object. `shm_open` with the name opens the object of the model, or fails with `ENOENT` if the
+/// model has none.
 #[conformance::test(posix = "mmap", posix = "ftruncate", posix = "shm_open", posix = "shm_unlink")]
 fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..20)

@@ -15,8 +15,8 @@ fn followed_by_a_mapping(object: impl AsFd, count: usize) -> Result<(Region, Reg
     Ok((front, back))
 }
 
-/// `mremap` with `MREMAP_MAYMOVE` and a greater length returns a mapping that shows the following pages of the shared memory
-/// object. A store into these pages changes the object.
+/// `mremap` with `MREMAP_MAYMOVE` to a greater length returns a mapping that shows the next pages of the shared memory object
+/// after the first ones. A store into these pages changes the object.
 #[conformance::test(man = "mremap(2)")]
 fn growing_maps_the_following_pages() -> Outcome {
     let object = pages(4)?;
@@ -31,9 +31,9 @@ fn growing_maps_the_following_pages() -> Outcome {
     Ok(())
 }
 
-/// If another mapping follows directly, `mremap` to a greater length without `MREMAP_MAYMOVE` fails with `ENOMEM`, and the
-/// mapping stays as it was. With `MREMAP_MAYMOVE` `mremap` returns a mapping of the new length, and the neighbouring mapping
-/// keeps its bytes.
+/// If the address range directly after a mapping is mapped, `mremap` to a greater length without `MREMAP_MAYMOVE` fails with
+/// `ENOMEM`, and the bytes of the mapping stay as they were. With `MREMAP_MAYMOVE`, `mremap` returns a mapping of the new length,
+/// and the bytes of the neighbouring mapping stay as they were.
 #[conformance::test(man = "mremap(2)")]
 fn grows_by_moving_only_with_maymove() -> Outcome {
     let object = pages(4)?;
@@ -76,8 +76,9 @@ fn shrinking_keeps_the_address() -> Outcome {
     Ok(())
 }
 
-/// `mremap` to a length beyond the end of the shared memory object returns a mapping, and `write` to a pipe from a page beyond
-/// the end fails with `EFAULT`. After `ftruncate` to a greater size this page reads as zeros.
+/// `mremap` with `MREMAP_MAYMOVE` to a length beyond the end of the shared memory object returns a mapping, and `write` to a pipe
+/// from a mapped page beyond the end fails with `EFAULT`. After `ftruncate` enlarges the object by this page, the page reads as
+/// zeros.
 #[conformance::test(man = "mremap(2)", man = "mmap(2)")]
 fn growing_beyond_the_object_maps_missing_pages() -> Outcome {
     let object = pages(1)?;
@@ -92,8 +93,8 @@ fn growing_beyond_the_object_maps_missing_pages() -> Outcome {
     Ok(())
 }
 
-/// `mremap` with an old length of 0 on a shared mapping returns a second mapping of the same pages and leaves the first mapping
-/// in place. Each mapping shows the stores made through the other one.
+/// `mremap` with `MREMAP_MAYMOVE` and an old length of 0 on a shared mapping returns a second mapping of the same pages and
+/// leaves the first mapping in place. A store through each mapping is read through the other one.
 #[conformance::test(man = "mremap(2)")]
 fn old_length_zero_duplicates_a_shared_mapping() -> Outcome {
     let object = pages(2)?;
@@ -109,7 +110,8 @@ fn old_length_zero_duplicates_a_shared_mapping() -> Outcome {
     Ok(())
 }
 
-/// `mremap` with an old length of 0 on a private mapping fails with `EINVAL`. The mapping stays as it was.
+/// `mremap` with `MREMAP_MAYMOVE` and an old length of 0 on a private mapping fails with `EINVAL`. The bytes of the mapping stay
+/// as they were.
 #[conformance::test(man = "mremap(2)", fixed_in = "Linux 4.14 (dba58d3b8c50)")]
 fn old_length_zero_rejects_private_mappings() -> Outcome {
     let object = pages(1)?;
@@ -118,8 +120,8 @@ fn old_length_zero_rejects_private_mappings() -> Outcome {
     Ok(())
 }
 
-/// After `mremap` with `MREMAP_MAYMOVE` on a private mapping, the returned mapping shows the private copies that were stored
-/// before. The shared memory object stays as it was.
+/// After `mremap` with `MREMAP_MAYMOVE` to a greater length on a `MAP_PRIVATE` mapping, the returned mapping shows the bytes that
+/// were stored through the old mapping. The bytes of the shared memory object stay as they were.
 #[conformance::test(man = "mremap(2)")]
 fn moving_keeps_private_copies() -> Outcome {
     let object = pages(2)?;

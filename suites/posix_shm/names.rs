@@ -26,8 +26,9 @@ fn results_for(name: &str) -> [Result<(), Errno>; 3] {
     [shm_open(name, OFlag::O_RDONLY, 0).map(drop), shm_open(name, CREATE, 0o600).map(drop), shm_unlink(name)]
 }
 
-/// `shm_open` and `shm_unlink` accept a name of 255 characters after the slash. `shm_open` on another such name, which differs in
-/// the last character only, fails with `ENOENT`.
+/// `shm_open` with `O_CREAT` creates an object for a name of 255 characters after the slash, `shm_open` without `O_CREAT` opens
+/// it, and `shm_unlink` of the name returns 0. `shm_open` without `O_CREAT` of a name that differs in the last character only
+/// fails with `ENOENT`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", level = documented)]
 fn accepts_255_characters() -> Outcome {
     let name = of_length(LONGEST);
@@ -46,8 +47,8 @@ fn ftruncate_to(object: &OwnedFd, size: i64) -> Result<(), Errno> {
     conformance::sys::fd::size::ftruncate(object, size)
 }
 
-/// `shm_open` and `shm_unlink` fail with `ENAMETOOLONG` for a name of 256 characters after the slash. An object whose name is the
-/// first 255 characters stays.
+/// `shm_open`, with and without `O_CREAT`, and `shm_unlink` fail with `ENAMETOOLONG` for a name of 256 characters after the
+/// slash. An object whose name consists of the first 255 of these characters still exists afterwards.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink", man = "shm_open(3)", level = documented)]
 fn rejects_256_characters() -> Outcome {
     let name = of_length(LONGEST + 1);
@@ -58,8 +59,9 @@ fn rejects_256_characters() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with a name of thousands of characters fails with `ENAMETOOLONG` or `EINVAL`, and `shm_unlink` with `ENAMETOOLONG`,
-/// `EINVAL` or `ENOENT`. An object whose name is the first 255 characters stays.
+/// `shm_open` with a name of 4351 or 100000 characters fails with `ENAMETOOLONG` or `EINVAL`, and `shm_unlink` with
+/// `ENAMETOOLONG`, `EINVAL` or `ENOENT`. An object whose name consists of the first 255 of these characters still exists
+/// afterwards.
 #[rstest]
 #[case::one_page_longer(LONGEST + 4096)]
 #[case::of_100000_characters(100_000)]
@@ -75,8 +77,8 @@ fn rejects_very_long_names(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// `shm_open`, with and without `O_CREAT`, fails with `EINVAL` for a name without characters after its slashes, and for a name
-/// with a slash after its first character.
+/// `shm_open`, with and without `O_CREAT`, fails with `EINVAL` for an empty name, for a name of slashes only, and for a name with
+/// a slash after its first other character.
 #[rstest]
 #[case::empty("")]
 #[case::slash_only("/")]
@@ -91,8 +93,8 @@ fn shm_open_rejects_invalid_names(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// `shm_unlink` fails with `EINVAL` or `ENOENT` for a name without characters after its slash, and for a name with a slash after
-/// its first character.
+/// `shm_unlink` fails with `EINVAL` or `ENOENT` for an empty name, for the name `/`, and for a name with a slash after its first
+/// other character.
 #[rstest]
 #[case::empty("")]
 #[case::slash_only("/")]
@@ -104,8 +106,9 @@ fn shm_unlink_rejects_invalid_names(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` and `shm_unlink` accept a name that contains any bytes other than slash and null after its first slash. `shm_open`
-/// with a name that has one byte more or less fails with `ENOENT`.
+/// `shm_open` with `O_CREAT` creates an object for a name that contains bytes other than slash and null after its slash, such as
+/// a space, an escape character or invalid UTF-8, and `shm_unlink` of the name returns 0. `shm_open` without `O_CREAT` of the
+/// name with one character more fails with `ENOENT`.
 #[rstest]
 #[case::upper_case(b"NAME")]
 #[case::dot(b".")]
@@ -133,7 +136,7 @@ fn accepts_any_byte(#[case] tail: &[u8]) -> Outcome {
 }
 
 /// `shm_open` with `O_CREAT` and the name `/.` or `/..` creates an object or fails with any error; the result is recorded.
-/// `shm_unlink` with this name returns 0 exactly if the object was created.
+/// `shm_unlink` with this name then returns 0 if the object was created, and fails with any error if not.
 #[rstest]
 #[case::dot("dot", "/.")]
 #[case::dot_dot("dot-dot", "/..")]
@@ -149,8 +152,8 @@ fn may_accept_dot_and_dot_dot(#[case] what: &str, #[case] name: &str) -> Outcome
     Ok(())
 }
 
-/// `shm_open` and `shm_unlink` accept a name whose first characters after the slash are one, two or three dots. A second
-/// `shm_unlink` fails with `ENOENT`.
+/// `shm_open` with `O_CREAT` creates an object for a name with one, two or three dots directly after the slash and letters after
+/// them, and `shm_unlink` of the name returns 0. A second `shm_unlink` fails with `ENOENT`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", level = documented)]
 fn accepts_leading_dots() -> Outcome {
     for dots in [".", "..", "..."] {
@@ -161,8 +164,9 @@ fn accepts_leading_dots() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with a name of no, two or four leading slashes fails with any error, or creates the object of the name with one
-/// slash, or another object; the result is recorded. `shm_unlink` with the same name removes the created object.
+/// `shm_open` with `O_CREAT | O_EXCL` and the name `NAME`, `//NAME` or `////NAME` fails with any error, creates the object that
+/// `/NAME` opens, or creates another object; the result is recorded. `shm_unlink` with the same name returns 0 exactly if an
+/// object was created.
 #[rstest]
 #[case::no_slash("without-slash", "")]
 #[case::two_slashes("with-two-slashes", "//")]
@@ -183,8 +187,8 @@ fn may_accept_other_leading_slashes(#[case] what: &str, #[case] beginning: &str)
     Ok(())
 }
 
-/// `sem_unlink` with the name of a shared memory object fails with any error and leaves the object, or returns 0 and removes the
-/// object (`shm_open` fails). Which of the two happens is recorded.
+/// `sem_unlink` with the name of a shared memory object fails with any error, and `shm_open` still opens the object, or returns
+/// 0, and `shm_open` fails with any error. Both results are accepted and recorded.
 #[conformance::test(man = "sem_overview(7)", man = "shm_overview(7)", level = observed)]
 fn may_be_shared_with_named_semaphores() -> Outcome {
     let name = Name::new("semaphore");

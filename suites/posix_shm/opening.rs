@@ -21,8 +21,8 @@ fn creat_excl_fails_if_the_object_exists(#[case] more: OFlag) -> Outcome {
     Ok(())
 }
 
-/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and the same name at the same time, one call returns a descriptor
-/// and three fail with `EEXIST`.
+/// If four processes call `shm_open` with `O_CREAT | O_EXCL` and the same new name at the same time, exactly one call returns a
+/// descriptor and three fail with `EEXIST`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn creat_excl_succeeds_in_one_process() -> Outcome {
     const ROUNDS: usize = 20;
@@ -50,8 +50,8 @@ fn creat_excl_succeeds_in_one_process() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` without `O_CREAT` fails with `ENOENT` if no object has the name. `shm_unlink` with this name fails with `ENOENT`
-/// afterwards.
+/// `shm_open` without `O_CREAT`, with or without `O_TRUNC`, fails with `ENOENT` if no object has the name. `shm_unlink` with this
+/// name then fails with `ENOENT`.
 #[rstest]
 #[case::rdonly(OFlag::O_RDONLY)]
 #[case::rdwr(OFlag::O_RDWR)]
@@ -64,8 +64,8 @@ fn fails_without_creat_if_no_object_exists(#[case] flags: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT`, without `O_EXCL`, and with mode 000 returns a descriptor of an existing object. Bytes, permission
-/// bits, `st_ino` and `st_dev` of the object stay as they were.
+/// `shm_open` with `O_CREAT | O_RDWR`, without `O_EXCL`, and with mode argument 0 on an existing object returns a descriptor of
+/// this object. Bytes, permission bits, `st_ino` and `st_dev` of the object stay as they were.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn creat_opens_an_existing_object() -> Outcome {
     let object = pages(1)?;
@@ -78,7 +78,7 @@ fn creat_opens_an_existing_object() -> Outcome {
 }
 
 /// `shm_open` with `O_CREAT | O_EXCL | O_RDONLY` creates an object of size 0. After `ftruncate` to 5 through another descriptor,
-/// the read-only descriptor shows five bytes of 0.
+/// a mapping of the read-only descriptor shows five bytes of value 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn creat_with_rdonly_creates() -> Outcome {
     let name = Name::new("reader");
@@ -92,8 +92,8 @@ fn creat_with_rdonly_creates() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_TRUNC | O_RDWR` on an existing object sets its size to 0 and leaves its permission bits as they were. After
-/// `ftruncate` to a greater size every byte is 0.
+/// `shm_open` with `O_CREAT | O_TRUNC | O_RDWR` on an existing object sets its size to 0 and leaves its permission bits as they
+/// were. After `ftruncate` to a greater size every byte is 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn trunc_empties_the_object() -> Outcome {
     let object = pages(2)?;
@@ -106,8 +106,8 @@ fn trunc_empties_the_object() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_RDONLY | O_TRUNC` has an undefined result: afterwards the object has size 0 or all its bytes. The result is
-/// recorded.
+/// After `shm_open` with `O_RDONLY | O_TRUNC`, whose result POSIX leaves undefined, on an existing object, the object has size 0,
+/// or its former size and bytes. Both are accepted, and the results of `shm_open` and of the truncation are recorded.
 #[conformance::test(posix = "shm_open", level = observed)]
 fn trunc_with_rdonly_is_undefined() -> Outcome {
     let object = pages(1)?;
@@ -118,8 +118,8 @@ fn trunc_with_rdonly_is_undefined() -> Outcome {
     Ok(())
 }
 
-/// The descriptor from `shm_open` has the requested access mode, `O_RDONLY` or `O_RDWR`, in `fcntl(F_GETFL)`. `O_APPEND`,
-/// `O_CREAT`, `O_EXCL` and `O_TRUNC` are clear.
+/// On a descriptor from `shm_open` with `O_RDONLY` or `O_RDWR`, `fcntl(F_GETFL)` returns this access mode, also if `O_CREAT` was
+/// given. `O_APPEND`, `O_CREAT`, `O_EXCL` and `O_TRUNC` are clear in the returned flags.
 #[rstest]
 #[case::rdonly(OFlag::O_RDONLY)]
 #[case::rdwr(OFlag::O_RDWR)]
@@ -136,8 +136,8 @@ fn sets_the_access_mode(#[case] flags: OFlag) -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_WRONLY`, which POSIX does not allow, returns a descriptor with access mode `O_WRONLY` or fails with any
-/// error. The result is recorded.
+/// `shm_open` with `O_WRONLY`, which POSIX does not allow, returns a descriptor with access mode `O_WRONLY` in `fcntl(F_GETFL)`,
+/// or fails with any error. Both results are accepted and recorded.
 #[conformance::test(posix = "shm_open", level = observed)]
 fn may_accept_wronly() -> Outcome {
     let object = pages(1)?;
@@ -147,7 +147,8 @@ fn may_accept_wronly() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` returns the lowest descriptor that is not open, also between open descriptors after `close`.
+/// `shm_open` returns the lowest descriptor number that is not open, also if this number became free by `close` and higher
+/// numbers are open.
 #[conformance::test(posix = "shm_open")]
 fn takes_the_lowest_free_descriptor() -> Outcome {
     let object = pages(1)?;
@@ -159,7 +160,8 @@ fn takes_the_lowest_free_descriptor() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` sets `FD_CLOEXEC` on the returned descriptor, whether the object is created or exists already.
+/// `fcntl(F_GETFD)` on a descriptor from `shm_open` returns `FD_CLOEXEC`, whether `shm_open` created the object or opened an
+/// existing one.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn sets_close_on_exec() -> Outcome {
     let name = Name::new("cloexec");
@@ -169,8 +171,8 @@ fn sets_close_on_exec() -> Outcome {
     Ok(())
 }
 
-/// After `exec`, the descriptors from `shm_open` are closed (`EBADF`). A duplicate without `FD_CLOEXEC` stays open and shows the
-/// bytes of the object.
+/// After `exec`, system calls on the descriptors from `shm_open` fail with `EBADF`. A duplicate from `dup`, which has no
+/// `FD_CLOEXEC`, stays open and shows the bytes of the object.
 #[conformance::test(posix = "shm_open", posix = "exec")]
 fn exec_closes_the_descriptors() -> Outcome {
     let object = pages(1)?;
@@ -185,8 +187,8 @@ fn exec_closes_the_descriptors() -> Outcome {
     Ok(())
 }
 
-/// Each `shm_open` creates an open file description with its own status flags. `O_APPEND` set on one descriptor is shown by its
-/// duplicate from `dup`, and is clear on a descriptor from another `shm_open`.
+/// Each `shm_open` creates an open file description with its own status flags. After `fcntl(F_SETFL)` sets `O_APPEND` on one
+/// descriptor, `fcntl(F_GETFL)` returns `O_APPEND` on its duplicate from `dup`, and not on a descriptor from another `shm_open`.
 #[conformance::test(posix = "shm_open", posix = "fcntl")]
 fn creates_an_open_file_description() -> Outcome {
     let object = pages(1)?;
@@ -198,8 +200,9 @@ fn creates_an_open_file_description() -> Outcome {
     Ok(())
 }
 
-/// At the descriptor limit, `shm_open` fails with `EMFILE`. With `O_CREAT` the name does not exist afterwards (`ENOENT`), and
-/// with `O_TRUNC` an existing object keeps its bytes.
+/// In a process that has reached its descriptor limit, `shm_open` fails with `EMFILE`. After such a call with `O_CREAT`,
+/// `shm_open` of the name without `O_CREAT` fails with `ENOENT`, and after such a call with `O_TRUNC` an existing object has all
+/// its bytes.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]
 fn fails_at_the_descriptor_limit() -> Outcome {
     let (name, object) = (Name::new("emfile"), pages(1)?);

@@ -64,8 +64,9 @@ fn allowed(bits: u32) -> Opened {
     [0o4, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// `shm_open` with `O_RDONLY` requires the read bit, and with `O_RDWR` the read and write bits, of the one file class (owner,
-/// group or others) of the process. Without these bits `shm_open` fails with `EACCES`.
+/// `shm_open` by an unprivileged process returns a descriptor with `O_RDONLY` exactly if the mode of the object has the read bit,
+/// and with `O_RDWR` exactly if it has the read and write bits, of the first file class that the process belongs to (owner,
+/// group, others). Otherwise `shm_open` fails with `EACCES`.
 #[rstest]
 #[case::owner_r(Role::Owner, 0o400, 0o4)]
 #[case::owner_rw(Role::Owner, 0o600, 0o6)]
@@ -85,8 +86,9 @@ fn depends_on_the_file_class(#[case] role: Role, #[case] mode: u32, #[case] bits
     Ok(())
 }
 
-/// For any mode and file class of the process, `shm_open` with `O_RDONLY` returns a descriptor exactly if the read bit of the
-/// class is set, and with `O_RDWR` exactly if the read and write bits are set. Otherwise `shm_open` fails with `EACCES`.
+/// For random modes and an unprivileged process in the file class owner, group or others of the object, `shm_open` with
+/// `O_RDONLY` returns a descriptor exactly if the read bit of this class is set, and with `O_RDWR` exactly if its read and write
+/// bits are set. Otherwise `shm_open` fails with `EACCES`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(second_user))]
 fn depends_on_the_file_class_for_any_mode() -> Outcome {
     property(&(select(vec![Role::Owner, Role::Group, Role::Other]), 0_u32..0o1000), |(role, mode)| {
@@ -96,7 +98,8 @@ fn depends_on_the_file_class_for_any_mode() -> Outcome {
     })
 }
 
-/// A process with `CAP_DAC_OVERRIDE` opens a shared memory object of mode 000 with `shm_open`, with `O_RDONLY` and with `O_RDWR`.
+/// `shm_open` with `O_RDONLY` and with `O_RDWR` by a process with `CAP_DAC_OVERRIDE` returns a descriptor of an existing object
+/// of mode 000.
 #[conformance::test(man = "capabilities(7)", needs(CAP_DAC_OVERRIDE))]
 fn cap_dac_override_opens_mode_000() -> Outcome {
     let name = Name::new("override");
@@ -105,8 +108,8 @@ fn cap_dac_override_opens_mode_000() -> Outcome {
     Ok(())
 }
 
-/// For a process without capabilities that owns the object, also with user ID 0, `shm_open` fails with `EACCES` unless the owner
-/// bits of the mode allow the requested access.
+/// `shm_open` with `O_RDONLY` by the owner of an object, without effective capabilities, fails with `EACCES` if the owner read
+/// bit of the mode is clear, and with `O_RDWR` if the owner read or write bit is clear. Both hold for user ID 0 too.
 #[cfg(linux)]
 #[conformance::test(posix = "shm_open", man = "capabilities(7)")]
 fn applies_to_the_owner_without_capabilities() -> Outcome {
@@ -120,8 +123,9 @@ fn applies_to_the_owner_without_capabilities() -> Outcome {
     Ok(())
 }
 
-/// After `seteuid` to another user, `shm_open` on an object of mode 600 of the former user fails with `EACCES`, and a new object
-/// belongs to the new effective user. After `seteuid` back, `shm_open` returns a descriptor.
+/// After a privileged process has called `seteuid` with an unprivileged user ID, `shm_open` on its own object of mode 600 fails
+/// with `EACCES`, and an object created by `shm_open` belongs to the new effective user. After `seteuid` back, `shm_open` on the
+/// first object returns a descriptor.
 #[conformance::test(posix = "shm_open", needs(second_user))]
 fn depends_on_the_effective_user() -> Outcome {
     let (name, _object) = object_for(Role::Other, 0o600)?;
@@ -139,7 +143,8 @@ fn depends_on_the_effective_user() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_CREAT` creates an object that belongs to the effective user and the effective group of the process.
+/// `fstat` on an object that `shm_open` with `O_CREAT` has created returns the effective user ID and the effective group ID of
+/// the creating process in `st_uid` and `st_gid`.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)", needs(second_user))]
 fn new_object_belongs_to_the_creator() -> Outcome {
     let (user, group) = second_user();
@@ -154,15 +159,15 @@ fn new_object_belongs_to_the_creator() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_RDWR | O_TRUNC` by a process that has only read permission fails with `EACCES`. The bytes of the object
-/// stay as they were.
+/// `shm_open` with `O_RDWR | O_TRUNC` by an unprivileged process fails with `EACCES` if the mode of the object gives this process
+/// read permission only. Size and bytes of the object stay as they were.
 #[conformance::test(posix = "shm_open", needs(second_user))]
 fn rdwr_trunc_requires_write_permission() -> Outcome {
     truncating_requires_write_permission(OFlag::O_RDWR)
 }
 
-/// `shm_open` with `O_RDONLY | O_TRUNC` by a process that has only read permission fails with `EACCES`. The bytes of the object
-/// stay as they were.
+/// `shm_open` with `O_RDONLY | O_TRUNC` by an unprivileged process fails with `EACCES` if the mode of the object gives this
+/// process read permission only. Size and bytes of the object stay as they were.
 #[conformance::test(man = "open(2)", man = "shm_open(3)", level = customary, needs(second_user))]
 fn rdonly_trunc_requires_write_permission() -> Outcome {
     truncating_requires_write_permission(OFlag::O_RDONLY)
@@ -182,8 +187,9 @@ fn truncating_requires_write_permission(access_mode: OFlag) -> Outcome {
     Ok(())
 }
 
-/// After `fchmod` to mode 000, a new `shm_open` by another user fails with `EACCES`. A descriptor that this user has open still
-/// allows a writable `mmap` and `ftruncate`.
+/// After the owner of an object changes its mode to 000 with `fchmod`, `shm_open` by an unprivileged process of another user
+/// fails with `EACCES`. On a descriptor that this process opened with `O_RDWR` before, `mmap` with `PROT_READ | PROT_WRITE`
+/// returns a mapping and `ftruncate` returns 0.
 #[conformance::test(posix = "fchmod", needs(second_user))]
 fn open_descriptors_are_not_checked_again() -> Outcome {
     let object = pages(1)?;
@@ -206,8 +212,8 @@ fn open_descriptors_are_not_checked_again() -> Outcome {
     Ok(())
 }
 
-/// `shm_unlink` of an object of another user fails with `EACCES`, also if its mode allows reading and writing. The name still
-/// opens the object.
+/// `shm_unlink` by an unprivileged process of an object that belongs to another user fails with `EACCES`, although the mode of
+/// the object is 666. Afterwards `shm_open` with the name opens the object with all its bytes.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", needs(second_user))]
 fn unlink_requires_the_owner() -> Outcome {
     let object = pages(1)?;
@@ -223,8 +229,8 @@ fn unlink_requires_the_owner() -> Outcome {
     Ok(())
 }
 
-/// `shm_unlink` by the owner of an object of mode 000 returns 0, although `shm_open` fails with `EACCES`. Afterwards `shm_open`
-/// fails with `ENOENT`.
+/// `shm_unlink` by the unprivileged owner of an object of mode 000 returns 0, although `shm_open` by the same process fails with
+/// `EACCES`. Afterwards `shm_open` without `O_CREAT` fails with `ENOENT`.
 #[conformance::test(posix = "shm_unlink", man = "shm_overview(7)", level = customary, needs(second_user))]
 fn owner_may_unlink_mode_000() -> Outcome {
     let (user, group) = second_user();
@@ -238,8 +244,9 @@ fn owner_may_unlink_mode_000() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` with `O_RDWR | O_CREAT` on an existing object of another user with mode 666 returns a descriptor or fails with
-/// `EACCES`, as the system settings say; the result is recorded. The bytes of the object stay as they were.
+/// `shm_open` with `O_RDWR | O_CREAT` by an unprivileged process on an existing object of another user with mode 666 returns a
+/// descriptor or fails with `EACCES` (which is the case depends on `/proc/sys/fs/protected_regular`); the result is recorded. The
+/// bytes of the object stay as they were.
 #[conformance::test(posix = "shm_open", man = "proc(5)", level = observed, needs(second_user))]
 fn creat_on_an_object_of_another_user() -> Outcome {
     let object = pages(1)?;

@@ -18,8 +18,8 @@ fn page_full_of(byte: u8) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// `mmap` with `MAP_FIXED` over the middle page of a mapping replaces this page only. The object mapped there before keeps its
-/// bytes, and stores into the new page change the other object.
+/// `mmap` of another object with `MAP_FIXED` over the middle page of a mapping replaces this page only. The bytes of the first
+/// object stay as they were, and stores into the middle page change the other object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn map_fixed_replaces_only_its_range() -> Outcome {
     let (object, other) = (pages(3)?, page_full_of(b'o')?);
@@ -38,8 +38,8 @@ fn map_fixed_replaces_only_its_range() -> Outcome {
     Ok(())
 }
 
-/// After `munmap` of the middle pages of a mapping, stores through the pages before and after change the same bytes of the shared
-/// memory object as before.
+/// After `munmap` of the middle two of four mapped pages, a store into the first or the last mapped page changes the byte of the
+/// shared memory object that was mapped at this address before.
 #[conformance::test(posix = "munmap", man = "munmap(2)")]
 fn munmap_in_the_middle_keeps_both_sides() -> Outcome {
     let object = pages(5)?;
@@ -57,8 +57,8 @@ fn munmap_in_the_middle_keeps_both_sides() -> Outcome {
     Ok(())
 }
 
-/// `munmap` fails with `EINVAL` if the address is not a multiple of the page size or the length is 0, and the mapping stays as it
-/// was. `munmap` of a range without mappings returns 0.
+/// `munmap` fails with `EINVAL` if the address is not a multiple of the page size or the length is 0, and all pages stay mapped.
+/// `munmap` of a range that is not mapped returns 0.
 #[conformance::test(posix = "munmap", man = "munmap(2)", level = documented)]
 fn munmap_rejects_unaligned_address_and_length_zero() -> Outcome {
     let object = pages(3)?;
@@ -74,8 +74,8 @@ fn munmap_rejects_unaligned_address_and_length_zero() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with an address inside an existing mapping and without `MAP_FIXED` places the new mapping elsewhere. The existing
-/// mapping keeps its bytes.
+/// `mmap` without `MAP_FIXED`, with an address inside an existing mapping, returns an address outside of this mapping. The
+/// existing mapping shows the same bytes as before.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn hint_address_replaces_nothing() -> Outcome {
     let (object, other) = (pages(2)?, page_full_of(b'o')?);
@@ -88,8 +88,8 @@ fn hint_address_replaces_nothing() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_FIXED` fails with `EINVAL` if the address is not a multiple of the page size. The mapping at this place keeps
-/// its bytes.
+/// `mmap` with `MAP_FIXED` fails with `EINVAL` if the address is not a multiple of the page size. The existing mapping at this
+/// address shows the same bytes as before.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn map_fixed_rejects_unaligned_address() -> Outcome {
     let (object, other) = (pages(2)?, page_full_of(b'o')?);
@@ -99,8 +99,9 @@ fn map_fixed_rejects_unaligned_address() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_FIXED`, `MAP_SHARED` and `PROT_WRITE` on a read-only descriptor fails with `EACCES`. The pages before and
-/// after the range are still mapped.
+/// `mmap` with `MAP_FIXED`, `MAP_SHARED` and `PROT_WRITE` over the middle page of a mapping, on a descriptor opened with
+/// `O_RDONLY`, fails with `EACCES`. Stores into the pages before and after the middle page still change the object that is mapped
+/// there.
 #[conformance::test(posix = "mmap")]
 fn failed_map_fixed_keeps_the_neighbours() -> Outcome {
     let object = pages(3)?;
@@ -115,8 +116,9 @@ fn failed_map_fixed_keeps_the_neighbours() -> Outcome {
     Ok(())
 }
 
-/// Pages of one shared memory object mapped with `MAP_FIXED` at four places in any order, also one page at more than one place,
-/// show at each place the bytes of their page.
+/// If `mmap` with `MAP_FIXED` places random pages of one shared memory object at four addresses, also one page at more than one
+/// address, the mapping shows at each address the bytes of the page placed there. A store at one address is read at every address
+/// where the same page is placed.
 #[conformance::test(posix = "mmap")]
 fn pages_can_be_mapped_in_any_order() -> Outcome {
     let page = page_size();
@@ -140,8 +142,8 @@ fn pages_can_be_mapped_in_any_order() -> Outcome {
     })
 }
 
-/// `mmap` with `MAP_FIXED_NOREPLACE` fails with `EEXIST` if one page of the range is mapped. If the whole range is free, the
-/// mapping is placed at exactly the given address.
+/// `mmap` with `MAP_FIXED_NOREPLACE` fails with `EEXIST` if at least one page of the range is mapped. If no page of the range is
+/// mapped, `mmap` returns exactly the given address.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
 fn map_fixed_noreplace_requires_free_pages() -> Outcome {
@@ -159,8 +161,8 @@ fn map_fixed_noreplace_requires_free_pages() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_POPULATE`, shared or private, returns a mapping although it is longer than the shared memory object. The
-/// pages show the bytes of the object, and `write` to a pipe from a page beyond the end fails with `EFAULT`.
+/// `mmap` with `MAP_POPULATE`, shared or private, and a length beyond the end of the shared memory object returns a mapping. The
+/// pages before the end show the bytes of the object, and `write` to a pipe from a page beyond the end fails with `EFAULT`.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
 fn map_populate_succeeds_beyond_the_end() -> Outcome {

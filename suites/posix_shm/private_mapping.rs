@@ -6,8 +6,8 @@ use conformance::sys::memory::shm::SharedMemory;
 
 use super::fixture::{PRIVATE, RW, contents, pages};
 
-/// A store through a `MAP_PRIVATE` mapping leaves the shared memory object, its `MAP_SHARED` mappings and other `MAP_PRIVATE`
-/// mappings unchanged.
+/// A store through a `MAP_PRIVATE` mapping leaves the bytes of the shared memory object, of its `MAP_SHARED` mappings and of its
+/// other `MAP_PRIVATE` mappings as they were.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn stores_change_no_other_mapping() -> Outcome {
     let object = pages(1)?;
@@ -23,8 +23,9 @@ fn stores_change_no_other_mapping() -> Outcome {
     Ok(())
 }
 
-/// A page of a `MAP_PRIVATE` mapping that was stored into does not show later stores to the shared memory object. Whether another
-/// page without private copy shows them is recorded.
+/// A page of a `MAP_PRIVATE` mapping that was stored into shows the same bytes after later stores to this page of the shared
+/// memory object. Another page of the mapping, not stored into, shows all or none of the bytes stored later to the object; which
+/// of the two is recorded.
 #[conformance::test(posix = "mmap", man = "mmap(2)", level = customary)]
 fn copied_page_hides_later_stores() -> Outcome {
     let object = pages(2)?;
@@ -41,8 +42,8 @@ fn copied_page_hides_later_stores() -> Outcome {
     Ok(())
 }
 
-/// The first store of one byte into a page of a `MAP_PRIVATE` mapping copies the whole page. Bytes of this page stored to the
-/// object before are read through the mapping, and bytes stored to the object later leave the mapping as it was.
+/// After the first store of one byte into a page of a `MAP_PRIVATE` mapping, the mapping shows the bytes that this page of the
+/// object had at the time of the store. Bytes stored later to this page of the object are not read through the mapping.
 #[conformance::test(posix = "mmap", level = customary)]
 fn first_store_copies_the_whole_page() -> Outcome {
     let object = pages(1)?;
@@ -68,8 +69,8 @@ fn read_only_descriptor_allows_prot_write() -> Outcome {
     Ok(())
 }
 
-/// After `fork`, a child reads the private stores that its parent made before. Private stores of parent or child after `fork` are
-/// read in the storing process only.
+/// After `fork`, a child reads the bytes that its parent stored through a `MAP_PRIVATE` mapping before `fork`. Bytes stored
+/// through this mapping by parent or child after `fork` are read by the storing process only.
 #[conformance::test(posix = "fork", posix = "mmap")]
 fn stores_after_fork_stay_in_each_process() -> Outcome {
     let object = pages(1)?;
@@ -90,8 +91,8 @@ fn stores_after_fork_stay_in_each_process() -> Outcome {
     Ok(())
 }
 
-/// A child that has not stored into an inherited `MAP_PRIVATE` page reads the bytes of the page at `fork`, although its parent
-/// stored into the page afterwards.
+/// If the parent stores into a page of a `MAP_PRIVATE` mapping after `fork`, a child that has not stored into this page reads the
+/// bytes that the page had at `fork`.
 #[conformance::test(posix = "fork", posix = "mmap")]
 fn child_keeps_the_bytes_of_fork() -> Outcome {
     let object = pages(1)?;
@@ -108,7 +109,7 @@ fn child_keeps_the_bytes_of_fork() -> Outcome {
     Ok(())
 }
 
-/// `read` from a pipe into a `MAP_PRIVATE` mapping returns the number of bytes, and the mapping shows them. The bytes of the
+/// `read` of 13 bytes from a pipe into a `MAP_PRIVATE` mapping returns 13, and the mapping shows these bytes. The bytes of the
 /// shared memory object stay as they were.
 #[conformance::test(posix = "mmap", posix = "read")]
 fn read_into_the_mapping_makes_a_copy() -> Outcome {

@@ -15,8 +15,9 @@ const W: ProtFlags = ProtFlags::PROT_WRITE;
 /// `PROT_NONE`.
 const NONE: ProtFlags = ProtFlags::PROT_NONE;
 
-/// `mmap` with `MAP_SHARED` and `PROT_WRITE` on a descriptor opened with `O_RDONLY` fails with `EACCES`. `mmap` with `PROT_READ`,
-/// `PROT_NONE` or `MAP_PRIVATE`, or on a descriptor opened with `O_RDWR`, returns a mapping.
+/// On a descriptor opened with `O_RDONLY`, `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EACCES`, and `mmap` with
+/// `MAP_SHARED` and `PROT_READ` or `PROT_NONE`, or with `MAP_PRIVATE` and `PROT_WRITE`, returns a mapping. On a descriptor opened
+/// with `O_RDWR`, `mmap` with each of these arguments returns a mapping.
 #[rstest]
 #[case::rdonly_shared_read(OFlag::O_RDONLY, R, SHARED, Ok(()))]
 #[case::rdonly_shared_none(OFlag::O_RDONLY, NONE, SHARED, Ok(()))]
@@ -57,8 +58,9 @@ fn mmap_rejects_write_only_descriptors(#[case] protection: ProtFlags) -> Outcome
     Ok(())
 }
 
-/// `mprotect` with `PROT_WRITE` on a shared mapping of a descriptor opened with `O_RDONLY`, closed since, fails with `EACCES`. On
-/// a private mapping of the same descriptor `mprotect` returns 0.
+/// `mprotect` with `PROT_WRITE` on a `MAP_SHARED` mapping of a descriptor opened with `O_RDONLY` fails with `EACCES`, also after
+/// `close` of the descriptor. On a `MAP_PRIVATE` mapping of the same descriptor, `mprotect` with `PROT_READ | PROT_WRITE` returns
+/// 0.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
 fn mprotect_is_bounded_by_the_access_mode() -> Outcome {
     let object = pages(1)?;
@@ -73,8 +75,8 @@ fn mprotect_is_bounded_by_the_access_mode() -> Outcome {
     Ok(())
 }
 
-/// `mprotect` with `PROT_READ | PROT_WRITE` on a shared `PROT_NONE` mapping of a descriptor opened with `O_RDWR`, closed since,
-/// returns 0. A store then changes the object.
+/// `mprotect` with `PROT_READ | PROT_WRITE` on a `MAP_SHARED` mapping made with `PROT_NONE` of a descriptor opened with `O_RDWR`
+/// returns 0, also after `close` of the descriptor. A store through the mapping then changes the object.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
 fn mprotect_allows_the_access_mode() -> Outcome {
     let object = pages(1)?;
@@ -99,7 +101,7 @@ fn signals_of(region: &Region, using: impl Fn(&Region)) -> Result<Faults, Failur
 }
 
 /// A store into a `PROT_READ` or `PROT_NONE` mapping, or a load from a `PROT_NONE` mapping, raises one `SIGSEGV` with
-/// `SEGV_ACCERR` and the address. The bytes of the shared memory object stay as they were.
+/// `SEGV_ACCERR` and the address of the access. The bytes of the shared memory object stay as they were.
 #[rstest]
 #[case::store_into_prot_read(R, true)]
 #[case::store_into_prot_none(NONE, true)]
@@ -133,8 +135,8 @@ fn sigsegv_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// `read` from a pipe into a `PROT_READ` mapping fails with `EFAULT`. The bytes stay in the pipe, and the shared memory object
-/// stays as it was.
+/// `read` from a pipe into a `PROT_READ` mapping fails with `EFAULT`. The number of unread bytes in the pipe and the bytes of the
+/// shared memory object stay as they were.
 #[conformance::test(man = "read(2)")]
 fn read_into_a_read_only_mapping_fails() -> Outcome {
     let object = pages(1)?;
@@ -147,8 +149,8 @@ fn read_into_a_read_only_mapping_fails() -> Outcome {
 }
 
 /// After `mprotect` with `PROT_READ` on the middle page of a mapping, a store into this page raises `SIGSEGV` with `SEGV_ACCERR`,
-/// and stores into the neighbouring pages change the object. After `mprotect` with `PROT_READ | PROT_WRITE`, a store into the
-/// page changes the object.
+/// and stores into the neighbouring pages change the object. After `mprotect` with `PROT_READ | PROT_WRITE` on the middle page, a
+/// store into this page changes the object.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
 fn mprotect_changes_only_its_page() -> Outcome {
     let object = pages(3)?;
@@ -180,8 +182,8 @@ fn mprotect_rejects_unmapped_and_unaligned_ranges() -> Outcome {
     Ok(())
 }
 
-/// After a child calls `mprotect` with `PROT_READ` on an inherited mapping, its store raises `SIGSEGV`. The parent still stores
-/// into the same page without a signal.
+/// After a child calls `mprotect` with `PROT_READ` on an inherited mapping, a store by the child raises `SIGSEGV`. A store by the
+/// parent into the same page raises no signal and is read by the child.
 #[conformance::test(posix = "mprotect", posix = "fork")]
 fn mprotect_in_the_child_leaves_the_parent() -> Outcome {
     let object = pages(1)?;
@@ -201,7 +203,7 @@ fn mprotect_in_the_child_leaves_the_parent() -> Outcome {
     Ok(())
 }
 
-/// A load from a page removed with `munmap` raises `SIGSEGV` with `SEGV_MAPERR` and the address.
+/// A load from a page that was unmapped with `munmap` raises one `SIGSEGV` with `SEGV_MAPERR` and the address of the load.
 #[conformance::test(posix = "munmap", man = "sigaction(2)")]
 fn access_to_an_unmapped_page_raises_sigsegv() -> Outcome {
     let object = pages(3)?;

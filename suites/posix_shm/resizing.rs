@@ -22,8 +22,8 @@ fn resized_by_another(object: &SharedMemory, size: usize) -> Result<Result<(), E
     resizer.join()
 }
 
-/// After another process cuts a mapped page off with `ftruncate`, a load from this page kills a process without `SIGBUS` handler
-/// with `SIGBUS`. Loads from the pages before the new end still return the bytes of the object.
+/// After another process removes the second of two mapped pages of an object with `ftruncate`, a load from this page kills a
+/// process without `SIGBUS` handler with `SIGBUS`. Loads from the first page still return the bytes of the object.
 #[conformance::test(posix = "mmap", man = "mmap(2)")]
 fn truncated_page_kills_a_reader() -> Outcome {
     let object = two_pages()?;
@@ -46,8 +46,8 @@ fn truncated_page_kills_a_reader() -> Outcome {
     Ok(())
 }
 
-/// After another process cuts a mapped page off with `ftruncate`, a load from this page raises one `SIGBUS` with `BUS_ADRERR` and
-/// the address of the load. A load from the last page before the new end raises no signal.
+/// After another process removes the second of two mapped pages of an object with `ftruncate`, a load from this page raises one
+/// `SIGBUS` with `BUS_ADRERR` and the address of the load. A load from the first page raises no signal.
 #[conformance::test(posix = "mmap", man = "sigaction(2)")]
 fn truncated_page_raises_sigbus_with_address() -> Outcome {
     let object = two_pages()?;
@@ -71,8 +71,8 @@ fn truncated_page_raises_sigbus_with_address() -> Outcome {
     Ok(())
 }
 
-/// After another process shrinks a shared memory object with `ftruncate` and enlarges it again, an existing mapping shows 0 for
-/// every byte beyond the smaller size. All bytes before it stay as they were.
+/// After another process shrinks a shared memory object with `ftruncate` and enlarges it to the former size, an existing mapping
+/// shows 0 for every byte beyond the smaller size. All bytes before the smaller size stay as they were.
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)", level = customary)]
 fn added_pages_read_as_zeros() -> Outcome {
     let object = two_pages()?;

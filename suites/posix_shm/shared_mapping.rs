@@ -43,8 +43,8 @@ fn offset_selects_the_first_byte(#[case] number: usize) -> Outcome {
     Ok(())
 }
 
-/// Bytes stored through any of four `MAP_SHARED` mappings of one shared memory object, each with another `mmap` offset, are read
-/// at the matching places of all four mappings.
+/// After random stores through four `MAP_SHARED` mappings of one shared memory object with four different `mmap` offsets, each
+/// mapping shows all stored bytes of its range of the object.
 #[conformance::test(posix = "mmap")]
 fn mappings_at_different_offsets_share_bytes() -> Outcome {
     let page = page_size();
@@ -65,8 +65,9 @@ fn mappings_at_different_offsets_share_bytes() -> Outcome {
     })
 }
 
-/// `mmap` with length 1 and `MAP_FIXED` maps exactly one whole page of the object. `munmap` with length 1 unmaps exactly that
-/// page: `write` of its first or last byte fails with `EFAULT`.
+/// `mmap` with `MAP_FIXED` and length 1 maps exactly one whole page of the object. After `munmap` with length 1 at the start of
+/// this page, `write` to a pipe from its first or its last byte fails with `EFAULT`, and `write` from the next page returns its
+/// count.
 #[conformance::test(posix = "mmap", posix = "munmap", man = "mmap(2)")]
 fn length_is_rounded_up_to_a_page() -> Outcome {
     let page = page_size();
@@ -118,7 +119,7 @@ fn rejects_end_beyond_the_largest_offset() -> Outcome {
 }
 
 /// After `close` of the last descriptor and `shm_unlink` of the name, a `MAP_SHARED` mapping still shows every byte of the
-/// object. A store by a child that inherited the mapping is read in the parent.
+/// object. A store by a child that inherited the mapping is read by the parent.
 #[conformance::test(posix = "mmap", posix = "shm_unlink", man = "shm_overview(7)")]
 fn outlives_descriptor_and_name() -> Outcome {
     let object = pages(1)?;
@@ -132,8 +133,8 @@ fn outlives_descriptor_and_name() -> Outcome {
     Ok(())
 }
 
-/// After `close` of the descriptor that was given to `mmap`, and `shm_open` of another object that takes the same descriptor
-/// number, a store through the mapping changes the first object and leaves the second object unchanged.
+/// If `shm_open` of a second object returns the number of a closed descriptor that was given to `mmap`, a store through the
+/// mapping still changes the first object. The bytes of the second object stay as they were.
 #[conformance::test(posix = "mmap", posix = "close")]
 fn outlives_reuse_of_the_descriptor_number() -> Outcome {
     let (object, other) = (pages(1)?, SharedMemory::create(&unique_name("other"))?);
@@ -149,8 +150,8 @@ fn outlives_reuse_of_the_descriptor_number() -> Outcome {
     Ok(())
 }
 
-/// After `munmap` of one `MAP_SHARED` mapping of a shared memory object, another `MAP_SHARED` mapping and the descriptor still
-/// show the bytes that were stored through the unmapped mapping.
+/// After `munmap` of one of two `MAP_SHARED` mappings of a shared memory object, the other `MAP_SHARED` mapping and the object
+/// itself still show the bytes that were stored through the unmapped mapping.
 #[conformance::test(posix = "munmap")]
 fn munmap_leaves_other_mappings() -> Outcome {
     let object = pages(1)?;
@@ -162,8 +163,8 @@ fn munmap_leaves_other_mappings() -> Outcome {
     Ok(())
 }
 
-/// After `munmap` of a `MAP_SHARED` mapping, a `MAP_PRIVATE` mapping of the same object, whose page has no private copy, shows
-/// the bytes that were stored through the unmapped mapping.
+/// After `munmap` of a `MAP_SHARED` mapping, a `MAP_PRIVATE` mapping of the same object that was never stored into shows the
+/// bytes that were stored through the unmapped mapping.
 #[conformance::test(posix = "munmap", level = customary)]
 fn munmap_leaves_a_private_mapping() -> Outcome {
     let object = pages(1)?;
@@ -175,8 +176,8 @@ fn munmap_leaves_a_private_mapping() -> Outcome {
     Ok(())
 }
 
-/// `mmap` maps one page of a shared memory object 100 times, and a store through one mapping is read through all of them. After
-/// `munmap` of all 100 mappings the object still holds the stored bytes.
+/// Each of 100 `mmap` calls with `MAP_SHARED` for the same page of an object returns a mapping, and a store through one mapping
+/// is read through all 100. After `munmap` of all 100 mappings the object still contains the stored bytes.
 #[conformance::test(posix = "mmap", posix = "munmap")]
 fn allows_a_hundred_mappings_of_one_page() -> Outcome {
     let object = pages(1)?;
@@ -191,8 +192,8 @@ fn allows_a_hundred_mappings_of_one_page() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `PROT_EXEC` and `MAP_SHARED` on a shared memory object returns a mapping, or fails with `EPERM`, `EACCES`,
-/// `EINVAL` or `EOPNOTSUPP`. The result is recorded.
+/// `mmap` with `PROT_READ | PROT_EXEC` and `MAP_SHARED` on a shared memory object returns a mapping, or fails with `EPERM`,
+/// `EACCES`, `EINVAL` or `EOPNOTSUPP`. Each result is accepted and recorded.
 #[conformance::test(posix = "mmap", level = observed)]
 fn may_allow_execution() -> Outcome {
     let object = pages(1)?;
@@ -202,8 +203,8 @@ fn may_allow_execution() -> Outcome {
     Ok(())
 }
 
-/// `mmap` with `MAP_SHARED_VALIDATE` fails with `EOPNOTSUPP` for an unknown flag and, on a shared memory object, for `MAP_SYNC`.
-/// `mmap` with `MAP_SHARED` ignores an unknown flag.
+/// `mmap` of a shared memory object with `MAP_SHARED_VALIDATE` fails with `EOPNOTSUPP` if the flags contain an undefined bit or
+/// `MAP_SYNC`. `mmap` with `MAP_SHARED` and the same undefined bit returns a mapping.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
 fn map_shared_validate_rejects_unknown_flags() -> Outcome {

@@ -20,8 +20,8 @@ fn is_zero_after_creation() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` on a shared memory object returns 0 for any sequence of smaller and greater sizes. `fstat` on another descriptor
-/// returns the last size in bytes.
+/// Each `ftruncate` of a random sequence of smaller and greater sizes on a shared memory object returns 0. After each call,
+/// `fstat` on another descriptor of the object returns the size of this call in `st_size`.
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
 fn is_the_last_ftruncate_length() -> Outcome {
     let object = pages(1)?;
@@ -34,8 +34,8 @@ fn is_the_last_ftruncate_length() -> Outcome {
     })
 }
 
-/// After any sequence of `ftruncate` sizes, and `ftruncate` to the original size, a shared memory object contains its bytes up to
-/// the smallest size. All bytes after the smallest size are 0.
+/// After `ftruncate` to each size of a random sequence of sizes below the first size, and then to the first size, a shared memory
+/// object contains its former bytes up to the smallest size of the sequence. All bytes after the smallest size are 0.
 #[conformance::test(posix = "ftruncate", man = "ftruncate(2)")]
 fn shrinking_discards_the_bytes() -> Outcome {
     let whole = 3 * page_size();
@@ -80,8 +80,8 @@ fn ftruncate_rejects_read_only_descriptor(#[case] count: usize) -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to the size that the shared memory object has returns 0. A byte stored through a mapping stays, and the size is
-/// the same.
+/// `ftruncate` to the current size of a shared memory object returns 0. A byte that was stored through a mapping before, and
+/// `st_size`, stay as they were.
 #[conformance::test(posix = "ftruncate")]
 fn ftruncate_to_the_same_size_keeps_mapped_bytes() -> Outcome {
     let object = pages(2)?;
@@ -94,8 +94,8 @@ fn ftruncate_to_the_same_size_keeps_mapped_bytes() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` to 0 on one shared memory object, another object keeps its size and bytes. `st_dev` and `st_ino` of the two
-/// objects differ.
+/// `ftruncate` to 0 on one shared memory object leaves size and bytes of another object as they were. The pair of `st_dev` and
+/// `st_ino` differs between the two objects.
 #[conformance::test(posix = "ftruncate")]
 fn ftruncate_leaves_other_objects() -> Outcome {
     let (one, other) = (pages(1)?, pages(2)?);
@@ -107,8 +107,8 @@ fn ftruncate_leaves_other_objects() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to 2^32 pages and one more on a shared memory object returns 0 and leaves `st_blocks` 0. Stores into the first
-/// page and into page 2^32 change two different pages.
+/// `ftruncate` of a shared memory object to 2^32 + 1 pages returns 0 and leaves `st_blocks` 0. A store into the page with index 0
+/// leaves the page with index 2^32 as it was, and a store into that page leaves the first as it was.
 #[cfg(target_pointer_width = "64")]
 #[conformance::test(posix = "ftruncate", posix = "mmap", man = "tmpfs(5)", level = customary)]
 fn may_exceed_the_memory() -> Outcome {
@@ -130,8 +130,9 @@ fn may_exceed_the_memory() -> Outcome {
     Ok(())
 }
 
-/// Bytes stored through a mapping beyond the end of a shared memory object, in its last page, either all read as 0 or all read as
-/// stored after `ftruncate` to a greater size, and which is recorded. All other bytes added read as 0.
+/// If bytes are stored through a mapping beyond the end of a shared memory object, in its last page, and `ftruncate` then
+/// enlarges the object, these bytes read either all as 0 or all as stored; both are accepted and recorded. All other added bytes
+/// read as 0.
 #[conformance::test(posix = "mmap", posix = "ftruncate", level = observed)]
 fn stores_beyond_the_end_may_appear_after_growing() -> Outcome {
     let object = pages(1)?;
@@ -151,7 +152,8 @@ fn stores_beyond_the_end_may_appear_after_growing() -> Outcome {
     Ok(())
 }
 
-/// After `ftruncate` to a size inside a page, an existing mapping shows 0 for every byte of this page beyond the new end.
+/// After `ftruncate` to a smaller size that ends inside a page, an existing mapping shows 0 for every byte of this page beyond
+/// the new end.
 #[conformance::test(posix = "ftruncate", posix = "mmap", level = customary)]
 fn shrinking_clears_the_rest_of_the_page() -> Outcome {
     let object = pages(1)?;
@@ -163,8 +165,8 @@ fn shrinking_clears_the_rest_of_the_page() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to a size greater than the current size and than `RLIMIT_FSIZE` fails with `EFBIG` and raises one `SIGXFSZ`. Sizes
-/// up to the limit, and smaller sizes than the current one, are set without a signal.
+/// `ftruncate` to a size that is greater than the current size and greater than `RLIMIT_FSIZE` fails with `EFBIG` and raises one
+/// `SIGXFSZ`. `ftruncate` to a size up to the limit, or to a smaller size than the current one, returns 0 without a signal.
 #[conformance::test(posix = "ftruncate", man = "getrlimit(2)")]
 fn ftruncate_obeys_the_file_size_limit() -> Outcome {
     let object = pages(4)?;
@@ -181,8 +183,8 @@ fn ftruncate_obeys_the_file_size_limit() -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` beyond `RLIMIT_FSIZE` kills a process without `SIGXFSZ` handler with `SIGXFSZ`. Size and bytes of the shared
-/// memory object stay as they were.
+/// A process without a `SIGXFSZ` handler that enlarges a shared memory object with `ftruncate` beyond `RLIMIT_FSIZE` is killed by
+/// `SIGXFSZ`. Size and bytes of the object stay as they were.
 #[conformance::test(posix = "ftruncate", man = "signal(7)")]
 fn sigxfsz_without_handler_kills() -> Outcome {
     let object = pages(1)?;
@@ -196,7 +198,8 @@ fn sigxfsz_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// A process with `RLIMIT_FSIZE` 1 maps a larger shared memory object with `mmap` and stores beyond the limit without a signal.
+/// With `RLIMIT_FSIZE` 1, `mmap` of two pages of a shared memory object returns a mapping, and a store through it beyond the
+/// first byte raises no signal and changes the object.
 #[conformance::test(man = "getrlimit(2)")]
 fn file_size_limit_ignores_mapped_stores() -> Outcome {
     let object = pages(2)?;

@@ -41,8 +41,9 @@ fn work(name: &str, number: usize) -> Result<(), Errno> {
     }
 }
 
-/// If three processes that store increasing numbers into their own pages of a shared mapping are killed and restarted, the
-/// numbers of each page never decrease and stay in the order of the stores. Bytes outside of the stored words stay 0.
+/// If three processes store increasing numbers into the same 16 words of their own page in turn, through `MAP_SHARED` mappings,
+/// and are killed at random instants and restarted, the numbers never decrease, and the words show at most two successive
+/// numbers, the greater one first. All other bytes stay 0.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn stores_stay_in_order_across_kills() -> Outcome {
     const MEMBERS: u8 = 3;
@@ -81,9 +82,9 @@ fn stores_stay_in_order_across_kills() -> Outcome {
     Ok(())
 }
 
-/// While two processes create, size, fill and unlink one name and are killed and restarted, `shm_open` fails with `ENOENT` or
-/// opens an object of size 0 or 16. After all are killed, `shm_unlink` returns 0 or fails with `ENOENT`, and `shm_open` with
-/// `O_CREAT | O_EXCL` creates an empty object.
+/// While two processes that create, size, fill and unlink an object of one name are killed at random instants and restarted,
+/// `shm_open` by another process fails with `ENOENT` or opens an object of size 0 or 16. After both are killed, `shm_unlink`
+/// returns 0 or fails with `ENOENT`, and `shm_open` with `O_CREAT | O_EXCL` then creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn name_stays_usable_across_kills() -> Outcome {
     let name = Name::new("storm");

@@ -16,8 +16,8 @@ fn zeros(count: usize) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// Two unrelated processes that open a shared memory object by name and map it with `MAP_SHARED` each read, in turn, the last
-/// value that the other process stored.
+/// If two unrelated processes map a shared memory object that each opened by its name, with `MAP_SHARED`, and store in turn, each
+/// load returns the last value that the other process stored.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn is_mutual_between_unrelated_processes() -> Outcome {
     let object = zeros(2)?;
@@ -79,8 +79,9 @@ fn counts_every_atomic_addition() -> Outcome {
     Ok(())
 }
 
-/// If four processes call atomic compare-exchange from 0 on the same words, through separate shared mappings at the same time,
-/// exactly one process succeeds for each word.
+/// If four processes each call atomic compare-exchange from 0 to a number of their own on every word of a page, through separate
+/// shared mappings at the same time, exactly one of the four calls on each word succeeds. Each word then contains the number of
+/// the process whose call succeeded.
 #[conformance::test(posix = "mmap")]
 fn compare_exchange_succeeds_once_per_word() -> Outcome {
     let object = zeros(1)?;
@@ -115,8 +116,9 @@ fn compare_exchange_succeeds_once_per_word() -> Outcome {
     Ok(())
 }
 
-/// A process that reads the value of a release store with an acquire load, through a shared mapping, also reads the stores made
-/// before, on another page of the object.
+/// If a process stores a number to one page of a shared mapping and then, with release ordering, to another page, a second
+/// process that loads this number from the other page with acquire ordering then loads the same or a later number from the first
+/// page.
 #[conformance::test(posix = "mmap")]
 fn release_store_orders_earlier_stores() -> Outcome {
     const LAST: u32 = 3000;
@@ -148,8 +150,8 @@ fn release_store_orders_earlier_stores() -> Outcome {
     Ok(())
 }
 
-/// After a process that stored at any places of a shared mapping is killed, the shared memory object contains exactly its former
-/// bytes and the stored bytes.
+/// After a process that stored random bytes at random offsets of a `MAP_SHARED` mapping is killed, the shared memory object
+/// contains the stored bytes. All other bytes stay as they were.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn stores_stay_after_the_writer_is_killed() -> Outcome {
     let object = pages(4)?;
@@ -175,8 +177,8 @@ fn stores_stay_after_the_writer_is_killed() -> Outcome {
     })
 }
 
-/// After `shm_unlink` and creation of a new object of the same name, a store through a mapping of the old object is read through
-/// other mappings of the old object. Every byte of the new object stays 0.
+/// After `shm_unlink` and creation of a new object of the same name, a store through a mapping of the unlinked object is read
+/// through another mapping of this object. Every byte of the new object stays 0.
 #[conformance::test(posix = "shm_unlink", posix = "mmap")]
 fn stores_reach_the_unlinked_object() -> Outcome {
     let old = pages(1)?;

@@ -6,8 +6,7 @@ use conformance::sys::symbol;
 use rstest::rstest;
 
 /// On a system without timed locks, without barriers or without spin locks, the C library exports `pthread_mutex_lock` and none
-/// of three functions of the missing group, among which are `pthread_mutex_timedlock`, `pthread_barrier_init` and
-/// `pthread_spin_init`.
+/// of three functions of the missing group, such as `pthread_mutex_timedlock`, `pthread_barrier_init` or `pthread_spin_init`.
 #[rstest]
 #[case::timed_locks([c"pthread_mutex_timedlock", c"pthread_rwlock_timedrdlock", c"pthread_rwlock_timedwrlock"])]
 #[case::barriers([c"pthread_barrier_init", c"pthread_barrier_wait", c"pthread_barrierattr_setpshared"])]

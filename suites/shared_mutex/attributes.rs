@@ -16,8 +16,8 @@ use rstest::rstest;
 /// Values that no attribute has.
 const INVALID: [i32; 2] = [-1, 77];
 
-/// On new attributes, `pthread_mutexattr_getpshared`, `pthread_condattr_getpshared` and `pthread_rwlockattr_getpshared` give
-/// `PTHREAD_PROCESS_PRIVATE`. `pthread_mutexattr_getprotocol` gives `PTHREAD_PRIO_NONE`.
+/// On attributes after their `init` call, `pthread_mutexattr_getpshared`, `pthread_condattr_getpshared` and
+/// `pthread_rwlockattr_getpshared` give `PTHREAD_PROCESS_PRIVATE`, and `pthread_mutexattr_getprotocol` gives `PTHREAD_PRIO_NONE`.
 #[conformance::test(posix = "pthread_mutexattr_getpshared")]
 fn default_to_private_and_prio_none() -> Outcome {
     let (mutex, condition, lock) = (MutexAttributes::new()?, ConditionAttributes::new()?, LockAttributes::new()?);
@@ -25,8 +25,8 @@ fn default_to_private_and_prio_none() -> Outcome {
     Ok(())
 }
 
-/// `pthread_barrierattr_getpshared` gives `PTHREAD_PROCESS_PRIVATE` on new attributes, and `PTHREAD_PROCESS_SHARED` after
-/// `pthread_barrierattr_setpshared` with `PTHREAD_PROCESS_SHARED`.
+/// `pthread_barrierattr_getpshared` gives `PTHREAD_PROCESS_PRIVATE` on attributes after `pthread_barrierattr_init`, and
+/// `PTHREAD_PROCESS_SHARED` after `pthread_barrierattr_setpshared` with `PTHREAD_PROCESS_SHARED`.
 #[cfg(has_barriers)]
 #[conformance::test(posix = "pthread_barrierattr_getpshared")]
 fn barrier_is_private_by_default() -> Outcome {
@@ -36,7 +36,8 @@ fn barrier_is_private_by_default() -> Outcome {
     Ok(())
 }
 
-/// `pthread_barrierattr_setpshared` fails with `EINVAL` for the values -1 and 77, and the attribute keeps the value that it had.
+/// `pthread_barrierattr_setpshared` fails with `EINVAL` for the values -1 and 77, and `pthread_barrierattr_getpshared` still
+/// gives the value set before.
 #[cfg(has_barriers)]
 #[conformance::test(posix = "pthread_barrierattr_setpshared", level = customary)]
 fn barrier_setpshared_rejects_unknown_values() -> Outcome {
@@ -54,8 +55,9 @@ fn default_to_stalled() -> Outcome {
     Ok(())
 }
 
-/// On new mutex attributes, `pthread_mutexattr_gettype` gives `PTHREAD_MUTEX_DEFAULT`, which has the value of the normal, the
-/// errorcheck or the recursive type. The case records whether this value is `PTHREAD_MUTEX_NORMAL`.
+/// On attributes after `pthread_mutexattr_init`, `pthread_mutexattr_gettype` gives `PTHREAD_MUTEX_DEFAULT`, which is equal to
+/// `PTHREAD_MUTEX_NORMAL`, `PTHREAD_MUTEX_ERRORCHECK` or `PTHREAD_MUTEX_RECURSIVE`. The case records whether it is
+/// `PTHREAD_MUTEX_NORMAL`.
 #[conformance::test(posix = "pthread_mutexattr_gettype", man = "pthread_mutexattr_settype(3)", level = observed)]
 fn default_type_is_one_of_the_named_types() -> Outcome {
     let kind = MutexAttributes::new()?.kind();
@@ -65,8 +67,9 @@ fn default_type_is_one_of_the_named_types() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutexattr_setpshared`, `pthread_mutexattr_settype` and `pthread_mutexattr_setprotocol` each set their own attribute
-/// of a mutex, and leave the values of the other two as they were.
+/// `pthread_mutexattr_setpshared`, `pthread_mutexattr_settype` and `pthread_mutexattr_setprotocol` each return 0 and change the
+/// value that `pthread_mutexattr_getpshared`, `pthread_mutexattr_gettype` or `pthread_mutexattr_getprotocol` gives, and not the
+/// values that the other two give.
 #[conformance::test(posix = "pthread_mutexattr_settype")]
 fn are_set_independently() -> Outcome {
     let mut attributes = MutexAttributes::new()?;
@@ -85,7 +88,7 @@ fn are_set_independently() -> Outcome {
 }
 
 /// `pthread_mutexattr_getrobust` gives the value that `pthread_mutexattr_setrobust` has set last, `PTHREAD_MUTEX_ROBUST` or
-/// `PTHREAD_MUTEX_STALLED`. The type and the process-shared attribute stay as they were.
+/// `PTHREAD_MUTEX_STALLED`. `pthread_mutexattr_gettype` and `pthread_mutexattr_getpshared` give the same values as before.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn setrobust_sets_robustness_only() -> Outcome {
@@ -98,8 +101,8 @@ fn setrobust_sets_robustness_only() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutexattr_settype` and `pthread_mutexattr_setrobust` fail with `EINVAL` for the values -1 and 77, and the attribute
-/// keeps the value that it had.
+/// `pthread_mutexattr_settype` and `pthread_mutexattr_setrobust` fail with `EINVAL` for the values -1 and 77, and
+/// `pthread_mutexattr_gettype` and `pthread_mutexattr_getrobust` still give the values set before.
 #[rstest]
 #[case::mutex_type(MutexAttributes::set_kind, MutexAttributes::kind, ERRORCHECK)]
 #[cfg_attr(has_robust_mutexes, case::robustness(MutexAttributes::set_robust, MutexAttributes::robust, ROBUST))]
@@ -112,8 +115,8 @@ fn settype_and_setrobust_reject_unknown_values(
     reject_invalid(set, get, valid)
 }
 
-/// `pthread_mutexattr_setpshared` and `pthread_mutexattr_setprotocol` fail with `EINVAL` for the values -1 and 77, and the attribute
-/// keeps the value that it had.
+/// `pthread_mutexattr_setpshared` and `pthread_mutexattr_setprotocol` fail with `EINVAL` for the values -1 and 77, and
+/// `pthread_mutexattr_getpshared` and `pthread_mutexattr_getprotocol` still give the values set before.
 #[rstest]
 #[case::process_shared(MutexAttributes::set_shared, MutexAttributes::shared, SHARED)]
 #[case::protocol(MutexAttributes::set_protocol, MutexAttributes::protocol, PRIO_INHERIT)]
@@ -143,8 +146,9 @@ fn reject_invalid(
     Ok(())
 }
 
-/// `pthread_condattr_setpshared` and `pthread_rwlockattr_setpshared` set `PTHREAD_PROCESS_SHARED`. For the values -1 and 77 both
-/// fail with `EINVAL`, and the attribute stays `PTHREAD_PROCESS_SHARED`.
+/// After `PTHREAD_PROCESS_SHARED` was set, `pthread_condattr_setpshared` and `pthread_rwlockattr_setpshared` fail with `EINVAL`
+/// for the values -1 and 77. `pthread_condattr_getpshared` and `pthread_rwlockattr_getpshared` still give
+/// `PTHREAD_PROCESS_SHARED`.
 #[conformance::test(posix = "pthread_condattr_setpshared", posix = "pthread_rwlockattr_setpshared", level = customary)]
 fn condition_and_rwlock_setpshared_reject_unknown_values() -> Outcome {
     let (mut condition, mut lock) = (ConditionAttributes::new()?, LockAttributes::new()?);
@@ -169,8 +173,8 @@ fn condition_clock_is_realtime_or_monotonic() -> Outcome {
     Ok(())
 }
 
-/// `pthread_condattr_setclock` fails with `EINVAL` for `CLOCK_PROCESS_CPUTIME_ID` and for the unknown clock 4711, and the attribute
-/// keeps `CLOCK_MONOTONIC`, which was set before.
+/// `pthread_condattr_setclock` fails with `EINVAL` for `CLOCK_PROCESS_CPUTIME_ID` and for the unknown clock 4711, and
+/// `pthread_condattr_getclock` still gives `CLOCK_MONOTONIC`, which was set before.
 #[cfg(has_timed_locks)]
 #[conformance::test(posix = "pthread_condattr_setclock", level = customary)]
 fn condition_setclock_rejects_cpu_time_and_unknown_clocks() -> Outcome {

@@ -36,8 +36,8 @@ fn all(count: u32) -> Vec<Result<Passed, Errno>> {
     (1..count).map(|_| Ok(Passed::Along)).chain([Ok(Passed::Chosen)]).collect()
 }
 
-/// Processes that call `pthread_barrier_wait` stay blocked until as many as the count of the barrier have called. Then each call
-/// returns, one of them with `PTHREAD_BARRIER_SERIAL_THREAD` and the others with 0.
+/// On a barrier with count n, n - 1 processes that call `pthread_barrier_wait` stay blocked until the nth process calls it. Then
+/// all n calls return, one with `PTHREAD_BARRIER_SERIAL_THREAD` and the others with 0.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn wait_returns_in_all_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -> Outcome {
@@ -103,9 +103,9 @@ fn init_rejects_a_count_of_zero() -> Outcome {
     Ok(())
 }
 
-/// In the first process in which `pthread_barrier_wait` has returned, `pthread_barrier_destroy` returns 0, and the memory of the
-/// barrier can be overwritten. Of all three `pthread_barrier_wait` calls, one still returns `PTHREAD_BARRIER_SERIAL_THREAD` and
-/// two return 0.
+/// When three processes call `pthread_barrier_wait` on a barrier with count 3 and it has returned in one of them,
+/// `pthread_barrier_destroy` by this process returns 0. Even if the memory of the barrier is then overwritten, the three calls
+/// return `PTHREAD_BARRIER_SERIAL_THREAD` once and 0 twice.
 #[conformance::test(
     posix = "pthread_barrier_destroy",
     man = "pthread_barrier_destroy(3posix)",
@@ -138,8 +138,9 @@ fn stays_closed_when_a_waiter_is_killed() -> Outcome {
     Ok(())
 }
 
-/// A process that is blocked in `pthread_barrier_wait` stays blocked after a signal handler has run, installed with or without
-/// `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns when the last process calls `pthread_barrier_wait`.
+/// On a barrier with count 2, a process blocked in `pthread_barrier_wait` stays blocked after a signal handler has run, with or
+/// without `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. When a second process calls `pthread_barrier_wait`, one call returns
+/// `PTHREAD_BARRIER_SERIAL_THREAD` and the other 0.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn wait_goes_on_after_a_signal_handler(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -157,8 +158,8 @@ fn wait_goes_on_after_a_signal_handler(#[values(Restart::Yes, Restart::No)] rest
     Ok(())
 }
 
-/// On a process-shared barrier with count 3, `pthread_barrier_wait` returns in all three processes when the third calls it,
-/// although one of them has mapped the barrier at another address.
+/// If three processes, one of which has mapped it at another address, call `pthread_barrier_wait` on a process-shared barrier
+/// with count 3, one call returns `PTHREAD_BARRIER_SERIAL_THREAD` and the other two return 0.
 #[conformance::test(posix = "pthread_barrierattr_setpshared", man = "pthread_barrierattr_setpshared(3posix)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let (memory, mapping) = named_memory("barrier")?;

@@ -14,7 +14,7 @@ use rstest_reuse::apply;
 use super::condition_fixture::{ALL_OK, PERMITS, RETURNED, Scene, WAITING};
 use super::fixture::{BOTH_OK, Kind, disturb, every_kind, lock_unlock, map_elsewhere, named_memory};
 
-/// If three processes wait in `pthread_cond_wait` for a counter above 0, each increment of the counter followed by
+/// If three processes call `pthread_cond_wait` until a counter is above 0, each increment of the counter followed by
 /// `pthread_cond_signal` makes exactly one of them decrement the counter. Every `pthread_cond_wait` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
@@ -32,8 +32,8 @@ fn each_signal_wakes_a_waiter(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// One `pthread_cond_signal` makes `pthread_cond_wait` return in at least one of three blocked processes, and a later
-/// `pthread_cond_broadcast` in the rest. The case records how many the signal woke.
+/// One `pthread_cond_signal` makes `pthread_cond_wait` return 0 in one, two or three of three processes blocked in it, and the
+/// case records in how many. A later `pthread_cond_broadcast` makes it return 0 in the rest.
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
 fn signal_wakes_at_least_one_waiter() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
@@ -51,7 +51,7 @@ fn signal_wakes_at_least_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// `pthread_cond_broadcast` makes `pthread_cond_wait` return 0 in every process that is blocked in it.
+/// `pthread_cond_broadcast` makes `pthread_cond_wait` return 0 in every process that is blocked in it on the condition variable.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_broadcast(3)")]
 fn broadcast_wakes_all_waiters(kind: Kind, #[values(1, 2, 5)] waiters: u32) -> Outcome {
@@ -66,8 +66,9 @@ fn broadcast_wakes_all_waiters(kind: Kind, #[values(1, 2, 5)] waiters: u32) -> O
     Ok(())
 }
 
-/// If no process waits, `pthread_cond_signal` and `pthread_cond_broadcast` return 0 and have no effect. A process that calls
-/// `pthread_cond_wait` afterwards stays blocked until the next signal or broadcast.
+/// `pthread_cond_signal` and `pthread_cond_broadcast` return 0 if no process is blocked in `pthread_cond_wait`. A process that
+/// calls `pthread_cond_wait` afterwards stays blocked until the next `pthread_cond_signal` or `pthread_cond_broadcast`, and its
+/// call then returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)")]
 fn signal_without_waiters_is_not_kept(#[values(SharedCondition::signal, SharedCondition::broadcast)] notify: Notify) -> Outcome {
@@ -88,9 +89,9 @@ fn signal_without_waiters_is_not_kept(#[values(SharedCondition::signal, SharedCo
 
 type Notify = fn(&SharedCondition) -> Result<(), Errno>;
 
-/// `pthread_cond_wait` unlocks the mutex while it blocks, and its caller owns the mutex again when the call returns 0. If another
-/// process owns the mutex when it calls `pthread_cond_signal`, the waiter stays blocked until that process calls
-/// `pthread_mutex_unlock`.
+/// While a process is blocked in `pthread_cond_wait`, `pthread_mutex_lock` by another process returns 0, and the first process
+/// stays blocked after `pthread_cond_signal` until the other calls `pthread_mutex_unlock`. `pthread_cond_wait` then returns 0,
+/// and `pthread_mutex_trylock` by the other process fails with `EBUSY`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn wait_unlocks_and_relocks_the_mutex(
@@ -134,9 +135,8 @@ fn wait_without_owning_the_mutex_fails_with_eperm() -> Outcome {
     Ok(())
 }
 
-/// After a process blocked in `pthread_cond_wait` has run a signal handler, installed with or without `SA_RESTART`, and was
-/// stopped and continued, the next `pthread_cond_signal` makes `pthread_cond_wait` return 0. `pthread_cond_wait` never returns
-/// `EINTR`.
+/// If a process blocked in `pthread_cond_wait` runs a signal handler, installed with or without `SA_RESTART`, and is then stopped
+/// and continued, its calls of `pthread_cond_wait` return 0, after `pthread_cond_signal` or spuriously, and never `EINTR`.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_wait", man = "signal(7)")]
 fn wait_never_returns_eintr(#[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -153,7 +153,8 @@ fn wait_never_returns_eintr(#[values(Restart::Yes, Restart::No)] restart: Restar
 }
 
 /// In a process that maps a process-shared mutex and condition variable at other addresses, `pthread_cond_wait` returns 0 after
-/// `pthread_cond_broadcast` by another process. `pthread_cond_signal` by this process wakes a waiter in another process.
+/// `pthread_cond_broadcast` by another process. After `pthread_cond_signal` by the first process, `pthread_cond_wait` returns 0
+/// in a process at the original addresses.
 #[conformance::test(posix = "pthread_condattr_setpshared", man = "pthread_condattr_setpshared(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let (of_mutex, mutex) = named_memory("mutex")?;
@@ -181,8 +182,8 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// If no process waits, `pthread_cond_destroy` returns 0. After `pthread_cond_init` in the same memory, `pthread_cond_signal`
-/// makes `pthread_cond_wait` of a new waiter return 0.
+/// After all waiters were woken and have returned from `pthread_cond_wait`, `pthread_cond_destroy` returns 0. After
+/// `pthread_cond_init` in the same memory, `pthread_cond_signal` makes `pthread_cond_wait` return 0 in a process blocked in it.
 #[conformance::test(posix = "pthread_cond_destroy", man = "pthread_cond_destroy(3)")]
 fn can_be_destroyed_and_initialised_again() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
@@ -202,8 +203,8 @@ fn can_be_destroyed_and_initialised_again() -> Outcome {
     Ok(())
 }
 
-/// Directly after `pthread_cond_broadcast` to all waiters, `pthread_cond_destroy` returns 0, and the memory of the condition
-/// variable can be overwritten. `pthread_cond_wait` still returns 0 in each waiter.
+/// Directly after `pthread_cond_broadcast` to three processes blocked in `pthread_cond_wait`, `pthread_cond_destroy` returns 0.
+/// Even if the memory of the condition variable is then overwritten, `pthread_cond_wait` returns 0 in all three.
 #[conformance::test(posix = "pthread_cond_destroy", man = "pthread_cond_destroy(3)")]
 fn can_be_destroyed_right_after_a_broadcast() -> Outcome {
     for _ in 0..4 {

@@ -17,8 +17,8 @@ use super::condition_fixture::{ALL_OK, PERMITS, Scene};
 use super::fixture::normal_and_prio_inherit;
 use super::fixture::{BOTH_OK, Kind, lock_unlock};
 
-/// If one of three processes blocked in `pthread_cond_wait` is killed, a later `pthread_cond_broadcast` wakes both others, and
-/// their waits return 0.
+/// If one of three processes blocked in `pthread_cond_wait` is killed, a later `pthread_cond_broadcast` makes `pthread_cond_wait`
+/// return 0 in both others.
 #[rstest]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_broadcast(3)")]
 fn broadcast_wakes_the_survivors_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) -> Outcome {
@@ -51,9 +51,9 @@ fn signal_wakes_a_survivor_of_a_killed_waiter(#[values(0, 1, 2)] victim: usize) 
     Ok(())
 }
 
-/// If a process is killed after it called `pthread_cond_broadcast` while it owns the robust mutex, `pthread_cond_wait` returns
-/// `EOWNERDEAD` in one of two waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter,
-/// `pthread_cond_wait` returns 0 in the other.
+/// If a process that owns the robust mutex calls `pthread_cond_broadcast` and is then killed without `pthread_mutex_unlock`,
+/// `pthread_cond_wait` returns `EOWNERDEAD` in one of two waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by
+/// this waiter, `pthread_cond_wait` returns 0 in the other.
 #[cfg(has_robust_mutexes)]
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_mutexattr_setrobust(3)")]

@@ -20,7 +20,8 @@ fn tried_by_another(mutex: &SharedMutex) -> Result<Result<(), Errno>, Failure> {
     Participant::spawn("other", (), |(), _| mutex.try_lock().and_then(|()| mutex.unlock()))?.join()
 }
 
-/// `pthread_cond_timedwait` with a deadline that has passed fails with `ETIMEDOUT`, and the caller owns the mutex afterwards.
+/// `pthread_cond_timedwait` with a deadline that has already passed at the call fails with `ETIMEDOUT`. Afterwards
+/// `pthread_mutex_trylock` by another process fails with `EBUSY`, and `pthread_mutex_unlock` by the caller returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
@@ -34,7 +35,8 @@ fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `pthread_cond_timedwait` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`, and the caller still owns the mutex.
+/// `pthread_cond_timedwait` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`. Afterwards `pthread_mutex_trylock` by
+/// another process fails with `EBUSY`, and `pthread_mutex_unlock` by the caller returns 0.
 #[rstest]
 #[case::negative(-1)]
 #[case::one_second(1_000_000_000)]
@@ -48,8 +50,9 @@ fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64) -> Outcome {
     Ok(())
 }
 
-/// If no process signals, `pthread_cond_timedwait` fails with `ETIMEDOUT` when the clock that `pthread_condattr_setclock` has set
-/// reaches the deadline, and not earlier.
+/// If no process signals the condition variable, `pthread_cond_timedwait` with a deadline 2 ms in the future fails with
+/// `ETIMEDOUT`, and not before the clock that `pthread_condattr_setclock` has set, `CLOCK_REALTIME` or `CLOCK_MONOTONIC`, reaches
+/// the deadline.
 #[cfg(has_timed_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_condattr_setclock", man = "pthread_cond_timedwait(3)")]
@@ -68,8 +71,9 @@ fn expires_on_the_clock_attribute(#[values(Clock::Realtime, Clock::Monotonic)] c
     Ok(())
 }
 
-/// If no process signals, `pthread_cond_clockwait` fails with `ETIMEDOUT` when the clock in its argument reaches the deadline,
-/// and not earlier, whatever the clock attribute of the condition variable is.
+/// If no process signals the condition variable, `pthread_cond_clockwait` with `CLOCK_REALTIME` or `CLOCK_MONOTONIC` and a
+/// deadline 2 ms in the future on that clock fails with `ETIMEDOUT`, and not before that clock reaches the deadline, whichever
+/// clock `pthread_condattr_setclock` has set.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_cond_clockwait")]
@@ -93,8 +97,8 @@ fn clockwait_expires_on_the_given_clock(
     Ok(())
 }
 
-/// `pthread_cond_clockwait` with `CLOCK_PROCESS_CPUTIME_ID` or with the unknown clock 4711 fails with `EINVAL`, and the caller still
-/// owns the mutex.
+/// `pthread_cond_clockwait` with `CLOCK_PROCESS_CPUTIME_ID` or with the unknown clock 4711 fails with `EINVAL`, and
+/// `pthread_mutex_unlock` by the caller then returns 0.
 #[cfg(has_clock_locks)]
 #[conformance::test(posix = "pthread_cond_clockwait", level = customary)]
 fn clockwait_rejects_cpu_time_and_unknown_clocks() -> Outcome {
@@ -126,8 +130,8 @@ fn waiter(mutex: &SharedMutex, condition: &SharedCondition, until: Time) -> Resu
     Ok(waiter)
 }
 
-/// A process blocked in `pthread_cond_timedwait` with a deadline far ahead returns 0 after a `pthread_cond_signal` or
-/// `pthread_cond_broadcast`.
+/// If a process is blocked in `pthread_cond_timedwait` with a deadline years ahead, the call returns 0 after
+/// `pthread_cond_signal` or `pthread_cond_broadcast` by another process.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn returns_when_signalled_before_the_deadline(
@@ -145,7 +149,8 @@ fn returns_when_signalled_before_the_deadline(
 }
 
 /// If another process owns the mutex when the deadline of `pthread_cond_timedwait` passes, the waiter stays blocked. After
-/// `pthread_mutex_unlock` by that process, `pthread_cond_timedwait` fails with `ETIMEDOUT` and the waiter owns the mutex.
+/// `pthread_mutex_unlock` by that process, `pthread_cond_timedwait` fails with `ETIMEDOUT`, and `pthread_mutex_unlock` by the
+/// waiter returns 0.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_timedwait", man = "pthread_cond_timedwait(3)")]
 fn relocks_the_mutex_before_it_reports_etimedout(kind: Kind) -> Outcome {
@@ -169,8 +174,8 @@ fn relocks_the_mutex_before_it_reports_etimedout(kind: Kind) -> Outcome {
     Err(ETIMEDOUT.into())
 }
 
-/// After `pthread_cond_timedwait` has failed with `ETIMEDOUT` in one of two waiters, the next `pthread_cond_signal` makes
-/// `pthread_cond_timedwait` return 0 in the other.
+/// If `pthread_cond_timedwait` has failed with `ETIMEDOUT` in one process while another is still blocked in it, the next
+/// `pthread_cond_signal` makes `pthread_cond_timedwait` return 0 in the other.
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_timedwait(3)")]
 fn timed_out_waiter_takes_no_signal() -> Outcome {
     let Scene { mutex, condition } = Scene::new(Kind::Normal)?;

@@ -11,8 +11,8 @@ use rstest_reuse::apply;
 use super::condition_fixture::{Scene, WAITING};
 use super::fixture::{Kind, normal_and_prio_inherit};
 
-/// If a process is blocked in `pthread_cond_wait` and another one calls `pthread_cond_signal` and then `pthread_cond_wait`
-/// itself, the first one is woken and the sender stays blocked.
+/// If process A is blocked in `pthread_cond_wait`, and process B calls `pthread_cond_signal` and then `pthread_cond_wait`,
+/// `pthread_cond_wait` returns 0 in A, and B stays blocked until the next `pthread_cond_broadcast`.
 #[conformance::test(posix = "pthread_cond_signal", man = "pthread_cond_signal(3)", fixed_in = "glibc 2.25 (ed19993b5b)")]
 fn signal_wakes_an_earlier_waiter_than_the_sender() -> Outcome {
     let scene = Scene::new(Kind::Normal)?;
@@ -38,8 +38,9 @@ fn signal_wakes_an_earlier_waiter_than_the_sender() -> Outcome {
     Ok(())
 }
 
-/// If a producer and a consumer use `pthread_cond_wait` and `pthread_cond_signal` or `pthread_cond_broadcast` on a bounded buffer
-/// under one mutex, the consumer takes every item once and in order, for any capacity and number of items.
+/// If a producer adds up to 29 items to a buffer of one to three slots and a consumer takes them, both using `pthread_cond_wait`
+/// while the buffer is full or empty, and `pthread_cond_signal` or `pthread_cond_broadcast` after each change, the consumer takes
+/// every item once and in the order added.
 #[conformance::test(posix = "pthread_cond_wait", man = "pthread_cond_wait(3)")]
 fn bounded_buffer_passes_every_item_in_order() -> Outcome {
     property(&(1..4_u32, 1..30_u32, any::<bool>()), |(capacity, items, broadcast)| {
@@ -80,8 +81,9 @@ fn bounded_buffer_passes_every_item_in_order() -> Outcome {
     })
 }
 
-/// If three processes in turn wait in `pthread_cond_wait` until a shared number says that it is their turn, increment the number,
-/// and call `pthread_cond_broadcast`, each process has its own turn in each of eight rounds.
+/// Process i of three (0 to 2) calls `pthread_cond_wait` until a shared number modulo 3 is i, then increments the number and
+/// calls `pthread_cond_broadcast`, eight times. Each process does so at the numbers i, i + 3 and so on, and the number is 24 at
+/// the end.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_cond_broadcast", man = "pthread_cond_wait(3)")]
 fn broadcasts_keep_processes_in_turn(kind: Kind) -> Outcome {

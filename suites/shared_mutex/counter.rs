@@ -25,8 +25,9 @@ fn add_one(mutex: &SharedMutex, yielding: bool) {
     mutex.word(0).store(counted + 1, SeqCst);
 }
 
-/// If four processes increment a counter 40 times each, by load and store, under a mutex locked with `pthread_mutex_lock`, or
-/// with `pthread_mutex_trylock` repeated after `EBUSY`, the counter is 160 at the end. Each other result of lock and unlock is 0.
+/// If four processes increment a counter 40 times each, by load and store, between `pthread_mutex_lock` (or
+/// `pthread_mutex_trylock` repeated after `EBUSY`) and `pthread_mutex_unlock`, the counter is 160 at the end. Every other result
+/// of these calls is 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setpshared(3)")]
 fn loses_no_increment(kind: Kind, #[values(false, true)] trylock: bool) -> Outcome {
@@ -57,8 +58,8 @@ fn loses_no_increment(kind: Kind, #[values(false, true)] trylock: bool) -> Outco
     Ok(())
 }
 
-/// If three processes increment a counter 40 times each, by load and store, under a mutex locked with `pthread_mutex_timedlock`,
-/// repeated after each `ETIMEDOUT`, the counter is 120 at the end. Every `pthread_mutex_unlock` returns 0.
+/// If three processes increment a counter 40 times each, by load and store, between `pthread_mutex_timedlock`, repeated after
+/// each `ETIMEDOUT`, and `pthread_mutex_unlock`, the counter is 120 at the end. Every `pthread_mutex_unlock` returns 0.
 #[cfg(has_timed_locks)]
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setpshared(3)")]
@@ -83,9 +84,9 @@ fn loses_no_increment_under_timed_locks(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If processes that write two words under a robust mutex are killed at random instants, the two words are equal whenever
-/// `pthread_mutex_lock` returns 0, and may differ when it returns `EOWNERDEAD`. After `EOWNERDEAD`, `pthread_mutex_consistent`
-/// and `pthread_mutex_unlock` return 0.
+/// Processes that increment two words, first one and then the other, between `pthread_mutex_lock` and `pthread_mutex_unlock` of a
+/// robust mutex are killed at random instants. The words are equal after each `pthread_mutex_lock` that returns 0, and equal or
+/// one apart after each that returns `EOWNERDEAD`.
 #[cfg(has_robust_mutexes)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]

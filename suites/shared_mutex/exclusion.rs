@@ -16,8 +16,8 @@ fn count(mutex: &SharedMutex) -> (Result<(), Errno>, u32, Result<(), Errno>) {
 }
 
 /// While a process owns a process-shared mutex, `pthread_mutex_lock` blocks in its child and in an unrelated process that maps
-/// the memory at another address, and `pthread_mutex_trylock` there fails with `EBUSY`. After `pthread_mutex_unlock`,
-/// `pthread_mutex_lock` returns 0 in both, one after the other.
+/// the mutex at another address, where `pthread_mutex_trylock` fails with `EBUSY`. After `pthread_mutex_unlock` by the owner,
+/// both `pthread_mutex_lock` calls return 0, the second one after `pthread_mutex_unlock` by the first.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn holds_for_a_child_and_an_unrelated_process() -> Outcome {
     let (memory, mapping) = named_memory("mutex")?;

@@ -72,8 +72,9 @@ impl Specification for Register {
 /// The number of the case itself among the recording processes.
 const CASE: u32 = 1000;
 
-/// If four processes read and write two words under a process-shared mutex at the same time, some order of all reads and writes,
-/// one after the other, explains every value read (linearisability). Every read finds the two words equal.
+/// Four processes each write and read two words five times, every time between `pthread_mutex_lock` and `pthread_mutex_unlock` of
+/// one process-shared mutex. The reads and writes have a linearisation, that is a sequential order, consistent with real time, in
+/// which every read returns the value written last, and every read finds both words equal.
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setpshared")]
 fn register_is_linearisable() -> Outcome {
     let mutex = SharedMutex::create(Mapping::anonymous(page_size())?)?;
@@ -98,8 +99,9 @@ fn register_is_linearisable() -> Outcome {
     expect_linearisable(&Register, &recorder.history()?)
 }
 
-/// If processes that read and write two words under a robust mutex are killed at random instants, some order of the reads and
-/// writes explains every value read (linearisability). A write cut short by a kill counts as done or as not done.
+/// Three processes write and read two words between `pthread_mutex_lock` and `pthread_mutex_unlock` of a robust mutex, and are
+/// killed at random instants. The reads and writes have a linearisation (a sequential order, consistent with real time, in which
+/// every read returns the value written last), where a write cut short by a kill may be present or absent.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setrobust")]
 fn robust_register_is_linearisable_under_kills() -> Outcome {

@@ -89,8 +89,8 @@ fn take(mutex: &SharedMutex) -> (Result<(), Errno>, Result<(), Errno>) {
 }
 
 /// If a process is killed at any instruction of locking and unlocking a robust mutex, the next `pthread_mutex_lock` returns
-/// `EOWNERDEAD` if the process owned the mutex and 0 if not. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
-/// `pthread_mutex_lock` returns 0.
+/// `EOWNERDEAD` if the process was killed as the owner, and 0 if before it became the owner or after its unlock. After
+/// `pthread_mutex_consistent`, if needed, and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn eownerdead_follows_the_death_of_an_owner_only(
@@ -110,9 +110,9 @@ fn eownerdead_follows_the_death_of_an_owner_only(
     })
 }
 
-/// If the owner of a robust mutex is killed at any instruction of its `pthread_mutex_unlock`, every blocked waiter locks the
-/// mutex in the end. `pthread_mutex_lock` returns `EOWNERDEAD` in one of them if the owner had not unlocked yet, and 0 in all
-/// others.
+/// If the owner of a robust mutex is killed at any instruction of its `pthread_mutex_unlock`, `pthread_mutex_lock` returns in
+/// every process blocked in it, in each after the previous one has unlocked. It returns `EOWNERDEAD` in one of them and 0 in the
+/// others if the owner was killed before it released the mutex, and 0 in all if after.
 #[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutexattr_setrobust",
@@ -150,8 +150,8 @@ fn wakes_the_waiters_of_a_killed_owner(kind: Kind, #[values(1, 2)] waiters: usiz
     })
 }
 
-/// If a process that owns two robust mutexes is killed at any instruction of locking and unlocking a third one,
-/// `pthread_mutex_trylock` returns `EOWNERDEAD` on both.
+/// If a process that owns two robust mutexes is killed at any instruction of `pthread_mutex_lock` and `pthread_mutex_unlock` on a
+/// third one, `pthread_mutex_trylock` by another process returns `EOWNERDEAD` on each of the two.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn killed_owner_leaves_eownerdead_on_other_mutexes(
@@ -173,9 +173,9 @@ fn killed_owner_leaves_eownerdead_on_other_mutexes(
     })
 }
 
-/// If the owner of three robust mutexes is killed at any instruction of unlocking one of them, `pthread_mutex_lock` returns
-/// `EOWNERDEAD` on the other two. On the one that was being unlocked, `pthread_mutex_lock` returns `EOWNERDEAD` before the unlock
-/// took effect, and 0 after it.
+/// If the owner of three robust mutexes is killed at any instruction of `pthread_mutex_unlock` on one of them,
+/// `pthread_mutex_lock` by another process returns `EOWNERDEAD` on the other two. On the one being unlocked it returns
+/// `EOWNERDEAD` if the owner was killed before it released the mutex, and 0 if after.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Outcome {
@@ -197,8 +197,9 @@ fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Ou
     })
 }
 
-/// If the new owner of a robust mutex is killed at any instruction of locking it with `EOWNERDEAD`, `pthread_mutex_consistent`
-/// and unlocking, the next `pthread_mutex_lock` returns `EOWNERDEAD`, or 0 if the unlock had taken effect.
+/// After an owner was killed, the next process calls `pthread_mutex_lock`, which returns `EOWNERDEAD`, `pthread_mutex_consistent`
+/// and `pthread_mutex_unlock`, and is killed at any instruction of these. The following `pthread_mutex_lock` returns `EOWNERDEAD`
+/// if the kill came before the mutex was released, and 0 if after.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)", needs(ptrace))]
 fn new_owner_killed_during_recovery(kind: Kind) -> Outcome {
@@ -230,8 +231,9 @@ fn new_owner_killed_during_recovery(kind: Kind) -> Outcome {
     })
 }
 
-/// If the new owner of a robust mutex is killed at any instruction of unlocking it without `pthread_mutex_consistent`, the next
-/// `pthread_mutex_lock` returns `EOWNERDEAD` before the unlock took effect, and `ENOTRECOVERABLE` after it.
+/// If the process in which `pthread_mutex_lock` returned `EOWNERDEAD` is killed at any instruction of `pthread_mutex_unlock`,
+/// without an earlier `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` if the kill came before the
+/// mutex was released, and `ENOTRECOVERABLE` if after.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)", needs(ptrace))]
 fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
@@ -260,8 +262,9 @@ fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
     })
 }
 
-/// If the owner of a recursive robust mutex is killed at any instruction of locking it a second time and unlocking it once,
-/// `pthread_mutex_trylock` returns `EOWNERDEAD`. One `pthread_mutex_unlock` by the new owner frees the mutex.
+/// If the owner of a recursive robust mutex, locked once, is killed at any instruction of a second `pthread_mutex_lock` and one
+/// `pthread_mutex_unlock`, the next `pthread_mutex_trylock` returns `EOWNERDEAD`. After `pthread_mutex_consistent`, the first
+/// `pthread_mutex_unlock` returns 0 and a second one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn owner_killed_while_relocking_leaves_eownerdead() -> Outcome {
     instruction_sweep(|run| {

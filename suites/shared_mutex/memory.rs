@@ -53,8 +53,8 @@ impl Backing {
     }
 }
 
-/// If a mutex lies in a shared memory object or a file, linked or unlinked, that is mapped twice, `pthread_mutex_unlock` at one
-/// address wakes a process that is blocked in `pthread_mutex_lock` at the other address.
+/// If the memory of a process-shared mutex, in a shared memory object or a file, linked or unlinked, is mapped at two addresses,
+/// `pthread_mutex_lock` at one address blocks until `pthread_mutex_unlock` by the owner at the other address, and then returns 0.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn unlock_wakes_a_waiter_at_another_address(
@@ -75,8 +75,8 @@ fn unlock_wakes_a_waiter_at_another_address(
 }
 
 /// If the owner of a mutex calls `pthread_mutex_lock` at a second address of the same memory, the call fails with `EDEADLK` for
-/// an errorcheck mutex and returns 0 for a recursive mutex. Two `pthread_mutex_unlock` calls, at either address, then free the
-/// recursive mutex.
+/// an errorcheck mutex and returns 0 for a recursive mutex. For the latter, two `pthread_mutex_unlock` calls, one at each
+/// address, then return 0 and a third one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn owner_is_recognised_at_another_address() -> Outcome {
     let [here, there] = Backing::PosixShm.twice()?;
@@ -93,8 +93,8 @@ fn owner_is_recognised_at_another_address() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a robust mutex is killed after it locked the mutex at one address, a process that is blocked in
-/// `pthread_mutex_lock` at another address of the same memory gets `EOWNERDEAD`.
+/// If the owner of a robust mutex is killed after it locked the mutex at one address, `pthread_mutex_lock` returns `EOWNERDEAD`
+/// in a process that is blocked in it at another address of the same memory.
 #[cfg(has_robust_mutexes)]
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
@@ -113,8 +113,9 @@ fn eownerdead_is_returned_at_another_address(#[values(Backing::PosixShm, Backing
     Ok(())
 }
 
-/// If two mutexes lie at the same offset of two shared memory objects or files, `pthread_mutex_unlock` of one wakes its own
-/// waiter, and the waiter of the other stays blocked.
+/// If two owned mutexes lie at the same offset of two shared memory objects or files, with one process blocked in
+/// `pthread_mutex_lock` on each, `pthread_mutex_unlock` of one makes `pthread_mutex_lock` return 0 in its own waiter, and the
+/// waiter of the other stays blocked.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setpshared", man = "pthread_mutexattr_setpshared(3)")]
 fn objects_at_the_same_offset_are_separate(#[values(Backing::PosixShm, Backing::File)] backing: Backing) -> Outcome {

@@ -9,8 +9,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, normal_and_prio_inherit, owner};
 
-/// While another process owns a mutex, each `pthread_mutex_trylock` fails with `EBUSY` and leaves the owner as it is. After
-/// `pthread_mutex_unlock` by the owner, `pthread_mutex_trylock` returns 0.
+/// While a process owns a mutex, each `pthread_mutex_trylock` by another process fails with `EBUSY`. After `pthread_mutex_unlock`
+/// by the owner, which returns 0, `pthread_mutex_trylock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutex_lock(3)")]
 fn trylock_fails_with_ebusy_for_others(kind: Kind) -> Outcome {
@@ -24,8 +24,8 @@ fn trylock_fails_with_ebusy_for_others(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_lock` by the owner of an errorcheck mutex fails with `EDEADLK`. One `pthread_mutex_unlock` then frees the
-/// mutex.
+/// Each `pthread_mutex_lock` by the owner of an errorcheck mutex fails with `EDEADLK`. After one `pthread_mutex_unlock` by the
+/// owner, a second one fails with `EPERM`, and `pthread_mutex_lock` by another process returns 0.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     let mutex = Kind::Errorcheck.mutex()?;
@@ -66,8 +66,8 @@ fn errorcheck_trylock_by_the_owner_fails_with_ebusy(#[case] configure: fn(&mut M
     Ok(())
 }
 
-/// `pthread_mutex_lock` by the owner of a normal mutex stays blocked. `pthread_mutex_trylock` by another process fails with
-/// `EBUSY` meanwhile.
+/// `pthread_mutex_lock` by the owner of a normal mutex blocks and does not return. Meanwhile `pthread_mutex_trylock` by another
+/// process fails with `EBUSY`.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn normal_relock_blocks_the_owner(kind: Kind) -> Outcome {
@@ -80,8 +80,9 @@ fn normal_relock_blocks_the_owner(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_unlock` of an errorcheck or recursive mutex that is unlocked, or that another process owns, fails with `EPERM`
-/// and leaves the owner as it is.
+/// `pthread_mutex_unlock` of an errorcheck or recursive mutex that is unlocked, or that another process owns, fails with `EPERM`.
+/// In the latter situation `pthread_mutex_trylock` then still fails with `EBUSY`, and `pthread_mutex_unlock` by the owner returns
+/// 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn unlock_by_another_process_fails_with_eperm(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
@@ -94,8 +95,8 @@ fn unlock_by_another_process_fails_with_eperm(#[values(Kind::Errorcheck, Kind::R
     Ok(())
 }
 
-/// `pthread_mutex_unlock` of a robust mutex that is unlocked, or that another process owns, fails with `EPERM` and leaves the
-/// owner as it is, for each type of mutex.
+/// `pthread_mutex_unlock` of a robust mutex of any type that is unlocked, or that another process owns, fails with `EPERM`. In
+/// the latter situation `pthread_mutex_trylock` then still fails with `EBUSY`, and `pthread_mutex_unlock` by the owner returns 0.
 #[cfg(has_robust_mutexes)]
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
@@ -110,7 +111,8 @@ fn robust_unlock_by_another_process_fails_with_eperm(kind: Kind) -> Outcome {
 }
 
 /// In a child forked while its parent owns an errorcheck or recursive mutex, `pthread_mutex_unlock` fails with `EPERM` and
-/// `pthread_mutex_trylock` with `EBUSY`. `pthread_mutex_lock` in the child blocks until the parent calls `pthread_mutex_unlock`.
+/// `pthread_mutex_trylock` with `EBUSY`. `pthread_mutex_lock` in the child blocks until the parent calls `pthread_mutex_unlock`,
+/// and then returns 0.
 #[rstest]
 #[conformance::test(posix = "fork", man = "pthread_mutex_lock(3)")]
 fn child_is_not_the_owner(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
@@ -153,9 +155,9 @@ fn recursive_is_free_after_as_many_unlocks() -> Outcome {
     })
 }
 
-/// `pthread_mutex_destroy` of a mutex that another process owns, which POSIX leaves undefined, returns 0 or any error; the result
-/// is recorded. If the result is `EBUSY`, the mutex stays locked, and `pthread_mutex_destroy` and `pthread_mutex_init` return 0
-/// after `pthread_mutex_unlock`.
+/// `pthread_mutex_destroy` of a mutex that another process owns, which POSIX leaves undefined, may return 0 or any error, which
+/// is recorded. If it returns `EBUSY`, `pthread_mutex_trylock` still fails with `EBUSY`, and after `pthread_mutex_unlock` by the
+/// owner `pthread_mutex_destroy` and `pthread_mutex_init` return 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_destroy", level = observed)]
 fn destroy_while_locked_is_recorded(#[values(Kind::Normal, Kind::Errorcheck, Kind::Recursive)] kind: Kind) -> Outcome {
@@ -176,8 +178,8 @@ fn destroy_while_locked_is_recorded(#[values(Kind::Normal, Kind::Errorcheck, Kin
     Ok(())
 }
 
-/// If the owner of a mutex that is not robust is killed by a signal, the mutex stays locked. `pthread_mutex_trylock` fails with
-/// `EBUSY`, and a blocked waiter stays blocked.
+/// If the owner of a mutex that is not robust is killed by a signal, `pthread_mutex_trylock` still fails with `EBUSY`, and a
+/// process blocked in `pthread_mutex_lock` stays blocked.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn stalled_stays_locked_when_its_owner_is_killed(

@@ -29,8 +29,8 @@ enum Ending {
     Thread,
 }
 
-/// If the owner of a robust mutex exits or is killed by a signal, the next `pthread_mutex_lock` returns `EOWNERDEAD` once. After
-/// `pthread_mutex_consistent` and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0 again.
+/// If the owner of a robust mutex exits or is killed by a signal without unlocking, the next `pthread_mutex_lock` returns
+/// `EOWNERDEAD`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[case::exit(Ending::Exit)]
 #[case::killed(Ending::Signal(Signal::SIGKILL))]
@@ -101,8 +101,8 @@ fn ends(ending: Ending, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After the owner of a robust mutex was killed, `pthread_mutex_trylock` returns `EOWNERDEAD` and the caller owns the mutex. From
-/// then on, `pthread_mutex_trylock` by another process fails with `EBUSY`.
+/// After the owner of a robust mutex was killed, `pthread_mutex_trylock` returns `EOWNERDEAD`. Until its caller calls
+/// `pthread_mutex_unlock`, `pthread_mutex_trylock` by another process fails with `EBUSY`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutexattr_setrobust(3)")]
 fn trylock_returns_eownerdead_once(kind: Kind) -> Outcome {
@@ -117,9 +117,9 @@ fn trylock_returns_eownerdead_once(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the owner of a robust mutex is killed, running or stopped, `pthread_mutex_lock` returns `EOWNERDEAD` in one of three
-/// blocked waiters. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this waiter, `pthread_mutex_lock` returns 0 in
-/// the other two.
+/// If the owner of a robust mutex is killed, while it runs or is stopped, `pthread_mutex_lock` returns `EOWNERDEAD` in one of
+/// three processes blocked in it. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this process,
+/// `pthread_mutex_lock` returns 0 in the other two, one after the other.
 #[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutex_lock",
@@ -149,8 +149,8 @@ fn exactly_one_waiter_gets_eownerdead(kind: Kind, #[values(false, true)] stopped
     Ok(())
 }
 
-/// If two processes are blocked on a robust mutex and the first of them is killed before the owner is, `pthread_mutex_lock`
-/// returns `EOWNERDEAD` in the second.
+/// If two processes are blocked in `pthread_mutex_lock` on a robust mutex, and first one of them is killed and then the owner,
+/// `pthread_mutex_lock` returns `EOWNERDEAD` in the remaining process.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_waiter_does_not_take_eownerdead(kind: Kind) -> Outcome {
@@ -167,8 +167,8 @@ fn killed_waiter_does_not_take_eownerdead(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process that is blocked on a robust mutex is killed, the mutex stays locked by its owner. After `pthread_mutex_unlock` by
-/// the owner, `pthread_mutex_lock` returns 0.
+/// If a process blocked in `pthread_mutex_lock` on a robust mutex is killed, `pthread_mutex_trylock` by another process still
+/// fails with `EBUSY`. After `pthread_mutex_unlock` by the owner, which returns 0, `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
@@ -183,8 +183,8 @@ fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process locks three robust mutexes, unlocks them in another order, and is killed, `pthread_mutex_lock` returns 0 on each
-/// of them.
+/// If a process locks three robust mutexes, unlocks all three in another order, and is then killed, `pthread_mutex_lock` by
+/// another process returns 0 on each of them.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
@@ -204,9 +204,9 @@ fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a child forked by the owner of a robust mutex exits or is killed, the parent still owns that mutex, and
-/// `pthread_mutex_trylock` by another process fails with `EBUSY`. On a mutex that the child itself owned, `pthread_mutex_trylock`
-/// returns `EOWNERDEAD`.
+/// If a child forked by the owner of a robust mutex exits or is killed, `pthread_mutex_trylock` by a third process fails with
+/// `EBUSY`, and `pthread_mutex_unlock` by the parent returns 0. On another robust mutex, which the child had locked,
+/// `pthread_mutex_trylock` returns `EOWNERDEAD`.
 #[apply(every_kind)]
 #[conformance::test(posix = "fork", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc 2.25 (8e31cafb26)")]
 fn child_death_leaves_parent_mutex_locked(kind: Kind, #[values(false, true)] killed: bool) -> Outcome {
@@ -233,7 +233,7 @@ fn child_death_leaves_parent_mutex_locked(kind: Kind, #[values(false, true)] kil
 }
 
 /// If a process is killed that owns four robust mutexes, two of them with the protocol `PTHREAD_PRIO_INHERIT`,
-/// `pthread_mutex_lock` returns `EOWNERDEAD` in the process that is blocked on each.
+/// `pthread_mutex_lock` returns `EOWNERDEAD` in each of four processes, one of which is blocked in it on each mutex.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn waiters_of_each_owned_mutex_get_eownerdead() -> Outcome {
     let mutexes = [Kind::Normal.robust()?, Kind::PrioInherit.robust()?, Kind::Recursive.robust()?, Kind::PrioInherit.robust()?];
@@ -256,7 +256,8 @@ fn waiters_of_each_owned_mutex_get_eownerdead() -> Outcome {
     Ok(())
 }
 
-/// If a process exits while it owns 100 robust mutexes, `pthread_mutex_trylock` returns `EOWNERDEAD` on each of them.
+/// If a process exits while it owns 100 robust mutexes, `pthread_mutex_trylock` by another process returns `EOWNERDEAD` on each
+/// of them.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)")]
 fn a_hundred_mutexes_return_eownerdead() -> Outcome {
     let mutexes = (0..100).map(|_| Kind::Normal.robust()).collect::<Result<Vec<_>, _>>()?;
@@ -295,8 +296,8 @@ fn ends_a_deadlock_of_two_owners(#[values(Kind::Normal)] kind: Kind) -> Outcome 
     Ok(())
 }
 
-/// If a thread ends while it owns a robust mutex that is private to its process (`PTHREAD_PROCESS_PRIVATE`), `pthread_mutex_lock`
-/// in another thread of the process returns `EOWNERDEAD`.
+/// If a thread ends while it owns a robust mutex that is private to its process (`PTHREAD_PROCESS_PRIVATE`), the next
+/// `pthread_mutex_lock` in another thread of the process returns `EOWNERDEAD`.
 #[conformance::test(man = "pthread_mutexattr_setrobust(3)", man = "get_robust_list(2)")]
 fn private_mutex_returns_eownerdead_after_a_thread_ends() -> Outcome {
     let mutex = SharedMutex::create_with(Mapping::anonymous(page_size())?, |attributes| {

@@ -32,8 +32,8 @@ fn waiter(mutex: &SharedMutex, number: u8, priority: i32, order: &OwnedFd) -> Re
     Ok(waiter)
 }
 
-/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters lock the mutex in the order
-/// of their `SCHED_FIFO` priorities, highest first, before waiters of normal scheduling.
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` returns 0 in three
+/// blocked processes in the order of their `SCHED_FIFO` priorities, highest first, and last in a process of `SCHED_OTHER`.
 #[rstest]
 #[case::rising([3, 5, 7], [2, 1, 0])]
 #[case::falling([7, 5, 3], [0, 1, 2])]
@@ -44,8 +44,8 @@ fn unlock_hands_over_to_the_highest_priority_waiter(#[case] priorities: [i32; 3]
     locked_in_order(priorities, expected)
 }
 
-/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, blocked waiters of equal `SCHED_FIFO`
-/// priority lock the mutex in the order in which they blocked.
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` returns 0 in blocked
+/// processes of equal `SCHED_FIFO` priority in the order in which they have called it.
 #[rstest]
 #[case::all_equal([5, 5, 5], [0, 1, 2])]
 #[case::before_normal_scheduling([0, 5, 5], [1, 2, 0])]
@@ -73,8 +73,8 @@ fn locked_in_order(priorities: [i32; 3], expected: [u8; 3]) -> Outcome {
     Ok(())
 }
 
-/// Waiters of normal scheduling (`SCHED_OTHER`) that are blocked on a mutex with the protocol `PTHREAD_PRIO_INHERIT` lock it in
-/// the order of their arrival, also after one of them was killed.
+/// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` returns 0 in blocked
+/// processes of `SCHED_OTHER` in the order in which they have called it, also if one of them was killed before.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn normal_waiters_lock_in_order_of_arrival() -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
@@ -95,7 +95,8 @@ fn normal_waiters_lock_in_order_of_arrival() -> Outcome {
 }
 
 /// If the owner of a robust mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, `pthread_mutex_lock` returns `EOWNERDEAD`
-/// in the blocked waiter of the highest priority. The others lock the mutex after it in order of priority.
+/// in the blocked process of the highest `SCHED_FIFO` priority. After its `pthread_mutex_consistent` and `pthread_mutex_unlock`,
+/// the call returns 0 in the others, in order of priority.
 #[conformance::test(man = "futex(2)", level = customary, needs(CAP_SYS_NICE))]
 fn eownerdead_goes_to_the_highest_priority_waiter() -> Outcome {
     let mutex = Kind::PrioInherit.robust()?;
@@ -109,8 +110,9 @@ fn eownerdead_goes_to_the_highest_priority_waiter() -> Outcome {
     Ok(())
 }
 
-/// The owner of a mutex with the protocol `PTHREAD_PRIO_INHERIT` runs at the highest priority of the waiters that are blocked on
-/// it, and at its own priority again after it has unlocked.
+/// While processes are blocked in `pthread_mutex_lock` on a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `/proc/PID/stat`
+/// shows the highest of their `SCHED_FIFO` priorities for the owner. After `pthread_mutex_unlock` by the owner, it shows the
+/// owner's own priority.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
@@ -140,8 +142,9 @@ fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
     Ok(())
 }
 
-/// If a waiter on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails with
-/// `ETIMEDOUT`, the owner runs at the highest priority of the remaining waiters, or at its own if there are none.
+/// If a process blocked on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails
+/// with `ETIMEDOUT`, `/proc/PID/stat` then shows for the owner the highest `SCHED_FIFO` priority of the processes still blocked,
+/// or the owner's own if there are none.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_ends_with_the_waiter() -> Outcome {
     use conformance::sys::time::Clock;
@@ -164,8 +167,9 @@ fn inherited_priority_ends_with_the_waiter() -> Outcome {
     Ok(())
 }
 
-/// If the owner of one `PTHREAD_PRIO_INHERIT` mutex is blocked on a second one, the owner of the second one also inherits the
-/// priority of a waiter on the first. Both lose that priority when the waiter is killed.
+/// Process A owns a `PTHREAD_PRIO_INHERIT` mutex, and B owns a second one and is blocked in `pthread_mutex_lock` on that of A.
+/// While a process of `SCHED_FIFO` priority 6 is blocked on the mutex of B, `/proc/PID/stat` shows priority 6 for A and B, and
+/// after that process was killed their own.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
     let (first, second) = (Kind::PrioInherit.mutex()?, Kind::PrioInherit.mutex()?);
@@ -188,8 +192,8 @@ fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
     Ok(())
 }
 
-/// While a waiter of a higher priority is blocked on a mutex with the protocol `PTHREAD_PRIO_NONE`, the owner still runs at its
-/// own priority.
+/// While a process of `SCHED_FIFO` priority 6 is blocked in `pthread_mutex_lock` on a mutex with the protocol
+/// `PTHREAD_PRIO_NONE`, `/proc/PID/stat` still shows the own priority of an owner of `SCHED_OTHER`.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_without_protocol_inherits_no_priority() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
@@ -202,9 +206,9 @@ fn owner_without_protocol_inherits_no_priority() -> Outcome {
     Ok(())
 }
 
-/// If a mutex has the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by its owner fails with `EDEADLK` for the errorcheck
-/// type, and returns 0 for the recursive type. A recursive mutex that was locked three times is free after three
-/// `pthread_mutex_unlock` calls.
+/// On a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by the owner fails with `EDEADLK` for the errorcheck
+/// type, and returns 0 for the recursive type. After three locks of the recursive mutex, three `pthread_mutex_unlock` calls
+/// return 0 and a fourth one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "pthread_mutex_lock(3)")]
 fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     let with = |kind| {
@@ -225,8 +229,8 @@ fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutexattr_setprioceiling` returns 0 for the minimum and the maximum priority of `SCHED_FIFO` and one between them,
-/// and `pthread_mutexattr_getprioceiling` gives that priority.
+/// `pthread_mutexattr_setprioceiling` returns 0 for the minimum and the maximum priority of `SCHED_FIFO` and for one between
+/// them, and `pthread_mutexattr_getprioceiling` then gives the value set last.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprioceiling", man = "sched(7)")]
 fn mutexattr_setprioceiling_accepts_fifo_priorities() -> Outcome {
@@ -240,8 +244,8 @@ fn mutexattr_setprioceiling_accepts_fifo_priorities() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutexattr_setprioceiling` fails with `EINVAL` for a priority below the minimum or above the maximum of `SCHED_FIFO`, and
-/// the ceiling stays as it was.
+/// `pthread_mutexattr_setprioceiling` fails with `EINVAL` for a priority below the minimum or above the maximum of `SCHED_FIFO`,
+/// and `pthread_mutexattr_getprioceiling` still gives the ceiling set before.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprioceiling", man = "sched(7)", level = customary)]
 fn mutexattr_setprioceiling_rejects_priorities_out_of_range() -> Outcome {
@@ -262,8 +266,9 @@ fn with_ceiling(ceiling: i32) -> Result<SharedMutex, Errno> {
     })
 }
 
-/// The owner of mutexes with the protocol `PTHREAD_PRIO_PROTECT` runs at the highest ceiling of those that it owns, and at its
-/// own priority again after it has unlocked them.
+/// While a process of `SCHED_FIFO` priority 2 owns mutexes with the protocol `PTHREAD_PRIO_PROTECT` and the ceilings 5, or 5 and
+/// 8, `/proc/PID/stat` shows the highest of these ceilings for it. After it has called `pthread_mutex_unlock` on each, it shows
+/// priority 2.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "sched(7)", needs(CAP_SYS_NICE, procfs))]
 fn owner_runs_at_the_ceiling() -> Outcome {
@@ -293,8 +298,8 @@ fn owner_runs_at_the_ceiling() -> Outcome {
     Ok(())
 }
 
-/// If the caller has a higher priority than the ceiling of the mutex, `pthread_mutex_lock` and `pthread_mutex_trylock` fail with
-/// `EINVAL`. At the priority of the ceiling, `pthread_mutex_lock` returns 0.
+/// On a `PTHREAD_PRIO_PROTECT` mutex with ceiling 5, `pthread_mutex_lock` and `pthread_mutex_trylock` by a process of
+/// `SCHED_FIFO` priority 6 fail with `EINVAL`. At priority 5, `pthread_mutex_lock` by the process returns 0.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "sched(7)", needs(CAP_SYS_NICE))]
 fn lock_above_the_ceiling_fails_with_einval() -> Outcome {
@@ -309,8 +314,8 @@ fn lock_above_the_ceiling_fails_with_einval() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_setprioceiling` on a mutex with ceiling 5 sets the ceiling 9 and gives the old ceiling 5. A process of priority
-/// 8 can then lock the mutex.
+/// `pthread_mutex_setprioceiling` with 9 on a `PTHREAD_PRIO_PROTECT` mutex with ceiling 5 returns 0 and gives the old ceiling 5,
+/// and `pthread_mutex_getprioceiling` then gives 9. `pthread_mutex_lock` by a process of `SCHED_FIFO` priority 8 then returns 0.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_setprioceiling", man = "sched(7)", needs(CAP_SYS_NICE))]
 fn mutex_setprioceiling_sets_the_ceiling() -> Outcome {
@@ -328,8 +333,8 @@ fn mutex_setprioceiling_sets_the_ceiling() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_setprioceiling` fails with `EINVAL` for a priority above the maximum of `SCHED_FIFO`, and the mutex keeps the ceiling
-/// that it had.
+/// `pthread_mutex_setprioceiling` fails with `EINVAL` for a priority above the maximum of `SCHED_FIFO`, and
+/// `pthread_mutex_getprioceiling` still gives the ceiling set before.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutex_setprioceiling", man = "sched(7)", level = customary, needs(CAP_SYS_NICE))]
 fn mutex_setprioceiling_rejects_a_priority_out_of_range() -> Outcome {

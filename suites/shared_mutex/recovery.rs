@@ -9,8 +9,9 @@ use rstest_reuse::apply;
 
 use super::fixture::{BOTH_OK, Kind, every_kind, lock_unlock, owner};
 
-/// `pthread_mutex_consistent` on a robust mutex returns 0 once after the caller got `EOWNERDEAD`. In every other state, including
-/// a repeated call, `pthread_mutex_consistent` fails with `EINVAL`.
+/// `pthread_mutex_consistent` on a robust mutex returns 0 if `pthread_mutex_lock` has returned `EOWNERDEAD` to the caller and the
+/// mutex was not yet made consistent. It fails with `EINVAL` if repeated, on an unlocked mutex, after a `pthread_mutex_lock` that
+/// returned 0, and before the first lock after the kill.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
 fn consistent_needs_an_inconsistent_mutex(kind: Kind) -> Outcome {
@@ -32,9 +33,9 @@ fn consistent_rejects_a_mutex_that_is_not_robust(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process calls `pthread_mutex_consistent` while another one owns the inconsistent mutex, the call returns 0 or fails with
-/// `EPERM` or `EINVAL`, and the case records which. The owner's own call then returns 0, or fails with `EINVAL` if the first one
-/// returned 0.
+/// `pthread_mutex_consistent` by a process that does not own the mutex, while the process to which `pthread_mutex_lock` returned
+/// `EOWNERDEAD` owns it, returns 0 or fails with `EPERM` or `EINVAL`, which is recorded. `pthread_mutex_consistent` by the owner
+/// then fails with `EINVAL` if the first call returned 0, and otherwise returns 0.
 #[conformance::test(posix = "pthread_mutex_consistent", level = observed)]
 fn consistent_by_another_process_is_recorded() -> Outcome {
     let mutex = Kind::Normal.robust()?;
@@ -50,8 +51,9 @@ fn consistent_by_another_process_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a recursive robust mutex ends after locking it three times, the process that gets `EOWNERDEAD` owns it with a
-/// lock count of 1. After one more `pthread_mutex_lock`, two `pthread_mutex_unlock` calls free the mutex.
+/// If a process exits that has locked a recursive robust mutex three times, `pthread_mutex_lock` returns `EOWNERDEAD` to the next
+/// process. After `pthread_mutex_consistent` and a second `pthread_mutex_lock` by this process, two `pthread_mutex_unlock` calls
+/// return 0 and a third one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn recursive_count_restarts_at_one() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
@@ -69,8 +71,9 @@ fn recursive_count_restarts_at_one() -> Outcome {
     other((Ok(()), Ok(())))
 }
 
-/// After `pthread_mutex_lock` returned `EOWNERDEAD` on a recursive robust mutex, a second `pthread_mutex_lock` by the new owner,
-/// before `pthread_mutex_consistent`, returns 0. Two `pthread_mutex_unlock` calls then free the mutex.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on a recursive robust mutex, a second `pthread_mutex_lock` by the same
+/// process returns 0 before `pthread_mutex_consistent`. After `pthread_mutex_consistent`, two `pthread_mutex_unlock` calls return
+/// 0 and a third one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn recursive_can_be_relocked_before_consistent() -> Outcome {
     let mutex = Kind::Recursive.robust()?;
@@ -82,8 +85,8 @@ fn recursive_can_be_relocked_before_consistent() -> Outcome {
     Ok(())
 }
 
-/// After `pthread_mutex_lock` returned `EOWNERDEAD` on an errorcheck robust mutex, a second `pthread_mutex_lock` by the new owner
-/// fails with `EDEADLK`, before and after `pthread_mutex_consistent`.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` on an errorcheck robust mutex, a second `pthread_mutex_lock` by the same
+/// process fails with `EDEADLK`, before and after `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     let mutex = Kind::Errorcheck.robust()?;
@@ -95,8 +98,9 @@ fn errorcheck_relock_fails_with_edeadlk() -> Outcome {
     Ok(())
 }
 
-/// If each new owner of a robust mutex is killed in turn after it got `EOWNERDEAD`, before or after it called
-/// `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` every time.
+/// If each of three processes to which `pthread_mutex_lock` returned `EOWNERDEAD` is killed in turn without
+/// `pthread_mutex_unlock`, with or without an earlier `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns
+/// `EOWNERDEAD` every time.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutexattr_setrobust(3)")]
 fn each_killed_new_owner_leaves_eownerdead(kind: Kind, #[values(false, true)] consistent: bool) -> Outcome {
@@ -119,9 +123,9 @@ fn each_killed_new_owner_leaves_eownerdead(kind: Kind, #[values(false, true)] co
     Ok(())
 }
 
-/// If a process that got `EOWNERDEAD` on a robust mutex is killed while two others are blocked on the mutex, `pthread_mutex_lock`
-/// returns `EOWNERDEAD` in one of them. After `pthread_mutex_consistent` and `pthread_mutex_unlock` by this process,
-/// `pthread_mutex_lock` returns 0 in the other.
+/// If the process to which `pthread_mutex_lock` returned `EOWNERDEAD` is killed without `pthread_mutex_unlock` while two others
+/// are blocked in `pthread_mutex_lock`, the call returns `EOWNERDEAD` in one of these. After `pthread_mutex_consistent` and
+/// `pthread_mutex_unlock` by this process, `pthread_mutex_lock` returns 0 in the other.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_new_owner_gives_eownerdead_to_one_waiter(kind: Kind) -> Outcome {
@@ -149,8 +153,9 @@ fn killed_new_owner_gives_eownerdead_to_one_waiter(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process that got `EOWNERDEAD` unlocks the mutex without `pthread_mutex_consistent`, every later `pthread_mutex_lock` and
-/// `pthread_mutex_trylock` fails with `ENOTRECOVERABLE`. `pthread_mutex_consistent` then fails with `EINVAL`.
+/// If the process to which `pthread_mutex_lock` returned `EOWNERDEAD` calls `pthread_mutex_unlock` without
+/// `pthread_mutex_consistent`, every later `pthread_mutex_lock` and `pthread_mutex_trylock` fails with `ENOTRECOVERABLE`. A later
+/// `pthread_mutex_consistent` fails with `EINVAL`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)")]
 fn unlock_without_consistent_makes_it_not_recoverable(kind: Kind) -> Outcome {
@@ -163,8 +168,8 @@ fn unlock_without_consistent_makes_it_not_recoverable(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the new owner of a robust mutex unlocks it without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
-/// `ENOTRECOVERABLE` in a process that is blocked on it.
+/// If the process to which `pthread_mutex_lock` returned `EOWNERDEAD` calls `pthread_mutex_unlock` without
+/// `pthread_mutex_consistent`, `pthread_mutex_lock` returns `ENOTRECOVERABLE` in a process that is blocked in it.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_consistent(3)")]
 fn waiter_gets_enotrecoverable(kind: Kind) -> Outcome {
@@ -177,9 +182,9 @@ fn waiter_gets_enotrecoverable(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While a process that got `EOWNERDEAD` owns a robust mutex and two others are blocked on it, `pthread_mutex_trylock` fails with
-/// `EBUSY` and `pthread_mutex_timedlock` with `ETIMEDOUT`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
-/// `pthread_mutex_lock` still returns 0 in both waiters.
+/// While a process to which `pthread_mutex_lock` returned `EOWNERDEAD` owns a robust mutex and two others are blocked in
+/// `pthread_mutex_lock`, `pthread_mutex_trylock` fails with `EBUSY` and `pthread_mutex_timedlock` with `ETIMEDOUT`. After
+/// `pthread_mutex_consistent` and `pthread_mutex_unlock` by the owner, the blocked calls return 0, one after the other.
 #[cfg(has_timed_locks)]
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", fixed_in = "glibc, commit 5920a4a624")]

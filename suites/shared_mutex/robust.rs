@@ -50,9 +50,9 @@ fn take(lock: impl FnOnce(&SharedMutex) -> Result<(), Errno>, mutex: &SharedMute
     (locked, words, consistent.and_then(|()| mutex.unlock()))
 }
 
-/// If a process that locks a robust mutex, writes three words and unlocks is killed at any system call, the next
-/// `pthread_mutex_trylock` returns `EOWNERDEAD` if the process owned the mutex, and 0 if not. The words are those written before
-/// the kill.
+/// A process calls `pthread_mutex_lock` on a robust mutex, writes three words and calls `pthread_mutex_unlock`, and is killed at
+/// any system call. The next `pthread_mutex_trylock` returns `EOWNERDEAD` if the process owned the mutex when killed, and 0
+/// otherwise, and the words hold what was written before the kill.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", needs(ptrace))]
 fn first_lock_after_a_killed_owner_returns_eownerdead() -> Outcome {
     sweep(|run| {
@@ -74,9 +74,9 @@ fn first_lock_after_a_killed_owner_returns_eownerdead() -> Outcome {
     })
 }
 
-/// If the owner of a robust mutex with three blocked waiters is killed at any system call from its first write to the end of
-/// `pthread_mutex_unlock`, all three lock the mutex in the end. `pthread_mutex_lock` returns `EOWNERDEAD` in exactly one, or 0 in
-/// all if the owner had unlocked.
+/// If the owner of a robust mutex is killed at any system call up to the end of its `pthread_mutex_unlock`, `pthread_mutex_lock`
+/// returns in all three processes blocked in it, in each after the previous one has unlocked. It returns `EOWNERDEAD` in one and
+/// 0 in two of them if the owner was killed before it released the mutex, and 0 in all three if after.
 #[conformance::test(
     posix = "pthread_mutex_lock",
     man = "pthread_mutexattr_setrobust(3)",
@@ -112,9 +112,9 @@ fn all_waiters_of_a_killed_owner_are_woken() -> Outcome {
     })
 }
 
-/// After a new owner has unlocked a robust mutex without `pthread_mutex_consistent`, `pthread_mutex_lock` fails with
-/// `ENOTRECOVERABLE` in every process. After `pthread_mutex_destroy` and `pthread_mutex_init` in the same memory,
-/// `pthread_mutex_lock` returns 0.
+/// After `pthread_mutex_lock` returned `EOWNERDEAD` and its caller called `pthread_mutex_unlock` without
+/// `pthread_mutex_consistent`, `pthread_mutex_lock` fails with `ENOTRECOVERABLE` in every process. After `pthread_mutex_destroy`
+/// and `pthread_mutex_init` in the same memory, `pthread_mutex_lock` returns 0.
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)")]
 fn unlock_without_consistent_makes_it_not_recoverable() -> Outcome {
     let mutex = robust()?;
@@ -133,8 +133,8 @@ fn unlock_without_consistent_makes_it_not_recoverable() -> Outcome {
     Ok(())
 }
 
-/// Each `pthread_mutex_trylock` on a mutex that is not recoverable fails with `ENOTRECOVERABLE`, in the process that made it so
-/// and in others.
+/// After `pthread_mutex_trylock` returned `EOWNERDEAD` and its caller called `pthread_mutex_unlock` without
+/// `pthread_mutex_consistent`, each `pthread_mutex_trylock` by that process and by others fails with `ENOTRECOVERABLE`.
 #[conformance::test(posix = "pthread_mutex_trylock", man = "pthread_mutex_consistent(3)")]
 fn trylock_returns_enotrecoverable_every_time() -> Outcome {
     let mutex = robust()?;
@@ -146,7 +146,8 @@ fn trylock_returns_enotrecoverable_every_time() -> Outcome {
     Ok(())
 }
 
-/// If the first of three waiters to get `EOWNERDEAD` unlocks without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
+/// If the owner of a robust mutex is killed, `pthread_mutex_lock` returns `EOWNERDEAD` in one of three processes blocked in it.
+/// After `pthread_mutex_unlock` by this process without `pthread_mutex_consistent`, `pthread_mutex_lock` returns
 /// `ENOTRECOVERABLE` in the two others.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_consistent(3)")]
 fn all_waiters_get_enotrecoverable() -> Outcome {
@@ -189,8 +190,9 @@ fn returned_waiters<T>(done: &OwnedFd, waiters: &[Participant<T>]) -> Result<Vec
     }
 }
 
-/// If a process is killed that has locked and unlocked five robust mutexes in any order, `pthread_mutex_trylock` returns
-/// `EOWNERDEAD` on those that it still owned and 0 on the others.
+/// If a process locks and unlocks five robust mutexes in a random sequence of up to 23 calls and is killed,
+/// `pthread_mutex_trylock` by another process returns `EOWNERDEAD` on those that the process had not unlocked again, and 0 on the
+/// others.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_owner_leaves_eownerdead_on_owned_mutexes_only() -> Outcome {
     const MUTEXES: usize = 5;

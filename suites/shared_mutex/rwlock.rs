@@ -15,7 +15,7 @@ use super::fixture::{disturb, map_elsewhere, named_memory};
 use super::rwlock_fixture::rwlock_that_prefers_writers;
 use super::rwlock_fixture::{FREE, READ_LOCKED, WRITE_LOCKED, holder, holding, rwlock, tried_by_another, waiter};
 
-/// Three processes hold a read-write lock after `pthread_rwlock_rdlock` at the same time. Until the last of them calls
+/// If three processes have called `pthread_rwlock_rdlock`, each call returns 0. Until the last of them calls
 /// `pthread_rwlock_unlock`, `pthread_rwlock_tryrdlock` by another process returns 0 and `pthread_rwlock_trywrlock` fails with
 /// `EBUSY`.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
@@ -31,8 +31,9 @@ fn readers_share_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While a process holds a read-write lock for writing, `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by another
-/// process fail with `EBUSY`. After `pthread_rwlock_unlock`, both return 0.
+/// After `pthread_rwlock_wrlock` by one process, `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by another process
+/// fail with `EBUSY`. After `pthread_rwlock_unlock` by the first process, both return 0, one after the other and each unlocked
+/// again.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn writer_excludes_readers_and_writers() -> Outcome {
     let lock = rwlock()?;
@@ -43,8 +44,8 @@ fn writer_excludes_readers_and_writers() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `pthread_rwlock_wrlock` stays blocked while any of three readers holds the lock, and holds the lock after
-/// the last of them has called `pthread_rwlock_unlock`.
+/// A process blocked in `pthread_rwlock_wrlock` stays blocked until the last of three readers calls `pthread_rwlock_unlock`. The
+/// call then returns 0, and `pthread_rwlock_tryrdlock` by another process fails with `EBUSY`.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn last_reader_wakes_a_blocked_writer() -> Outcome {
     let lock = rwlock()?;
@@ -61,8 +62,8 @@ fn last_reader_wakes_a_blocked_writer() -> Outcome {
     Ok(())
 }
 
-/// `pthread_rwlock_unlock` by a writer wakes all three processes that are blocked in `pthread_rwlock_rdlock`, and they hold the
-/// lock at the same time.
+/// After `pthread_rwlock_unlock` by the writer, `pthread_rwlock_rdlock` returns 0 in all three processes that are blocked in it,
+/// before any of them calls `pthread_rwlock_unlock`.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn writer_unlock_wakes_all_blocked_readers() -> Outcome {
     let lock = rwlock()?;
@@ -78,8 +79,8 @@ fn writer_unlock_wakes_all_blocked_readers() -> Outcome {
     Ok(())
 }
 
-/// If two readers and two writers are blocked on a read-write lock when its writer calls `pthread_rwlock_unlock`, each of them
-/// gets the lock in the end, and their calls return 0.
+/// If two processes are blocked in `pthread_rwlock_rdlock` and two in `pthread_rwlock_wrlock` when the writer calls
+/// `pthread_rwlock_unlock`, and each calls `pthread_rwlock_unlock` after its lock call has returned, all four calls return 0.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn every_blocked_reader_and_writer_gets_the_lock() -> Outcome {
     let lock = rwlock()?;
@@ -98,8 +99,9 @@ fn every_blocked_reader_and_writer_gets_the_lock() -> Outcome {
     Ok(())
 }
 
-/// After a process has called `pthread_rwlock_rdlock` or `pthread_rwlock_tryrdlock` n times, `pthread_rwlock_trywrlock` by
-/// another process fails with `EBUSY` until the first one has called `pthread_rwlock_unlock` n times, and then returns 0.
+/// After a process has called `pthread_rwlock_rdlock` or `pthread_rwlock_tryrdlock` n times (n from 1 to 4),
+/// `pthread_rwlock_trywrlock` by another process fails with `EBUSY` until the first one has called `pthread_rwlock_unlock` n
+/// times, and then returns 0.
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn recursive_read_locks_are_counted() -> Outcome {
     property(&(1..5_usize, any::<bool>()), |(times, trylock)| {
@@ -115,8 +117,9 @@ fn recursive_read_locks_are_counted() -> Outcome {
     })
 }
 
-/// If the process that holds a read-write lock for writing locks it again, the call fails with `EDEADLK` or blocks, and the case
-/// records which. `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by that process fail with `EBUSY`.
+/// `pthread_rwlock_rdlock` and `pthread_rwlock_wrlock` by the process that holds the lock for writing fail with `EDEADLK` or
+/// block; both are allowed, and the case records which. `pthread_rwlock_tryrdlock` and `pthread_rwlock_trywrlock` by that process
+/// fail with `EBUSY`.
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_wrlock", level = observed)]
 fn relock_by_the_writer_is_recorded(#[values(Wish::Read, Wish::Write)] mode: Wish) -> Outcome {
@@ -134,8 +137,8 @@ fn relock_by_the_writer_is_recorded(#[values(Wish::Read, Wish::Write)] mode: Wis
     Ok(())
 }
 
-/// If a process that holds a read-write lock for reading or writing is killed, the lock stays held. A process blocked in
-/// `pthread_rwlock_wrlock` stays blocked, and `pthread_rwlock_trywrlock` fails with `EBUSY`.
+/// If a process that holds a read-write lock for reading or writing is killed, a process blocked in `pthread_rwlock_wrlock` stays
+/// blocked, and `pthread_rwlock_trywrlock` fails with `EBUSY`.
 #[rstest]
 #[case::a_reader(Wish::Read, READ_LOCKED)]
 #[case::a_writer(Wish::Write, WRITE_LOCKED)]
@@ -153,8 +156,8 @@ fn stays_locked_when_its_holder_is_killed(#[case] mode: Wish, #[case] left: [Res
     Ok(())
 }
 
-/// If one of two processes blocked in `pthread_rwlock_rdlock` is killed, `pthread_rwlock_unlock` by the writer wakes the other,
-/// which then holds the lock.
+/// If one of two processes blocked in `pthread_rwlock_rdlock` is killed, `pthread_rwlock_rdlock` returns 0 in the other after
+/// `pthread_rwlock_unlock` by the writer.
 #[conformance::test(posix = "pthread_rwlock_unlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn killed_blocked_reader_does_not_stop_another() -> Outcome {
     let lock = rwlock()?;
@@ -167,8 +170,9 @@ fn killed_blocked_reader_does_not_stop_another() -> Outcome {
     Ok(())
 }
 
-/// While a reader holds the lock and a writer is blocked, `pthread_rwlock_tryrdlock` by another process returns 0 or fails with
-/// `EBUSY`, and the case records which. After `pthread_rwlock_unlock` by the reader, the writer holds the lock.
+/// While a reader holds the lock and another process is blocked in `pthread_rwlock_wrlock`, `pthread_rwlock_tryrdlock` by a third
+/// process returns 0 or fails with `EBUSY`, and the case records which. After `pthread_rwlock_unlock` by the reader,
+/// `pthread_rwlock_wrlock` returns 0.
 #[conformance::test(posix = "pthread_rwlock_rdlock", level = observed)]
 fn tryrdlock_while_a_writer_waits_is_recorded() -> Outcome {
     let lock = rwlock()?;
@@ -185,8 +189,9 @@ fn tryrdlock_while_a_writer_waits_is_recorded() -> Outcome {
     Ok(())
 }
 
-/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, `pthread_rwlock_rdlock` blocks while a writer waits for
-/// an earlier reader. After `pthread_rwlock_unlock` by that writer, `pthread_rwlock_rdlock` returns 0.
+/// While a reader holds a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP` and a process is blocked in
+/// `pthread_rwlock_wrlock`, `pthread_rwlock_rdlock` by a third process blocks. It returns 0 after `pthread_rwlock_unlock` by the
+/// reader and then by the writer.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn writer_preference_holds_back_new_readers() -> Outcome {
@@ -205,9 +210,9 @@ fn writer_preference_holds_back_new_readers() -> Outcome {
     Ok(())
 }
 
-/// A process that is blocked in `pthread_rwlock_rdlock` or `pthread_rwlock_wrlock` stays blocked after a signal handler has run,
+/// A process blocked in `pthread_rwlock_rdlock` or `pthread_rwlock_wrlock` stays blocked after a signal handler has run,
 /// installed with or without `SA_RESTART`, and after `SIGSTOP` and `SIGCONT`. The call returns 0 after `pthread_rwlock_unlock` by
-/// the holder.
+/// the writer that holds the lock.
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_rdlock", man = "signal(7)")]
 fn wait_goes_on_after_a_signal_handler(
@@ -226,9 +231,9 @@ fn wait_goes_on_after_a_signal_handler(
     Ok(())
 }
 
-/// If a process has mapped a process-shared read-write lock at another address while a reader holds it,
-/// `pthread_rwlock_tryrdlock` there returns 0, `pthread_rwlock_trywrlock` fails with `EBUSY`, and `pthread_rwlock_wrlock` blocks
-/// until the reader unlocks.
+/// In a process that has mapped a process-shared read-write lock at another address, `pthread_rwlock_tryrdlock` returns 0 and
+/// `pthread_rwlock_trywrlock` fails with `EBUSY` while a reader in another process holds the lock. `pthread_rwlock_wrlock` there
+/// blocks, and returns 0 after `pthread_rwlock_unlock` by that reader.
 #[conformance::test(posix = "pthread_rwlockattr_setpshared", man = "pthread_rwlockattr_setpshared(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let (memory, mapping) = named_memory("lock")?;
@@ -250,8 +255,9 @@ fn is_shared_at_different_addresses() -> Outcome {
     Ok(())
 }
 
-/// If two writers increment two words together, 30 times each, under `pthread_rwlock_wrlock` while two readers compare them under
-/// `pthread_rwlock_rdlock`, the readers always find them equal. Both words are 60 at the end.
+/// Two writers store the same number in two words, 30 times each and one higher each time, between `pthread_rwlock_wrlock` and
+/// `pthread_rwlock_unlock`. Two readers find the words equal at each of 60 comparisons between `pthread_rwlock_rdlock` and
+/// `pthread_rwlock_unlock`, and both words are 60 at the end.
 #[conformance::test(posix = "pthread_rwlock_wrlock", man = "pthread_rwlockattr_setpshared(3)")]
 fn readers_see_no_partial_write() -> Outcome {
     const EACH: u32 = 30;
@@ -288,8 +294,9 @@ fn readers_see_no_partial_write() -> Outcome {
     Ok(())
 }
 
-/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, two readers and two writers that repeat
-/// `pthread_rwlock_tryrdlock` or `pthread_rwlock_trywrlock` after each `EBUSY` all lock it 30 times.
+/// On a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, two readers that repeat `pthread_rwlock_tryrdlock` and
+/// two writers that repeat `pthread_rwlock_trywrlock` after each `EBUSY` all get the result 0 and call `pthread_rwlock_unlock` 30
+/// times each.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)", fixed_in = "glibc 2.30")]
 fn trylock_makes_progress_with_writer_preference() -> Outcome {

@@ -17,8 +17,8 @@ use super::fixture::{is_ahead, with_deadline};
 use super::rwlock_fixture::rwlock_that_prefers_writers;
 use super::rwlock_fixture::{holder, rwlock, tried_by_another};
 
-/// `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` with a deadline that has passed return 0 if the lock is free. If
-/// only readers hold the lock, `pthread_rwlock_timedrdlock` returns 0.
+/// `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` with a deadline that has already passed at the call return 0 if
+/// no process holds the lock. `pthread_rwlock_timedrdlock` also returns 0 if only a reader holds the lock.
 #[conformance::test(posix = "pthread_rwlock_timedrdlock", man = "pthread_rwlock_timedrdlock(3posix)")]
 fn past_deadline_locks_a_free_lock() -> Outcome {
     let lock = rwlock()?;
@@ -30,7 +30,8 @@ fn past_deadline_locks_a_free_lock() -> Outcome {
 }
 
 /// If the lock is held so that the call would block, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with
-/// `ETIMEDOUT` for a deadline that has passed, and with `EINVAL` for `tv_nsec` outside of 0 to 999999999.
+/// `ETIMEDOUT` for a deadline that has already passed at the call, and with `EINVAL` for a deadline with `tv_nsec` outside of 0
+/// to 999999999.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -48,9 +49,9 @@ fn fails_with_etimedout_for_a_past_deadline(#[case] held: Wish, #[case] mode: Wi
     Ok(())
 }
 
-/// If the lock stays held, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with `ETIMEDOUT` when
-/// `CLOCK_REALTIME` has reached the deadline, and not earlier. After a writer's timeout beside a reader,
-/// `pthread_rwlock_tryrdlock` by another process returns 0.
+/// If the lock stays held, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` with a deadline 2 ms in the future fail
+/// with `ETIMEDOUT`, and not before `CLOCK_REALTIME` reaches the deadline. If `pthread_rwlock_timedwrlock` has failed so while a
+/// reader holds the lock, `pthread_rwlock_tryrdlock` by another process returns 0.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -71,8 +72,8 @@ fn expires_at_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `pthread_rwlock_timedrdlock` or `pthread_rwlock_timedwrlock` with a deadline far ahead returns 0 after
-/// `pthread_rwlock_unlock` by the holder.
+/// A process blocked in `pthread_rwlock_timedrdlock` or `pthread_rwlock_timedwrlock` with a deadline years ahead stays blocked
+/// until `pthread_rwlock_unlock` by the holder, and its call then returns 0.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -90,9 +91,9 @@ fn gets_the_lock_before_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> 
     Ok(())
 }
 
-/// On a lock that prefers writers and that a reader holds, a writer blocks in `pthread_rwlock_timedwrlock` and a second reader
-/// blocks in `pthread_rwlock_rdlock`. When the writer's call fails with `ETIMEDOUT`, that of the second reader returns 0 while the
-/// first reader still holds the lock.
+/// A reader holds a lock of the kind `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`, a writer is blocked in
+/// `pthread_rwlock_timedwrlock`, and a second reader in `pthread_rwlock_rdlock`. When the writer's call fails with `ETIMEDOUT`,
+/// that of the second reader returns 0, although the first reader still holds the lock.
 #[cfg(has_lock_preference)]
 #[conformance::test(man = "pthread_rwlockattr_setkind_np(3)")]
 fn timed_out_writer_releases_blocked_readers() -> Outcome {
@@ -114,9 +115,9 @@ fn timed_out_writer_releases_blocked_readers() -> Outcome {
     })
 }
 
-/// If the lock stays held, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` fail with `ETIMEDOUT` when the clock
-/// that is passed has reached the deadline, and not earlier. With a deadline far ahead, both return 0 after
-/// `pthread_rwlock_unlock` by the holder.
+/// If a writer holds the lock, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` with a deadline 2 ms in the future
+/// on `CLOCK_REALTIME` or `CLOCK_MONOTONIC` fail with `ETIMEDOUT`, and not before the clock passed reaches the deadline. With a
+/// deadline years ahead, both return 0 after `pthread_rwlock_unlock` by the writer.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_clockrdlock", posix = "pthread_rwlock_clockwrlock")]
@@ -139,8 +140,8 @@ fn clocklock_expires_on_the_given_clock(
     Ok(())
 }
 
-/// If the lock is held so that the call would block, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` with the unknown
-/// clock 4711 fail with `EINVAL`.
+/// If a writer holds the lock, `pthread_rwlock_clockrdlock` and `pthread_rwlock_clockwrlock` with the unknown clock 4711 fail
+/// with `EINVAL`.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_rwlock_clockrdlock", posix = "pthread_rwlock_clockwrlock", level = customary)]

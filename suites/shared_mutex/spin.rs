@@ -12,8 +12,8 @@ fn lock() -> Result<SharedSpinLock, Errno> {
     SharedSpinLock::create(Mapping::anonymous(page_size())?)
 }
 
-/// While a process holds a spin lock, `pthread_spin_trylock` fails with `EBUSY` in another process and in the owner itself. After
-/// `pthread_spin_unlock`, `pthread_spin_trylock` returns 0.
+/// While a process owns a spin lock, `pthread_spin_trylock` fails with `EBUSY` in another process and in the owner itself. After
+/// `pthread_spin_unlock` by the owner, `pthread_spin_trylock` by another process returns 0.
 #[conformance::test(posix = "pthread_spin_trylock", man = "pthread_spin_lock(3)")]
 fn trylock_fails_with_ebusy_while_locked() -> Outcome {
     let lock = lock()?;
@@ -26,8 +26,8 @@ fn trylock_fails_with_ebusy_while_locked() -> Outcome {
     Ok(())
 }
 
-/// A process that spins in `pthread_spin_lock` gets the lock after the owner has called `pthread_spin_unlock`, and sees what the
-/// owner wrote before that.
+/// If another process owns the spin lock, `pthread_spin_lock` returns 0 after the owner has called `pthread_spin_unlock`, and the
+/// caller then reads the value that the owner had stored before in a shared word.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
 fn lock_returns_after_the_unlock() -> Outcome {
     let lock = lock()?;
@@ -44,8 +44,8 @@ fn lock_returns_after_the_unlock() -> Outcome {
     Ok(())
 }
 
-/// If three processes increment a counter 200 times each, by load and store, under one spin lock, locked by
-/// `pthread_spin_trylock` repeated after each `EBUSY`, the counter is 600 at the end.
+/// If three processes increment a counter 200 times each, by load and store, between `pthread_spin_trylock`, repeated after each
+/// `EBUSY`, and `pthread_spin_unlock`, the counter is 600 at the end.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
 fn loses_no_increment() -> Outcome {
     const EACH: u32 = 200;
@@ -70,7 +70,7 @@ fn loses_no_increment() -> Outcome {
     Ok(())
 }
 
-/// If the owner of a spin lock is killed, the lock stays locked, and each `pthread_spin_trylock` fails with `EBUSY`.
+/// If the owner of a spin lock is killed, each later `pthread_spin_trylock` by another process fails with `EBUSY`.
 #[conformance::test(posix = "pthread_spin_lock", man = "pthread_spin_lock(3)")]
 fn stays_locked_when_its_owner_is_killed() -> Outcome {
     let lock = lock()?;
@@ -86,7 +86,7 @@ fn stays_locked_when_its_owner_is_killed() -> Outcome {
 }
 
 /// In a process that has mapped a process-shared spin lock at another address, `pthread_spin_trylock` fails with `EBUSY` while
-/// the lock is held. `pthread_spin_lock` returns 0 there after the unlock.
+/// another process owns the lock. After `pthread_spin_unlock` by the owner, `pthread_spin_lock` there returns 0.
 #[conformance::test(posix = "pthread_spin_init", man = "pthread_spin_init(3)")]
 fn is_shared_at_different_addresses() -> Outcome {
     let (memory, mapping) = named_memory("spin")?;

@@ -15,8 +15,8 @@ use super::fixture::{
     BOTH_OK, Kind, PAST, disturb, every_kind, far_deadline, is_ahead, lock_unlock, normal_and_prio_inherit, owner, with_deadline,
 };
 
-/// `pthread_mutex_timedlock` on an unlocked mutex returns 0 whether its deadline has passed or is far ahead, and the caller owns
-/// the mutex.
+/// `pthread_mutex_timedlock` on an unlocked mutex returns 0, whether its deadline has already passed at the call or is years
+/// ahead. `pthread_mutex_trylock` by another process then fails with `EBUSY`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn past_deadline_locks_a_free_mutex(kind: Kind) -> Outcome {
@@ -27,8 +27,8 @@ fn past_deadline_locks_a_free_mutex(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline that has passed fails with `ETIMEDOUT`. The
-/// owner keeps the mutex, and `pthread_mutex_unlock` by the owner returns 0.
+/// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline that has already passed at the call fails with
+/// `ETIMEDOUT`. `pthread_mutex_trylock` then still fails with `EBUSY`, and `pthread_mutex_unlock` by the owner returns 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn fails_with_etimedout_for_a_past_deadline(kind: Kind) -> Outcome {
@@ -54,8 +54,8 @@ fn fails_with_etimedout_for_negative_seconds(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While another process owns the mutex, `pthread_mutex_timedlock` fails with `ETIMEDOUT` when `CLOCK_REALTIME` has reached the
-/// deadline, and not earlier.
+/// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline 2 ms in the future fails with `ETIMEDOUT`, and
+/// not before `CLOCK_REALTIME` reaches the deadline.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn expires_at_the_deadline(kind: Kind) -> Outcome {
@@ -71,8 +71,8 @@ fn expires_at_the_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`,
-/// and the owner keeps the mutex.
+/// While another process owns the mutex, `pthread_mutex_timedlock` with `tv_nsec` below 0 or above 999999999 fails with `EINVAL`.
+/// `pthread_mutex_trylock` then still fails with `EBUSY`, and `pthread_mutex_unlock` by the owner returns 0.
 #[apply(every_kind)]
 #[case::negative(-1)]
 #[case::one_second(1_000_000_000)]
@@ -88,9 +88,9 @@ fn rejects_invalid_nanoseconds(#[case] nanoseconds: i64, kind: Kind) -> Outcome 
     Ok(())
 }
 
-/// `pthread_mutex_timedlock` with a deadline far ahead blocks, and returns 0 after `pthread_mutex_unlock` by the owner. Meanwhile
-/// `pthread_mutex_timedlock` by another process with a deadline that has passed fails with `ETIMEDOUT` and leaves the first
-/// waiter blocked.
+/// While another process owns the mutex, `pthread_mutex_timedlock` with a deadline years ahead blocks, also after
+/// `pthread_mutex_timedlock` by a third process with a deadline in the past has failed with `ETIMEDOUT`. It returns 0 after
+/// `pthread_mutex_unlock` by the owner.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
@@ -105,8 +105,9 @@ fn locks_when_unlocked_before_the_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_timedlock` by the owner of a mutex, with a past or far deadline, fails with `EDEADLK` for an errorcheck mutex
-/// and returns 0 for a recursive mutex. The recursive mutex is free after as many `pthread_mutex_unlock` calls.
+/// `pthread_mutex_timedlock` by the owner, with a deadline in the past or years ahead, fails with `EDEADLK` for an errorcheck
+/// mutex and returns 0 for a recursive mutex. After one `pthread_mutex_lock` and two such calls, three `pthread_mutex_unlock`
+/// calls of the recursive mutex return 0 and a fourth one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
     let (checking, recursive) = (Kind::Errorcheck.mutex()?, Kind::Recursive.mutex()?);
@@ -119,8 +120,9 @@ fn relock_by_the_owner_follows_the_mutex_type() -> Outcome {
     Ok(())
 }
 
-/// `pthread_mutex_timedlock` by the owner of a normal mutex fails with `ETIMEDOUT` when the deadline has passed.
-/// `pthread_mutex_unlock` by the owner then returns 0.
+/// `pthread_mutex_timedlock` by the owner of a normal mutex, with a deadline 1 ms in the future on `CLOCK_REALTIME`, blocks and
+/// then fails with `ETIMEDOUT`. One `pthread_mutex_unlock` by the owner then returns 0, after which `pthread_mutex_lock` by
+/// another process returns 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn relock_of_a_normal_mutex_times_out(#[values(Kind::Normal)] kind: Kind) -> Outcome {
@@ -149,8 +151,8 @@ fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restar
     Ok(())
 }
 
-/// If one of three processes blocked on a mutex is killed and the `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`,
-/// the third one stays blocked in `pthread_mutex_lock`. That call returns 0 after `pthread_mutex_unlock` by the owner.
+/// If one of three processes blocked on a mutex is killed and `pthread_mutex_timedlock` of another one fails with `ETIMEDOUT`,
+/// the third stays blocked in `pthread_mutex_lock`, which returns 0 after `pthread_mutex_unlock` by the owner.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_timedlock(3)")]
 fn expired_and_killed_waiters_do_not_stop_others(kind: Kind) -> Outcome {
@@ -182,9 +184,9 @@ fn lock_until(mutex: &SharedMutex, until: Option<Time>) -> Result<(), Errno> {
     until.map_or_else(|| mutex.lock(), |until| mutex.timed_lock(until))
 }
 
-/// If the owner of a robust mutex is killed during `pthread_mutex_timedlock`, the call returns `EOWNERDEAD` and the caller owns
-/// the mutex. If the owner was killed before the call, `pthread_mutex_timedlock` returns `EOWNERDEAD` also for a deadline that
-/// has passed.
+/// If the owner of a robust mutex is killed while another process is blocked in `pthread_mutex_timedlock`, or before a
+/// `pthread_mutex_timedlock` with a deadline in the past, the call returns `EOWNERDEAD`. `pthread_mutex_trylock` by a third
+/// process then fails with `EBUSY`.
 #[cfg(has_robust_mutexes)]
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutexattr_setrobust(3)")]
@@ -210,8 +212,8 @@ fn returns_eownerdead_when_the_owner_is_killed(kind: Kind, #[values(false, true)
     Ok(())
 }
 
-/// On a mutex that is not recoverable, `pthread_mutex_timedlock` with a deadline that has passed fails with `ENOTRECOVERABLE`,
-/// every time and in every process.
+/// After a call returned `EOWNERDEAD` and its caller called `pthread_mutex_unlock` without `pthread_mutex_consistent`, each
+/// `pthread_mutex_timedlock` with a deadline in the past fails with `ENOTRECOVERABLE`, in every process.
 #[cfg(has_robust_mutexes)]
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_timedlock", man = "pthread_mutex_consistent(3)")]
@@ -224,9 +226,9 @@ fn returns_enotrecoverable_for_a_past_deadline(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// While another process owns the mutex, `pthread_mutex_clocklock` fails with `ETIMEDOUT` when the clock that is passed has
-/// reached the deadline, and not earlier. With a deadline far ahead, `pthread_mutex_clocklock` returns 0 after
-/// `pthread_mutex_unlock` by the owner.
+/// While another process owns the mutex, `pthread_mutex_clocklock` with a deadline 2 ms in the future on `CLOCK_REALTIME` or
+/// `CLOCK_MONOTONIC` fails with `ETIMEDOUT`, and not before the clock passed reaches the deadline. With a deadline years ahead,
+/// it returns 0 after `pthread_mutex_unlock` by the owner.
 #[cfg(has_clock_locks)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutex_clocklock")]
@@ -249,9 +251,9 @@ fn clocklock_expires_on_the_given_clock(
     Ok(())
 }
 
-/// On an owned mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_clocklock` with `CLOCK_MONOTONIC` fails with
-/// `ETIMEDOUT` once that clock has reached the deadline, or with `EINVAL`, as Linux has no such wait before 5.14. The case
-/// records which.
+/// While another process owns a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_clocklock` with a deadline 2 ms in
+/// the future on `CLOCK_MONOTONIC` fails with `ETIMEDOUT`, not before that clock reaches the deadline, or with `EINVAL`, as Linux
+/// has no such wait before 5.14. Both are allowed, and the case records which.
 #[cfg(has_clock_locks)]
 #[conformance::test(posix = "pthread_mutex_clocklock", level = observed)]
 fn monotonic_clocklock_with_prio_inherit_is_recorded() -> Outcome {

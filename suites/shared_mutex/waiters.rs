@@ -38,8 +38,8 @@ fn locked_by(mutex: &SharedMutex, expected: u32) -> u32 {
     mutex.word(0).load(SeqCst)
 }
 
-/// If three processes are blocked in `pthread_mutex_lock`, each `pthread_mutex_unlock` lets exactly one of them lock the mutex.
-/// The others stay blocked until the next `pthread_mutex_unlock`.
+/// If three processes are blocked in `pthread_mutex_lock`, each `pthread_mutex_unlock` by the owner makes the call return 0 in
+/// exactly one of them, which is the next owner. The others stay blocked until the next `pthread_mutex_unlock`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
@@ -65,8 +65,8 @@ fn unlock_lets_one_waiter_lock(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process that is blocked in `pthread_mutex_lock` catches a signal, with or without `SA_RESTART`, the handler runs once and
-/// the process stays blocked. The call returns 0 after `pthread_mutex_unlock` by the owner.
+/// If a process blocked in `pthread_mutex_lock` is sent a signal whose handler is installed with or without `SA_RESTART`, the
+/// handler runs once and the process stays blocked. `pthread_mutex_lock` returns 0 after `pthread_mutex_unlock` by the owner.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "signal(7)")]
 fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restart::No)] restart: Restart) -> Outcome {
@@ -85,8 +85,8 @@ fn wait_goes_on_after_a_signal_handler(kind: Kind, #[values(Restart::Yes, Restar
     Ok(())
 }
 
-/// A process that is blocked in `pthread_mutex_lock` is blocked again after `SIGSTOP` and `SIGCONT`. If the owner calls
-/// `pthread_mutex_unlock` while the process is stopped, the call returns 0 after `SIGCONT`.
+/// A process blocked in `pthread_mutex_lock` is still blocked after `SIGSTOP` and `SIGCONT`. If the owner calls
+/// `pthread_mutex_unlock` while the blocked process is stopped again, its `pthread_mutex_lock` returns 0 after `SIGCONT`.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
@@ -105,9 +105,9 @@ fn wait_goes_on_after_a_stop(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If one of three processes blocked in `pthread_mutex_lock` is killed, first, middle or last in the queue,
-/// `pthread_mutex_unlock` lets one of the two others lock the mutex. After `pthread_mutex_unlock` by that one, the last one locks
-/// it.
+/// If one of three processes blocked in `pthread_mutex_lock` is killed, whether it had called first, second or last,
+/// `pthread_mutex_unlock` by the owner makes the call return 0 in one of the two others. After `pthread_mutex_unlock` by that
+/// one, the call returns 0 in the last one.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim: usize) -> Outcome {
@@ -128,8 +128,9 @@ fn killed_waiter_does_not_stop_the_others(kind: Kind, #[values(0, 1, 2)] victim:
     Ok(())
 }
 
-/// If the only process that is blocked in `pthread_mutex_lock` is killed, the owner keeps the mutex. After `pthread_mutex_unlock`
-/// by the owner, `pthread_mutex_lock` by another process and `pthread_mutex_destroy` return 0.
+/// If the only process blocked in `pthread_mutex_lock` is killed, `pthread_mutex_trylock` still fails with `EBUSY`, and
+/// `pthread_mutex_unlock` by the owner returns 0. Then `pthread_mutex_lock` and `pthread_mutex_unlock` by another process return
+/// 0, and so does `pthread_mutex_destroy` of the now unlocked mutex.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_lock(3)")]
 fn killed_only_waiter_leaves_a_usable_mutex(kind: Kind) -> Outcome {

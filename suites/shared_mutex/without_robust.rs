@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use conformance::sys::symbol;
 
-/// On a system without robust mutexes, the C library exports `pthread_mutex_lock` but neither `pthread_mutexattr_setrobust`,
-/// `pthread_mutexattr_getrobust` nor `pthread_mutex_consistent`.
+/// On a system without robust mutexes, the C library exports `pthread_mutex_lock`, and exports none of
+/// `pthread_mutexattr_setrobust`, `pthread_mutexattr_getrobust` and `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", level = customary)]
 fn lacks_each_robust_function_where_missing() -> Outcome {
     let found = |name| symbol::exists(name);

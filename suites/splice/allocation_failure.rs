@@ -22,8 +22,9 @@ fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
     }
 }
 
-/// If a memory allocation fails in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call returns the count of bytes
-/// that arrived or fails with `ENOMEM`. The next call transfers the rest.
+/// If a memory allocation fails in `splice`, `tee`, `vmsplice` or `sendfile` into an empty pipe, the call returns the count of
+/// bytes that `read` then returns from the pipe, or fails with `ENOMEM` and adds no bytes. The next call returns the count of all
+/// bytes that the source still holds.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)", needs(fault_injection))]
 fn into_a_pipe_counts_the_arrived_bytes(call: Supply) -> Outcome {
@@ -46,8 +47,8 @@ fn into_a_pipe_counts_the_arrived_bytes(call: Supply) -> Outcome {
     })
 }
 
-/// If a memory allocation fails in `splice` or `vmsplice` out of a pipe, the call returns the count of bytes that it moved or
-/// fails with `ENOMEM`. All other bytes stay in the pipe in order.
+/// If a memory allocation fails in `splice` or `vmsplice` out of a pipe, the call returns the count of bytes that left the pipe,
+/// or fails with `ENOMEM` and removes no bytes. `read` then returns all other bytes in order.
 #[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", needs(fault_injection))]
 fn out_of_a_pipe_leaves_the_rest(call: Drain) -> Outcome {
@@ -71,8 +72,9 @@ fn out_of_a_pipe_leaves_the_rest(call: Drain) -> Outcome {
     })
 }
 
-/// If a memory allocation fails in `splice` or `sendfile` from a file at an offset into a pipe, the offset advances by the count
-/// of bytes that arrived, and the file position stays 0.
+/// If a memory allocation fails in `splice` or `sendfile` from a file at an offset into a pipe, the offset advances by the
+/// returned count, or stays as it was after `ENOMEM`. The file position stays 0, and `read` returns that count of bytes from the
+/// pipe.
 #[rstest]
 #[case::splice(false)]
 #[case::sendfile(true)]
@@ -99,7 +101,7 @@ fn advances_the_offset_by_the_arrived_bytes(#[case] by_sendfile: bool) -> Outcom
 }
 
 /// If a memory allocation fails in `sendfile` from file to file, both file positions advance by the returned count, or stay 0
-/// after `ENOMEM`. A second `sendfile` transfers the rest.
+/// after `ENOMEM`. A second `sendfile` returns the count of the other bytes, and the target then has the content of the source.
 #[conformance::test(man = "sendfile(2)", needs(fault_injection))]
 fn sendfile_between_files_loses_no_bytes() -> Outcome {
     let bytes = bytes();

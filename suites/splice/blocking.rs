@@ -9,7 +9,7 @@ use common::transfer::{
     Drain, NO_FLAGS, SPLICE_F_NONBLOCK, Supply, drain, every_drain, every_supply, full, holding, letters, null,
 };
 
-/// `splice` and `vmsplice` out of an empty pipe block until bytes are written to the pipe, and return the count of these bytes.
+/// `splice` and `vmsplice` of 9 bytes out of an empty pipe block until a `write` of 2 bytes to the pipe, and then return 2.
 #[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", fixed_in = "Linux 5.10 (472e5b056f00)")]
 fn empty_source_blocks_until_a_write(call: Drain) -> Outcome {
@@ -53,8 +53,8 @@ fn returns_zero_when_the_last_writer_is_killed() -> Outcome {
     Ok(())
 }
 
-/// `tee` blocked on an empty source pipe returns 2 after a `write` of 2 bytes, and returns 0 when the last writer closes without
-/// a `write`.
+/// `tee` of 9 bytes blocked on an empty source pipe returns 2 after a `write` of 2 bytes to the source, and returns 0 if the last
+/// writer closes without a `write`.
 #[rstest]
 #[case::write(true)]
 #[case::last_close(false)]
@@ -75,8 +75,8 @@ fn tee_is_woken_by_a_write_or_the_last_close(#[case] by_write: bool) -> Outcome 
     Ok(())
 }
 
-/// `splice`, `tee`, `vmsplice` and `sendfile` into a full pipe block, and take no bytes from the source, until a `read` frees a
-/// page of the pipe. Each call then returns the length asked for.
+/// `splice`, `tee`, `vmsplice` and `sendfile` of 5 bytes into a full pipe block, and take no bytes from the source, until a
+/// `read` frees a page of the pipe. Each call then returns 5.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn full_target_blocks_until_a_read(call: Supply) -> Outcome {
@@ -93,8 +93,8 @@ fn full_target_blocks_until_a_read(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// `splice` blocked on a full target pipe stays blocked after `read` of all but one byte of the first page, and returns the
-/// length asked for after `read` of that byte.
+/// `splice` of 3 bytes blocked on a full target pipe stays blocked after `read` of all but one byte of the first page of that
+/// pipe, and returns 3 after `read` of that byte.
 #[conformance::test(man = "splice(2)", level = customary)]
 fn stays_blocked_until_a_whole_page_is_free() -> Outcome {
     let ((reader, writer), _) = full()?;
@@ -108,8 +108,8 @@ fn stays_blocked_until_a_whole_page_is_free() -> Outcome {
     Ok(())
 }
 
-/// `splice`, `tee`, `vmsplice` and `sendfile` that are blocked on a full pipe return the length asked for when
-/// `fcntl(F_SETPIPE_SZ)` increases the capacity of that pipe.
+/// `splice`, `tee`, `vmsplice` and `sendfile` of 5 bytes that are blocked on a full pipe of one page return 5 when
+/// `fcntl(F_SETPIPE_SZ)` increases the capacity of that pipe to two pages.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "fcntl(2)", level = customary, fixed_in = "Linux 6.8 (e95aada4cb93)")]
 fn larger_capacity_wakes_a_blocked_transfer(call: Supply) -> Outcome {
@@ -127,7 +127,7 @@ fn larger_capacity_wakes_a_blocked_transfer(call: Supply) -> Outcome {
 }
 
 /// `splice` between two pipes that is blocked on the empty source stays blocked while `fcntl(F_SETPIPE_SZ)` changes the capacity
-/// of both pipes. After a `write` of 3 bytes, the call returns 3.
+/// of both pipes. After a `write` of 3 bytes to the source, the call returns 3.
 #[conformance::test(man = "splice(2)", man = "fcntl(2)", fixed_in = "Linux 5.5 (8f868d68d335)")]
 fn capacity_changes_keep_a_blocked_splice_intact() -> Outcome {
     let (source, feed) = pipe()?;
@@ -147,8 +147,8 @@ fn capacity_changes_keep_a_blocked_splice_intact() -> Outcome {
     Ok(())
 }
 
-/// If bytes are written to the empty source of a blocked `splice` and read by another process while the caller is stopped, the
-/// call blocks again after `SIGCONT`. After the next `write` of 2 bytes, the call returns 2.
+/// If a process blocked in `splice` on an empty source is stopped, and 3 bytes are written to the source and read by another
+/// process, `splice` blocks again after `SIGCONT`. After the next `write` of 2 bytes, the call returns 2.
 #[conformance::test(man = "splice(2)")]
 fn stays_blocked_if_another_reader_takes_the_bytes() -> Outcome {
     let (source, feed) = pipe()?;
@@ -188,8 +188,8 @@ fn one_write_wakes_two_blocked_splices() -> Outcome {
     Ok(())
 }
 
-/// If two processes each call `splice` of 1 byte 100 times between the same two pipes, in opposite directions, every call returns
-/// 1.
+/// If two pipes together hold 2 bytes and two processes each call `splice` of 1 byte 100 times between these pipes, in opposite
+/// directions, every call returns 1.
 #[conformance::test(man = "splice(2)")]
 fn opposite_splices_do_not_deadlock() -> Outcome {
     const TURNS: usize = 100;
@@ -207,8 +207,8 @@ fn opposite_splices_do_not_deadlock() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed while `splice`, `tee`, `vmsplice` or `sendfile` is blocked on a full pipe, the source and the pipe keep
-/// their bytes. After the pipe is read empty, the same call by another process returns the length asked for.
+/// If a process blocked in `splice`, `tee`, `vmsplice` or `sendfile` of 5 bytes into a full pipe is killed, the source and the
+/// pipe keep their bytes. After the pipe is read empty, the same call by another process returns 5.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn killed_transfer_moves_no_bytes(call: Supply) -> Outcome {
@@ -227,8 +227,8 @@ fn killed_transfer_moves_no_bytes(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// While `splice` is blocked on an empty source pipe, `write` to the target pipe and `read` of these bytes by another process
-/// return without blocking. The `splice` stays blocked.
+/// While `splice` is blocked on an empty source pipe, `write` of 5 bytes by another process to the target pipe returns 5, and
+/// `read` returns these bytes, both without blocking. The `splice` stays blocked.
 #[conformance::test(man = "splice(2)")]
 fn blocked_splice_leaves_the_target_usable() -> Outcome {
     let (source, feed) = pipe()?;

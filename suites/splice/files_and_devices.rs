@@ -69,7 +69,8 @@ fn returns_zero_at_end_of_file(#[case] bytes: &[u8], #[case] at: i64) -> Outcome
     Ok(())
 }
 
-/// `splice` from a file with a hole moves null bytes in place of the hole, between the bytes before and after it.
+/// After `splice` calls from a file with a hole into a pipe, `read` returns the bytes before the hole, a null byte for each byte
+/// of the hole, and the bytes after the hole.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn reads_holes_as_zeros(file_type: Backing) -> Outcome {
@@ -89,8 +90,8 @@ fn reads_holes_as_zeros(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` from a file larger than the pipe returns the capacity of the pipe and advances the file position by that count. The
-/// next `splice` with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
+/// `splice` of more bytes than the capacity of an empty pipe from a file into that pipe returns the capacity and advances the
+/// file position by that count. The next `splice` with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
 #[conformance::test(man = "splice(2)", level = customary)]
 fn count_is_limited_by_the_pipe_capacity() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -104,8 +105,8 @@ fn count_is_limited_by_the_pipe_capacity() -> Outcome {
     Ok(())
 }
 
-/// After n `splice` calls of 1 byte each from a file, a pipe with a capacity of n pages is full. The next `splice` with
-/// `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
+/// Each of n `splice` calls of 1 byte from a file into an empty pipe with a capacity of n pages returns 1. The next `splice` of 1
+/// byte with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
 #[conformance::test(man = "splice(2)", level = customary)]
 fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -176,7 +177,8 @@ fn writes_at_an_offset_beyond_the_end(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` of a full pipe into a file moves all its bytes in one call and returns the capacity of the pipe.
+/// One `splice` from a full pipe into a file, with the capacity of the pipe as length, returns that capacity. The pipe is then
+/// empty, and the file holds all its bytes in order.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31 (bf40d3435caf)")]
 fn moves_a_full_pipe_in_one_call(file_type: Backing) -> Outcome {
@@ -190,7 +192,7 @@ fn moves_a_full_pipe_in_one_call(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` of 1 byte into a file updates `st_mtime` of the file.
+/// `splice` of 1 byte into a file whose `st_mtime` was set to 1 by `futimens` updates `st_mtime` to a later time.
 #[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.31")]
 fn updates_st_mtime_of_the_target() -> Outcome {
     use nix::sys::time::TimeSpec;
@@ -203,8 +205,8 @@ fn updates_st_mtime_of_the_target() -> Outcome {
     Ok(())
 }
 
-/// `splice` into a file by a process without `CAP_FSETID` clears the set-user-ID and set-group-ID bits of the file, as `write`
-/// does.
+/// `splice` of 1 byte into a file of mode 06777 by a process without `CAP_FSETID` changes the mode to 0777, as `write` does: the
+/// set-user-ID and set-group-ID bits are cleared.
 #[conformance::test(man = "splice(2)", level = customary, fixed_in = "Linux 2.6.19 (8c34e2d632)")]
 fn clears_set_id_bits_as_write_does() -> Outcome {
     let set_id_file = || -> Result<OwnedFd, Errno> {
@@ -222,8 +224,8 @@ fn clears_set_id_bits_as_write_does() -> Outcome {
     Ok(())
 }
 
-/// `splice` into a file returns the count of bytes up to the limit `RLIMIT_FSIZE`. The next `splice` fails with `EFBIG` and
-/// raises one `SIGXFSZ`, and its bytes stay in the pipe.
+/// `splice` of 30 bytes into an empty file with a soft limit `RLIMIT_FSIZE` of 10 bytes returns 10. The next `splice` fails with
+/// `EFBIG` and raises one `SIGXFSZ`, and the other bytes stay in the pipe.
 #[conformance::test(man = "splice(2)", man = "getrlimit(2)", fixed_in = "Linux 3.16 (8d0207652cbe)")]
 fn stops_at_rlimit_fsize() -> Outcome {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -285,7 +287,8 @@ fn reads_the_length_from_devices(#[case] device: &str) -> Outcome {
     Ok(())
 }
 
-/// `splice` from a file of procfs into a pipe moves the bytes that `read` of that file returns, and the next `splice` returns 0.
+/// `splice` of a page from `/proc/version` or `/proc/sys/kernel/ostype` into a pipe returns the length of the file, and `read`
+/// from the pipe returns the bytes that `read` of the file returns. The next `splice` returns 0.
 #[rstest]
 #[case::sysctl("/proc/sys/kernel/ostype")]
 #[case::seq_file("/proc/version")]
@@ -300,8 +303,8 @@ fn reads_procfs_files(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// `splice` from a stream socket into a pipe moves the received bytes in order. On an empty socket with `O_NONBLOCK` the call
-/// fails with `EAGAIN`, and returns 0 after the peer closes.
+/// `splice` from a stream socket into a pipe moves the received bytes in order. If the socket is empty and has `O_NONBLOCK` set,
+/// the call fails with `EAGAIN` while the peer is open, and returns 0 after the peer closes.
 #[conformance::test(man = "splice(2)")]
 fn reads_from_a_stream_socket() -> Outcome {
     let (source, peer) = socket_pair()?;

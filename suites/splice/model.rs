@@ -120,8 +120,9 @@ impl Walk<'_> {
     }
 }
 
-/// In any sequence of `write`, `vmsplice`, `read`, `splice`, `tee` and `F_SETPIPE_SZ` on two pipes, each pipe holds the bytes of
-/// a model queue. A transfer fails with `EAGAIN` only if the source is empty or the target is full.
+/// In a random sequence of non-blocking `write`, `vmsplice`, `read`, `splice`, `tee` and `fcntl(F_SETPIPE_SZ)` calls on two
+/// pipes, `read` returns the bytes of each pipe in order, and `ioctl(FIONREAD)` returns the number of bytes that the returned
+/// counts leave. A transfer fails with `EAGAIN` only if its source is empty or its target is full.
 #[rstest]
 #[case::without_vmsplice(false)]
 #[case::with_vmsplice(true)]
@@ -141,8 +142,9 @@ fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
     })
 }
 
-/// `splice` calls of any lengths from a file through two pipes into another file copy the file unchanged. After each call, the
-/// source position is the target position plus the unread bytes of both pipes.
+/// `splice` calls of random lengths from a file through two pipes into another file, until all bytes have arrived, give the
+/// target the content of the source. After each call, the position of the source is the position of the target plus the unread
+/// bytes of both pipes.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
@@ -166,8 +168,9 @@ fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
     })
 }
 
-/// `sendfile` calls of any lengths from a file into a pipe, and `read` calls of other lengths from the pipe, yield the bytes of
-/// the file in order.
+/// If `sendfile` calls of random lengths from a file into a pipe alternate with `read` calls of other random lengths from the
+/// pipe, `read` returns all bytes of the file in order. After each `sendfile`, the file position is the number of bytes read plus
+/// the unread bytes of the pipe.
 #[conformance::test(man = "sendfile(2)")]
 fn sendfile_in_pieces_copies_a_file() -> Outcome {
     let all = pattern(9 * page_size());
@@ -190,8 +193,8 @@ fn sendfile_in_pieces_copies_a_file() -> Outcome {
     })
 }
 
-/// If each piece of a stream is copied by `tee` into a second pipe and then moved by `splice` into a file, the second pipe and
-/// the file both receive the whole stream.
+/// If each piece, of random length, of the bytes written to a pipe is copied by `tee` into a second pipe and then moved by
+/// `splice` into a file, `read` from the second pipe and the content of the file both give all written bytes in order.
 #[conformance::test(man = "tee(2)")]
 fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     let all = pattern(20 * page_size());
@@ -217,8 +220,9 @@ fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     })
 }
 
-/// A `write` of 40 pages that is blocked on a pipe returns its whole count after `read`, `splice`, and `tee` followed by `splice`
-/// have taken all bytes in turn. Each byte is returned or moved once and in order.
+/// A blocking `write` of 40 pages to a pipe returns its whole count after other calls have emptied the pipe piece by piece:
+/// `read`, `splice` into a file, and `tee` followed by `splice` to `/dev/null`, in turn. Each byte is returned, moved or copied
+/// once and in order.
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
 fn blocked_write_is_drained_by_read_splice_and_tee() -> Outcome {
     let bytes = pattern(40 * page_size());

@@ -49,7 +49,8 @@ impl FileType {
     }
 }
 
-/// `fcntl(F_SETPIPE_SZ)` with any size, and `fcntl(F_GETPIPE_SZ)`, fail with `EBADF` on a descriptor that is no pipe.
+/// On a descriptor of a socket, eventfd, epoll, timerfd, signalfd, memfd, procfs file, directory, `/dev/null`, terminal or
+/// inotify instance, `fcntl(F_GETPIPE_SZ)`, and `fcntl(F_SETPIPE_SZ)` with the sizes -1, 0, 1, 4096 and 65536, fail with `EBADF`.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", level = customary)]
 fn have_no_pipe_capacity(
@@ -76,8 +77,8 @@ fn have_no_pipe_capacity(
     Ok(())
 }
 
-/// `splice` and `tee` between two descriptors of which neither is a pipe fail with `EINVAL`, or with `EBADF` if the target is not
-/// open for writing.
+/// `splice` and `tee` of 1 byte between two descriptors of which neither is a pipe fail with `EINVAL` if the target is open for
+/// writing, and with `EBADF` if it is not.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
 fn splice_and_tee_need_a_pipe(

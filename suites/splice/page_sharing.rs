@@ -118,8 +118,8 @@ enum EmptiedBy {
     SpliceToDevNull,
 }
 
-/// Bytes written to a pipe after it was emptied leave the bytes that `tee` had copied from it into a second pipe unchanged.
-/// `read` from the second pipe returns the copied bytes.
+/// After `tee` of the bytes of one pipe into a second, removal of these bytes from the first by `read` or by `splice` to
+/// `/dev/null`, and a `write` of other bytes to the first, `read` from the second pipe returns the copied bytes.
 #[rstest]
 #[case::five_bytes(5)]
 #[case::page(usize::MAX)]
@@ -145,8 +145,8 @@ fn page_copied_by_tee_is_not_reused(
     Ok(())
 }
 
-/// After `splice` of a page from a pipe into a file, with or without `SPLICE_F_MOVE`, later `write` calls to the pipe leave the
-/// content of the file as it was.
+/// After `splice` of a page from a pipe into a file, with or without `SPLICE_F_MOVE`, a later `write` of a page to the pipe
+/// leaves the content of the file as it was.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn page_moved_into_a_file_is_not_reused(file_type: Backing, #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags) -> Outcome {
@@ -194,8 +194,9 @@ fn write_after_vmsplice_leaves_the_memory_unchanged() -> Outcome {
     Ok(())
 }
 
-/// Bytes put into a pipe by `vmsplice` are copied unchanged by `tee` into a pipe and moved unchanged by `splice` into a file. The
-/// memory of the caller stays as it was.
+/// After `vmsplice` of a page of memory into a pipe, `tee` of 10 bytes into a second pipe returns 10 and `splice` into a file
+/// returns the page size. `read` from the second pipe and the content of the file give the bytes of the memory, which stays as it
+/// was.
 #[conformance::test(man = "vmsplice(2)", man = "tee(2)")]
 fn vmspliced_bytes_can_be_copied_and_moved() -> Outcome {
     let memory = pattern(page_size());
@@ -211,8 +212,8 @@ fn vmspliced_bytes_can_be_copied_and_moved() -> Outcome {
     Ok(())
 }
 
-/// `write` that fails with `EFAULT`, to a pipe whose bytes were all moved away by `splice`, adds no bytes. `ioctl(FIONREAD)` then
-/// returns 0, and a non-blocking `read` fails with `EAGAIN`.
+/// If `write` fails with `EFAULT` on a pipe from which `splice` has moved all bytes, `ioctl(FIONREAD)` then returns 0, and a
+/// non-blocking `read` fails with `EAGAIN`.
 #[conformance::test(man = "write(2)", man = "splice(2)")]
 fn failed_write_adds_no_bytes() -> Outcome {
     let (source, feed) = pipe()?;
@@ -228,8 +229,8 @@ fn failed_write_adds_no_bytes() -> Outcome {
     Ok(())
 }
 
-/// After a `write` to an empty pipe failed with `EFAULT`, `tee` and `splice` with `SPLICE_F_NONBLOCK` from that pipe fail with
-/// `EAGAIN`.
+/// After a `write` to an empty pipe failed with `EFAULT`, `tee` and `splice` with `SPLICE_F_NONBLOCK` from that pipe, whose
+/// writer is open, fail with `EAGAIN`.
 #[conformance::test(man = "splice(2)", man = "tee(2)", fixed_in = "Linux 5.10 (d1a819a2ec2d)")]
 fn failed_write_is_not_end_of_file() -> Outcome {
     let (source, feed) = pipe()?;

@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, full, holding, null, pages};
 
-/// `splice` between two pipes moves the oldest bytes of the source in order, up to the given length, and returns their count
-/// without blocking for more. The other bytes stay in the source.
+/// `splice` of n bytes from a pipe with 10 unread bytes into another pipe moves the oldest bytes in order and returns the smaller
+/// of n and 10 without blocking. The other bytes stay in the source.
 #[rstest]
 #[case::a_part_of_one_write(4, b"abcd", b"efghij")]
 #[case::exactly_one_write(6, b"abcdef", b"ghij")]
@@ -43,8 +43,8 @@ fn starts_at_the_first_unread_byte(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// `splice` calls whose lengths end inside pages move the bytes of a pipe into another pipe in order, and each returns the length
-/// asked for while the source has as many bytes.
+/// `splice` calls whose lengths end inside pages move the bytes of a pipe into another pipe in order. Each call returns the
+/// smaller of its length and the number of bytes that are left in the source.
 #[conformance::test(man = "splice(2)")]
 fn keeps_the_order_across_pages() -> Outcome {
     let page = page_size();
@@ -90,7 +90,7 @@ fn zero_length_into_a_full_pipe_returns_zero() -> Outcome {
 }
 
 /// `splice` with `SPLICE_F_NONBLOCK` from an empty pipe or FIFO fails with `EAGAIN` while a writer is open. After the last writer
-/// closed, `splice` returns 0.
+/// closed, `splice` without flags returns 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "splice(2)")]
 fn returns_zero_after_the_last_writer_closed(kind: Kind) -> Outcome {
@@ -131,8 +131,8 @@ impl Nonblocking {
     }
 }
 
-/// `splice` between two pipes from an empty source with a writer fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either
-/// descriptor has `O_NONBLOCK` set.
+/// `splice` between two pipes from an empty source with a writer fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given, or if the
+/// read end of the source or the write end of the target has `O_NONBLOCK` set.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
 fn empty_source_gives_eagain(
@@ -146,8 +146,8 @@ fn empty_source_gives_eagain(
     Ok(())
 }
 
-/// `splice` between two pipes into a full target fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either descriptor has
-/// `O_NONBLOCK` set. The source keeps its bytes.
+/// `splice` between two pipes into a full target fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given, or if the read end of the
+/// source or the write end of the target has `O_NONBLOCK` set. The source keeps its bytes.
 #[rstest]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
 fn full_target_gives_eagain(
@@ -162,8 +162,8 @@ fn full_target_gives_eagain(
     Ok(())
 }
 
-/// `splice` of 3 pages into an empty pipe or FIFO with a capacity of 2 pages returns 2 pages, and the third page stays in the
-/// source. After `read` of a page from the target, the next `splice` moves the third page.
+/// `splice` of 3 pages into an empty pipe or FIFO with a capacity of 2 pages returns the size of 2 pages, and the third page
+/// stays in the source. After `read` of a page from the target, the next `splice` of a page returns the page size.
 #[apply(every_pipe)]
 #[conformance::test(man = "splice(2)")]
 fn count_is_limited_by_the_target_capacity(kind: Kind) -> Outcome {
@@ -195,8 +195,8 @@ fn moves_a_full_pipe_in_one_call() -> Outcome {
     Ok(())
 }
 
-/// Exactly n `splice` calls of 1 byte each from another pipe return 1 if the target has a capacity of n pages. `poll` then
-/// reports no `POLLOUT` on the write end of the target.
+/// Exactly n successive `splice` calls of 1 byte with `SPLICE_F_NONBLOCK` from one pipe into an empty pipe with a capacity of n
+/// pages return 1. `poll` then reports no `POLLOUT` on the write end of the target.
 #[conformance::test(man = "splice(2)", level = customary)]
 fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     let (sink, target) = pipe()?;
@@ -214,8 +214,8 @@ fn each_one_byte_splice_takes_a_page_slot() -> Outcome {
     Ok(())
 }
 
-/// `splice` between two pipes with `SPLICE_F_MOVE`, `SPLICE_F_MORE`, `SPLICE_F_GIFT` or all flags moves all bytes unchanged and
-/// returns their count.
+/// `splice` of all bytes of a pipe into another with `SPLICE_F_MOVE`, `SPLICE_F_MORE`, `SPLICE_F_GIFT` or all defined flags
+/// returns their count, and `read` from the target returns the bytes unchanged.
 #[rstest]
 #[case::splice_f_move(SpliceFlags::SPLICE_F_MOVE)]
 #[case::splice_f_more(SpliceFlags::SPLICE_F_MORE)]

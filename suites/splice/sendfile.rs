@@ -56,8 +56,8 @@ fn returns_zero_without_bytes_to_send(#[case] bytes: &[u8], #[case] at: i64, #[c
     Ok(())
 }
 
-/// `sendfile` with a count that is negative as `ssize_t` fails with `EINVAL`. With a count of 0x7fffffff, the call returns 4 for
-/// the 4 bytes of the file after the offset.
+/// `sendfile` with the count `SIZE_MAX`, which is negative as `ssize_t`, fails with `EINVAL`. With the count 0x7fffffff and 4
+/// bytes between the offset and end-of-file, the call returns 4.
 #[conformance::test(man = "sendfile(2)")]
 fn rejects_a_negative_and_accepts_a_large_count() -> Outcome {
     let source = file(b"abcdef")?;
@@ -70,8 +70,8 @@ fn rejects_a_negative_and_accepts_a_large_count() -> Outcome {
     Ok(())
 }
 
-/// `sendfile` from a file larger than the pipe into a pipe with `O_NONBLOCK` set returns the capacity of the pipe. The next
-/// `sendfile` fails with `EAGAIN`, and the file position stays at that count.
+/// `sendfile` of twice the capacity of an empty pipe from a file into that pipe with `O_NONBLOCK` set returns the capacity. The
+/// next `sendfile` fails with `EAGAIN`, and the file position stays at the capacity.
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 5.19 (bdeb77bc2c40)")]
 fn full_nonblocking_pipe_gives_eagain() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -102,7 +102,8 @@ fn killed_last_reader_raises_sigpipe() -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` makes `splice` or `vmsplice` that is blocked on an empty source pipe fail with `EINTR`.
+/// A signal handler without `SA_RESTART` makes a `splice` or `vmsplice` that is blocked on an empty source pipe fail with
+/// `EINTR`.
 #[apply(every_drain)]
 #[conformance::test(man = "signal(7)", level = customary)]
 fn handler_interrupts_a_call_on_an_empty_source(call: Drain) -> Outcome {
@@ -118,8 +119,8 @@ fn handler_interrupts_a_call_on_an_empty_source(call: Drain) -> Outcome {
     Ok(())
 }
 
-/// A signal handler without `SA_RESTART` makes `splice`, `tee`, `vmsplice` or `sendfile` that is blocked on a full pipe fail with
-/// `EINTR`. The source and the pipe keep their bytes.
+/// A signal handler without `SA_RESTART` makes a `splice`, `tee`, `vmsplice` or `sendfile` that is blocked on a full pipe fail
+/// with `EINTR`. The source and the pipe keep their bytes.
 #[apply(every_supply)]
 #[conformance::test(man = "signal(7)", level = customary)]
 fn handler_interrupts_a_call_on_a_full_target(call: Supply) -> Outcome {
@@ -136,8 +137,8 @@ fn handler_interrupts_a_call_on_a_full_target(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// `splice` that is blocked on an empty source pipe or a full target pipe stays blocked after a signal handler with `SA_RESTART`
-/// has run. After a `write` to the source or a `read` of the target, the call returns the length asked for.
+/// `splice` of 3 bytes that is blocked on an empty source pipe or a full target pipe stays blocked after a signal handler with
+/// `SA_RESTART` has run. After a `write` of 3 bytes to the source, or a `read` of all bytes of the target, the call returns 3.
 #[rstest]
 #[case::empty_source(false)]
 #[case::full_target(true)]
@@ -166,8 +167,8 @@ fn splice_restarts_after_a_handler_with_sa_restart(#[case] full_target: bool) ->
     Ok(())
 }
 
-/// After `SIGSTOP` and `SIGCONT`, `splice`, `tee`, `vmsplice` or `sendfile` that is blocked on a full pipe stays blocked, and
-/// returns the length asked for when a `read` frees a page.
+/// After `SIGSTOP` and `SIGCONT`, `splice`, `tee`, `vmsplice` or `sendfile` of 5 bytes that is blocked on a full pipe stays
+/// blocked, and returns 5 when a `read` frees a page.
 #[apply(every_supply)]
 #[conformance::test(man = "signal(7)", level = customary)]
 fn stays_blocked_after_a_stop(call: Supply) -> Outcome {
@@ -185,8 +186,9 @@ fn stays_blocked_after_a_stop(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// `sendfile` that is blocked on a full pipe fails with `EINTR` after a signal handler without `SA_RESTART` and leaves the file
-/// position as it was. The next `sendfile` sends the bytes that follow.
+/// After a first `sendfile` has filled a pipe, a second one that is blocked on the pipe fails with `EINTR` after a signal handler
+/// without `SA_RESTART`. The third `sendfile` starts where the first one ended, so that `read` returns the bytes of the file
+/// without a gap.
 #[conformance::test(man = "sendfile(2)", level = customary)]
 fn interrupted_sendfile_continues_without_a_gap() -> Outcome {
     let (reader, writer) = pipe()?;

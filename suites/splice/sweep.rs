@@ -13,8 +13,9 @@ enum Call {
     Sendfile,
 }
 
-/// If a process that copies a file through a pipe into another file by `splice` or `sendfile` is killed at any system call, the
-/// target and the pipe together hold exactly the bytes before the position of the source.
+/// If a process that copies a file by `splice` or `sendfile` into a pipe and by `splice` from there into another file is killed
+/// at any of its system calls, the content of the target followed by the unread bytes of the pipe equals the bytes of the source
+/// before its file position.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "sendfile(2)", deadline = 30)]
 fn killed_copy_between_files_loses_no_bytes(#[values(Call::Splice, Call::Sendfile)] call: Call) -> Outcome {
@@ -47,8 +48,8 @@ fn killed_copy_between_files_loses_no_bytes(#[values(Call::Splice, Call::Sendfil
     })
 }
 
-/// If a process that moves bytes between two pipes by `splice` is killed at any system call, the target and the source together
-/// hold all bytes in order. After their writers close, `read` from each returns 0.
+/// If a process that moves bytes between two pipes by `splice` is killed at any of its system calls, the bytes of the target
+/// followed by those of the source are all bytes in order. After all writers close, `read` from each pipe returns 0.
 #[conformance::test(man = "splice(2)", deadline = 30, needs(ptrace))]
 fn killed_splice_between_pipes_loses_no_bytes() -> Outcome {
     sweep(|run| {
@@ -67,8 +68,9 @@ fn killed_splice_between_pipes_loses_no_bytes() -> Outcome {
     })
 }
 
-/// If a process that copies 100 bytes by `tee` and then moves them by `splice`, in turn, is killed at any system call, the copy
-/// holds as many bytes as were moved or 100 more. Target and source together hold all bytes.
+/// If a process that three times copies 100 bytes of a source by `tee` into one pipe and then moves them by `splice` into a
+/// target is killed at any of its system calls, the number of copied bytes is that of the moved bytes or 100 more. The bytes of
+/// the target followed by those of the source are all bytes in order.
 #[conformance::test(man = "tee(2)", deadline = 30)]
 fn killed_tee_is_at_most_one_piece_ahead() -> Outcome {
     sweep(|run| {

@@ -6,8 +6,8 @@ use rstest::rstest;
 use super::pipe_to_pipe::Nonblocking;
 use common::transfer::{NO_FLAGS, SPLICE_F_NONBLOCK, drain, file, full, holding, pages};
 
-/// `tee` copies the oldest bytes of a pipe, up to the given length, into another pipe and returns their count without blocking
-/// for more. The source keeps all its bytes.
+/// `tee` of n bytes from a pipe with 6 unread bytes into another pipe copies the oldest bytes in order and returns the smaller of
+/// n and 6 without blocking. The source keeps all 6 bytes.
 #[rstest]
 #[case::a_part_of_one_write(2, b"ab")]
 #[case::a_part_of_the_second_write(4, b"abcd")]
@@ -37,7 +37,8 @@ fn starts_at_the_first_unread_byte() -> Outcome {
     Ok(())
 }
 
-/// `tee` of two pages and 50 bytes into another pipe returns that length, and the copy has the bytes in order.
+/// `tee` of two pages and 50 bytes into another pipe returns that length, and `read` from the target returns these bytes in
+/// order.
 #[conformance::test(man = "tee(2)", fixed_in = "Linux 2.6.17 (aadd06e5c56b)")]
 fn keeps_the_order_across_pages() -> Outcome {
     let bytes = pattern(3 * page_size() + 100);
@@ -61,7 +62,8 @@ fn copies_the_same_bytes_again() -> Outcome {
     Ok(())
 }
 
-/// Bytes copied by `tee` are still returned by `read` from the target pipe after the source pipe is partly read and closed.
+/// After `tee` of all bytes of a pipe into a second pipe, and after the first pipe is partly read and then closed, `read` from
+/// the second pipe still returns all copied bytes.
 #[conformance::test(man = "tee(2)")]
 fn copy_outlives_the_source() -> Outcome {
     let bytes = pattern(page_size() + 10);
@@ -75,7 +77,8 @@ fn copy_outlives_the_source() -> Outcome {
     Ok(())
 }
 
-/// All bytes of the source pipe are still returned by `read` after the target pipe of `tee` is partly read and closed.
+/// After `tee` of all bytes of a pipe into a second pipe, of which some are read before the second pipe is closed, `read` from
+/// the first pipe still returns all bytes.
 #[conformance::test(man = "tee(2)")]
 fn source_outlives_the_copy() -> Outcome {
     let bytes = pattern(page_size() + 10);
@@ -117,7 +120,8 @@ fn returns_zero_after_the_last_writer_closed() -> Outcome {
     Ok(())
 }
 
-/// `tee` from a pipe with 3 unread bytes and without writers returns 3 each time. After the bytes are read, `tee` returns 0.
+/// Each of two `tee` calls of 9 bytes from a pipe with 3 unread bytes and without writers returns 3. After the bytes of the
+/// source are read, `tee` returns 0.
 #[conformance::test(man = "tee(2)")]
 fn copies_the_bytes_left_by_the_last_writer() -> Outcome {
     let (source, feed) = holding(b"abc")?;
@@ -129,8 +133,8 @@ fn copies_the_bytes_left_by_the_last_writer() -> Outcome {
     Ok(())
 }
 
-/// `tee` from an empty pipe with a writer fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either descriptor has
-/// `O_NONBLOCK` set.
+/// `tee` from an empty pipe with a writer fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given, or if the read end of the source
+/// or the write end of the target has `O_NONBLOCK` set.
 #[rstest]
 #[conformance::test(man = "tee(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
 fn empty_source_gives_eagain(
@@ -144,8 +148,8 @@ fn empty_source_gives_eagain(
     Ok(())
 }
 
-/// `tee` into a full pipe fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given or either descriptor has `O_NONBLOCK` set, and both
-/// pipes keep their bytes.
+/// `tee` into a full pipe fails with `EAGAIN` if `SPLICE_F_NONBLOCK` is given, or if the read end of the source or the write end
+/// of the target has `O_NONBLOCK` set. Both pipes keep their bytes.
 #[rstest]
 #[conformance::test(man = "tee(2)", fixed_in = "Linux 5.1 (ee5e001196d1)")]
 fn full_target_gives_eagain(
@@ -159,8 +163,8 @@ fn full_target_gives_eagain(
     Ok(())
 }
 
-/// `tee` of 3 pages into a pipe with 1 or 2 free pages copies the first bytes that fit and returns their count. The next `tee`
-/// with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
+/// `tee` of 3 pages into a pipe with 1 or 2 free pages copies the first 1 or 2 pages of the source and returns their size. The
+/// next `tee` with `SPLICE_F_NONBLOCK` fails with `EAGAIN`.
 #[rstest]
 #[case::two_free_pages(0)]
 #[case::one_free_page(1)]
@@ -180,8 +184,8 @@ fn count_is_limited_by_the_free_space(#[case] used: usize) -> Outcome {
     Ok(())
 }
 
-/// Exactly n `tee` calls of 1 byte each return 1 if the target has a capacity of n pages. `poll` then reports no `POLLOUT` on the
-/// write end of the target.
+/// Exactly n successive `tee` calls of 1 byte with `SPLICE_F_NONBLOCK` into an empty pipe with a capacity of n pages return 1.
+/// `poll` then reports no `POLLOUT` on the write end of the target.
 #[conformance::test(man = "tee(2)", level = customary)]
 fn each_one_byte_tee_takes_a_page_slot() -> Outcome {
     let (source, _feed) = holding(b"abc")?;
@@ -196,8 +200,8 @@ fn each_one_byte_tee_takes_a_page_slot() -> Outcome {
     Ok(())
 }
 
-/// `tee` from a full pipe leaves a `write` to that pipe blocked. After `read` of a page from the source, the blocked `write` of 1
-/// byte returns 1.
+/// While a `write` of 1 byte is blocked on a full pipe, `tee` of all bytes of that pipe into another leaves the `write` blocked.
+/// After `read` of a page from the full pipe, the blocked `write` returns 1.
 #[conformance::test(man = "tee(2)")]
 fn frees_no_space_in_the_source() -> Outcome {
     let ((source, feed), count) = full()?;

@@ -35,8 +35,8 @@ fn writes_unaligned_memory() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` out of a pipe fills the segments in order with the bytes of the pipe and returns their count. Bytes for which the
-/// segments have no space stay in the pipe.
+/// `vmsplice` out of a pipe stores the bytes of the pipe in the segments in order and returns the smaller of their number and the
+/// total size of the segments. The other bytes stay in the pipe.
 #[rstest]
 #[case::one_segment([3, 0, 0], 3)]
 #[case::two_segments([2, 3, 0], 5)]
@@ -63,8 +63,8 @@ fn without_segments_returns_zero() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` into a pipe with `IOV_MAX` segments returns the total count. With one segment more, the call fails with `EINVAL`
-/// and puts no bytes into the pipe.
+/// `vmsplice` into a pipe with `IOV_MAX` segments, of which only the last has 1 byte, returns 1. With one segment more, the call
+/// fails with `EINVAL` and puts no bytes into the pipe.
 #[conformance::test(man = "vmsplice(2)")]
 fn limits_segments_to_iov_max() -> Outcome {
     let most = usize::try_from(libc::UIO_MAXIOV).map_err(|_| ERANGE)?;
@@ -92,8 +92,8 @@ fn returns_zero_after_the_last_writer_closed() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` with `SPLICE_F_NONBLOCK` into a full pipe fails with `EAGAIN`, and the pipe keeps its bytes. After `read` of a
-/// page, the call returns the length asked for.
+/// `vmsplice` of 3 bytes with `SPLICE_F_NONBLOCK` into a full pipe fails with `EAGAIN`, and the pipe keeps its bytes. After
+/// `read` of a page, the call returns 3.
 #[conformance::test(man = "vmsplice(2)")]
 fn full_pipe_gives_eagain() -> Outcome {
     let ((reader, writer), count) = full()?;
@@ -104,8 +104,8 @@ fn full_pipe_gives_eagain() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` of more than n segments into an empty pipe with a capacity of n pages puts n segments into the pipe and returns
-/// their total size, with and without `SPLICE_F_NONBLOCK`.
+/// `vmsplice` of more than n segments, each of 1 byte or of one page, into an empty pipe with a capacity of n pages puts the
+/// first n segments into the pipe and returns their total size, with and without `SPLICE_F_NONBLOCK`.
 #[rstest]
 #[case::one_byte_segments(1)]
 #[case::page_segments(usize::MAX)]
@@ -149,7 +149,7 @@ fn rejects_an_unknown_flag() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` of 4 bytes to a FIFO opened with `O_RDWR` returns 4 and puts the bytes into the FIFO.
+/// `vmsplice` of 4 bytes to a FIFO opened with `O_RDWR` returns 4, and `read` then returns these bytes.
 #[conformance::test(man = "vmsplice(2)", level = customary)]
 fn writes_to_a_fifo_opened_read_write() -> Outcome {
     let scratch = Scratch::new()?;

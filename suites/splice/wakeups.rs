@@ -47,8 +47,8 @@ impl BlockedIn {
     }
 }
 
-/// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe wakes a process blocked in `read`, `poll` or
-/// `epoll_wait` on the read end. `read` by that process returns the 3 bytes.
+/// If a process is blocked in `read`, `poll` or `epoll_wait` on the read end of an empty pipe, that call returns after `splice`,
+/// `tee`, `vmsplice` or `sendfile` of 3 bytes into the pipe. `read` by that process returns the 3 bytes.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn wakes_a_blocked_reader(
@@ -64,8 +64,8 @@ fn wakes_a_blocked_reader(
     Ok(())
 }
 
-/// `splice` or `vmsplice` of a page out of a full pipe wakes a process blocked in `write`, `poll` or `epoll_wait` on the write
-/// end. `write` of 1 byte by that process returns 1.
+/// If a process is blocked in `write`, `poll` or `epoll_wait` on the write end of a full pipe, that call returns after `splice`
+/// or `vmsplice` of a page out of the pipe. `write` of 1 byte by that process returns 1.
 #[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)")]
 fn wakes_a_blocked_writer(
@@ -82,8 +82,8 @@ fn wakes_a_blocked_writer(
     Ok(())
 }
 
-/// `splice` or `vmsplice` of all but one byte of the first page out of a full pipe leaves a `write` blocked. After the same call
-/// moves that byte, the blocked `write` of 1 byte returns 1.
+/// `splice` or `vmsplice` of all but one byte of the first page out of a full pipe leaves a blocked `write` of 1 byte blocked.
+/// After `splice` or `vmsplice` of that last byte of the page, the blocked `write` returns 1.
 #[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)", level = customary)]
 fn wakes_a_writer_when_a_page_is_free(call: Drain) -> Outcome {
@@ -98,7 +98,8 @@ fn wakes_a_writer_when_a_page_is_free(call: Drain) -> Outcome {
     Ok(())
 }
 
-/// `splice` of three pages out of a full pipe makes three blocked `write` calls of a page each return the page size.
+/// After `splice` of three pages out of a full pipe, three `write` calls of a page each that were blocked on that pipe in three
+/// processes return the page size.
 #[conformance::test(man = "splice(2)")]
 fn wakes_as_many_writers_as_pages_are_freed() -> Outcome {
     let ((reader, writer_end), count) = full()?;
@@ -117,8 +118,8 @@ fn wakes_as_many_writers_as_pages_are_freed() -> Outcome {
     Ok(())
 }
 
-/// `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe makes three blocked `read` calls of 1 byte each
-/// return, each with another byte.
+/// After `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into an empty pipe, three blocked `read` calls of 1 byte in three
+/// processes each return 1. Each of the 3 bytes is returned by one of them.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn wakes_as_many_readers_as_bytes_arrive(call: Supply) -> Outcome {
@@ -139,8 +140,8 @@ fn wakes_as_many_readers_as_bytes_arrive(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the read end of a pipe, `epoll_wait` reports one `EPOLLIN` event for each `splice`, `tee`, `vmsplice` or
-/// `sendfile` into the pipe, also while earlier bytes are unread.
+/// If the read end of a pipe is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after each `splice`, `tee`, `vmsplice`
+/// or `sendfile` into the pipe returns 1 event and the second returns 0, also while earlier bytes are unread.
 #[apply(every_supply)]
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
@@ -158,8 +159,8 @@ fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports one `EPOLLOUT` event after `splice` or `vmsplice` of a
-/// page out of the pipe.
+/// If the write end of a full pipe is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` after `splice` or `vmsplice` of
+/// a page out of the pipe returns 1 event and the second returns 0.
 #[apply(every_drain)]
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
@@ -175,8 +176,8 @@ fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the read ends of two pipes, `epoll_wait` after `tee` from one to the other reports one `EPOLLIN` event for
-/// the target and no event for the source.
+/// If the read ends of two pipes are registered for `EPOLLIN | EPOLLET` and the event of the source has been reported,
+/// `epoll_wait` after `tee` from the source into the other pipe reports one event, for the target.
 #[conformance::test(man = "tee(2)", level = customary)]
 fn tee_causes_no_event_on_the_source() -> Outcome {
     let (source, _feed) = holding(b"abc")?;

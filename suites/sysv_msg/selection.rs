@@ -7,8 +7,9 @@ use conformance::sys::sysv::IPC_NOWAIT;
 use conformance::sys::sysv::msg::{MSG_NOERROR, Message, MessageQueue};
 use proptest::prelude::{Strategy, any, prop_oneof};
 
-/// A message of type 4 leaves `msgrcv` for type 2 and `msgrcv` for type -3 blocked and stays in the queue. A message of type 3
-/// wakes only the `msgrcv` for type -3, and a message of type 2 the `msgrcv` for type 2.
+/// If one process is blocked in `msgrcv` for type 2 and one for type -3, a message of type 4 leaves both blocked and stays in the
+/// queue. A message of type 3 is then returned by the `msgrcv` for type -3, and a later message of type 2 by the `msgrcv` for
+/// type 2.
 #[conformance::test(posix = "msgrcv", man = "msgop(2)")]
 fn message_wakes_a_receiver_of_its_type() -> Outcome {
     let queue = MessageQueue::create(unique_key())?;
@@ -32,15 +33,17 @@ fn message_wakes_a_receiver_of_its_type() -> Outcome {
     Ok(())
 }
 
-/// Every sequence of non-blocking `msgsnd` and `msgrcv` with type 0 or a positive type gives the messages and the errors
-/// (`ENOMSG`, `E2BIG`) of a list of typed messages. `msgrcv` with `MSG_NOERROR` truncates a message that is too long.
+/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type 0 returns the oldest message, and for a
+/// positive type the oldest message of that type. The call fails with `ENOMSG` without such a message and with `E2BIG` if the
+/// message is longer than the buffer; with `MSG_NOERROR`, the message is truncated instead.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn zero_or_positive_type_matches_a_list_model() -> Outcome {
     property(&steps(0..=5), |steps| matches_the_model(&steps))
 }
 
-/// In every sequence of non-blocking `msgsnd` and `msgrcv` with a negative type, `msgrcv` receives the first message of the
-/// lowest type that is not above the absolute value of its type, or fails with `ENOMSG` or `E2BIG`.
+/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type -n returns the oldest message of the lowest
+/// type that is at most n. The call fails with `ENOMSG` without such a message and with `E2BIG` if the message is longer than the
+/// buffer; with `MSG_NOERROR`, the message is truncated instead.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn negative_type_matches_a_list_model() -> Outcome {
     property(&steps(-5..=0), |steps| matches_the_model(&steps))

@@ -5,8 +5,8 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::sem::{Operation, SemaphoreSet};
 use proptest::prelude::any;
 
-/// If a process is killed that has decremented a semaphore from 1 to 0 with `SEM_UNDO`, one `semop` that is blocked to decrement
-/// it by 1 returns 0. A `semop` blocked to decrement it by 2 stays blocked.
+/// If a process that has decremented a semaphore from 1 to 0 with `SEM_UNDO` is killed, a `semop` that is blocked to decrement
+/// the semaphore by 1 returns 0. A `semop` that is blocked to decrement the semaphore by 2 stays blocked.
 #[conformance::test(posix = "semop", man = "semop(2)")]
 fn undo_of_a_killed_process_wakes_one_waiter() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[1])?;
@@ -38,8 +38,8 @@ fn undo_of_a_killed_process_wakes_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed that has incremented a semaphore from 0 to 2 with `SEM_UNDO`, the value becomes 0 and a `semop` blocked
-/// to wait for zero returns 0.
+/// If a process that has incremented a semaphore from 0 to 2 with `SEM_UNDO` is killed, `semctl` with `GETVAL` returns 0, and a
+/// `semop` that is blocked to wait for zero returns 0.
 #[conformance::test(posix = "semop", man = "semop(2)")]
 fn undo_of_a_killed_process_wakes_a_waiter_for_zero() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[0])?;
@@ -58,8 +58,8 @@ fn undo_of_a_killed_process_wakes_a_waiter_for_zero() -> Outcome {
     Ok(())
 }
 
-/// After `semctl` with `SETVAL` on one semaphore, the exit of a process that has decremented it with `SEM_UNDO` leaves the value
-/// that was set. The decrement of another semaphore of the set is undone.
+/// If a process has decremented two semaphores from 3 to 2 with `SEM_UNDO`, `semctl` with `SETVAL` sets the first to 2, and the
+/// process is killed, the first has the value 2 and the second the value 3.
 #[conformance::test(posix = "semctl", man = "semctl(2)")]
 fn setval_clears_the_undo_of_that_semaphore() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[3, 3])?;
@@ -81,8 +81,9 @@ const MEMBERS: usize = 3;
 /// A step: which semaphore, by how much, and whether with `SEM_UNDO`.
 type Step = (usize, i16, bool);
 
-/// When a process is killed after any sequence of `semop` calls, exactly its operations with `SEM_UNDO` are undone, also if other
-/// processes have called `semop` since then. If a value would become negative, it becomes 0.
+/// When a process is killed after a random sequence of `semop` calls, the sum of its changes with `SEM_UNDO` is subtracted from
+/// the value of each semaphore, also if another process has called `semop` since then. If the result would be negative, the value
+/// becomes 0.
 #[conformance::test(posix = "semop", man = "semop(2)", level = documented)]
 fn undo_matches_a_model() -> Outcome {
     let steps = || proptest::collection::vec((0..MEMBERS, -3..=3_i16, any::<bool>()), 0..8);

@@ -7,8 +7,8 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::shm::Segment;
 use rstest::rstest;
 
-/// Every `shmat` increases `shm_nattch` by 1, also a second one by the same process, and every `shmdt` decreases it by 1. Both
-/// attachments of a process share the same memory.
+/// Each of two `shmat` calls of one process for one segment increases `shm_nattch` by 1, and each `shmdt` decreases it by 1. A
+/// byte stored through one of the two attachments is read through the other.
 #[conformance::test(posix = "shmat", posix = "shmdt", man = "shmop(2)")]
 fn shm_nattch_counts_every_attachment() -> Outcome {
     let segment = Segment::create(unique_key(), 100)?;
@@ -32,8 +32,8 @@ enum Termination {
     Killed,
 }
 
-/// When a process exits or is killed, `shm_nattch` decreases by 1 for each of its attachments, inherited or its own, and the
-/// contents of the segment stay as they were.
+/// When a process with one inherited attachment of a segment and one from its own `shmat` exits or is killed, `shm_nattch`
+/// decreases by 2. Bytes that the process stored in the segment are still read by its parent.
 #[rstest]
 #[conformance::test(posix = "_exit", man = "shmop(2)")]
 fn end_of_a_process_detaches_its_segments(#[values(Termination::Exit, Termination::Killed)] termination: Termination) -> Outcome {

@@ -28,8 +28,9 @@ fn attached_processes_keep_sharing_the_memory() -> Outcome {
     Ok(())
 }
 
-/// After `shmctl` with `IPC_RMID` on an attached segment, `shmget` with its key fails with `ENOENT`. A segment created again with
-/// the key starts with null bytes and shares no memory with the removed one.
+/// After `shmctl` with `IPC_RMID` on an attached segment, `shmget` with its key and without `IPC_CREAT` fails with `ENOENT`. A
+/// segment created again with the key starts with null bytes, and a byte stored in it leaves the memory of the removed segment as
+/// it was.
 #[conformance::test(posix = "shmctl", posix = "shmget", man = "shmctl(2)")]
 fn ipc_rmid_frees_the_key() -> Outcome {
     let key = unique_key();
@@ -60,7 +61,8 @@ fn new_segment_gets_another_id_while_the_removed_one_is_attached() -> Outcome {
     Ok(())
 }
 
-/// After `shmctl` with `IPC_RMID` on a segment that no process has attached, `shmat` and `shmctl` with its id fail with `EINVAL`.
+/// After `shmctl` with `IPC_RMID` on a segment that no process has attached, `shmat`, and `shmctl` with `IPC_STAT` or `IPC_RMID`,
+/// on its id fail with `EINVAL`.
 #[conformance::test(posix = "shmctl", posix = "shmat", man = "shmctl(2)")]
 fn ipc_rmid_invalidates_an_unattached_id() -> Outcome {
     let segment = Segment::create(unique_key(), page_size())?;
@@ -70,8 +72,9 @@ fn ipc_rmid_invalidates_an_unattached_id() -> Outcome {
     Ok(())
 }
 
-/// After `shmctl` with `IPC_RMID` on an attached segment, `SHM_DEST` is set in its mode and `shmat` with its id succeeds. When
-/// the last attached process has called `shmdt` or was killed, `shmctl` and `shmat` fail with `EINVAL`.
+/// After `shmctl` with `IPC_RMID` on an attached segment, `shmctl` with `IPC_STAT` reports `SHM_DEST` in its mode, and `shmat`
+/// with its id still attaches the same memory. After the last attached process has called `shmdt` or was killed, `shmctl` and
+/// `shmat` with the id fail with `EINVAL`.
 #[cfg(has_doomed_segments)]
 #[conformance::test(man = "shmctl(2)")]
 fn last_detach_destroys_a_removed_segment() -> Outcome {

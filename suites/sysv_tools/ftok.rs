@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use conformance::sys::sysv::ftok;
 
-/// `ftok` with one id returns the same key for a file's path, for a hard link and a symbolic link to it, after a write, after
-/// `rename`, and in another process.
+/// `ftok` with id 7 returns the same key for the path of a file, for a hard link and a symbolic link to the file, after `write`
+/// to the file, after `rename` of the file, and in another process.
 #[conformance::test(posix = "ftok", man = "ftok(3)")]
 fn key_is_the_same_for_all_names_of_a_file() -> Outcome {
     let scratch = Scratch::new()?;
@@ -23,8 +23,8 @@ fn key_is_the_same_for_all_names_of_a_file() -> Outcome {
     Ok(())
 }
 
-/// `ftok` with the ids 1 to 255 returns 255 different keys for one file, and the same keys for ids that differ from these in
-/// higher bits only.
+/// `ftok` with the ids 1 to 255 returns 255 different keys for one file. `ftok` with ids that differ from these only above the
+/// low 8 bits returns the same keys.
 #[conformance::test(posix = "ftok", man = "ftok(3)")]
 fn key_depends_on_the_low_8_bits_of_the_id() -> Outcome {
     let scratch = Scratch::new()?;

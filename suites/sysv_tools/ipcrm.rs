@@ -7,8 +7,9 @@ use rstest::rstest;
 
 use common::sysv::{Kind, run};
 
-/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0 and removes only that object. Then
-/// `shmctl`, `semctl` or `msgctl` with the id fails with `EINVAL`, and `shmget`, `semget` or `msgget` with the key with `ENOENT`.
+/// `ipcrm` with the id or key of a segment, semaphore set or message queue exits with status 0. Then `shmctl`, `semctl` or
+/// `msgctl` with the id fails with `EINVAL` and `shmget`, `semget` or `msgget` with the key fails with `ENOENT`, while these
+/// calls still return no error for another object.
 #[rstest]
 #[conformance::test(posix = "ipcrm", man = "ipcrm(1)", needs(program("ipcrm")))]
 fn removes_the_named_object_only(

@@ -9,8 +9,9 @@ use rstest::rstest;
 
 use super::fixture::Kind;
 
-/// `read` on a file descriptor received with `SCM_RIGHTS` starts at the offset that the sender has set with `lseek`. The sender's
-/// descriptor then has the advanced offset, and `O_APPEND` after the receiver set that flag.
+/// `read` from a file descriptor received with `SCM_RIGHTS` starts at the offset that the sender has set with `lseek`. On the
+/// sender's descriptor, `lseek` then reports the advanced offset, and `fcntl(F_GETFL)` reports `O_APPEND` after the receiver has
+/// set the flag with `fcntl(F_SETFL)`.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -38,8 +39,8 @@ fn received_descriptor_shares_offset_and_flags(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `recvmsg` gives the file descriptors of an `SCM_RIGHTS` message the lowest free numbers, in the order of the message, without
-/// `FD_CLOEXEC`.
+/// `recvmsg` of an `SCM_RIGHTS` message with two file descriptors gives them the two lowest free numbers, in the order of the
+/// message. `fcntl(F_GETFD)` reports no `FD_CLOEXEC` for either.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -64,8 +65,8 @@ fn takes_the_lowest_free_descriptors(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `recvmsg` with `MSG_CMSG_CLOEXEC` sets `FD_CLOEXEC` on every file descriptor received, and leaves the sender's file
-/// descriptors without it. POSIX has this flag since Issue 8.
+/// After `recvmsg` with `MSG_CMSG_CLOEXEC` of an `SCM_RIGHTS` message with two file descriptors, `fcntl(F_GETFD)` reports
+/// `FD_CLOEXEC` for both received descriptors, and not for those of the sender. POSIX has the flag since Issue 8.
 #[cfg(has_cmsg_cloexec)]
 #[rstest]
 #[case::stream(Kind::Stream)]
@@ -84,8 +85,9 @@ fn msg_cmsg_cloexec_sets_fd_cloexec(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the receiver's descriptor limit (`RLIMIT_NOFILE`) allows two more file descriptors, `recvmsg` of a message with four
-/// returns the first two and sets `MSG_CTRUNC`. The other two are closed.
+/// If the receiver's limit `RLIMIT_NOFILE` leaves two file descriptors free, `recvmsg` of an `SCM_RIGHTS` message with the only
+/// write ends of four pipes returns the first two and sets `MSG_CTRUNC`. The other two are closed, so that `read` from their
+/// pipes returns 0.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -108,8 +110,9 @@ fn descriptor_limit_cuts_the_list(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the control buffer has space for n of four file descriptors, `recvmsg` returns the first n and sets `MSG_CTRUNC`. The
-/// others are closed.
+/// If the control buffer has space for n (0, 1 or 3) of the four file descriptors of an `SCM_RIGHTS` message, the only write ends
+/// of four pipes, `recvmsg` returns the first n and sets `MSG_CTRUNC`. The others are closed, so that `read` from their pipes
+/// returns 0.
 #[rstest]
 #[case::none_of_four(Kind::Stream, 0)]
 #[case::one_of_four(Kind::Stream, 1)]
@@ -129,8 +132,9 @@ fn short_control_buffer_cuts_the_list(#[case] kind: Kind, #[case] space: usize) 
     Ok(())
 }
 
-/// If the sender is killed before its `SCM_RIGHTS` message is received, the receiver can `write` through the pipe write end in
-/// the message. After the receiver was killed too, `read` on the pipe returns 0.
+/// If the sender of an `SCM_RIGHTS` message with the only write end of a pipe is killed before the message is received, `write`
+/// by the receiver to the received descriptor returns its count. After the receiver is killed too, `read` from the pipe returns
+/// 0.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -162,8 +166,8 @@ fn descriptor_survives_a_killed_sender(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last process that could receive an unread `SCM_RIGHTS` message is killed, the pipe write end in the message is closed
-/// and a `read` blocked on the pipe returns 0.
+/// If the only process with the receiving socket is killed while an `SCM_RIGHTS` message with the only write end of a pipe is
+/// unread, a `read` that is blocked on the pipe returns 0.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -182,8 +186,8 @@ fn killed_receiver_closes_unread_descriptors(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a socket is sent over its own pair and both ends are then closed, the pipe write end in the same unread message is closed
-/// and a `read` blocked on the pipe returns 0.
+/// If an unread `SCM_RIGHTS` message in a socket pair holds the receiving socket itself and the only write end of a pipe, and
+/// both sockets of the pair are closed, a `read` that is blocked on the pipe returns 0.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
