@@ -77,8 +77,8 @@ fn invalid_nanoseconds_fail_with_einval(#[case] nanoseconds: i64, #[values(0, 4_
     Ok(())
 }
 
-/// At a value above 0, `sem_timedwait` with a deadline whose `tv_nsec` is -1 or 1000000000 returns 0 and decrements the value by
-/// 1. According to sem_wait(3), the deadline is not checked in this case; POSIX leaves the check open.
+/// At a value above 0, `sem_timedwait` with a deadline whose `tv_nsec` is -1 or 1000000000 returns 0 and decrements the value.
+/// `sem_wait(3)` says that the deadline is not checked in this case; POSIX leaves the check open.
 #[apply(named_and_unnamed)]
 #[case::one_second(1_000_000_000)]
 #[case::negative(-1)]
