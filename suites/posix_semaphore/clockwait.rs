@@ -63,8 +63,8 @@ fn realtime_and_monotonic_deadlines_differ(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes are blocked in `sem_clockwait` with a deadline far ahead, each `sem_post` makes the call return 0 in exactly
-/// one of them.
+/// If two processes are blocked in `sem_clockwait` with a deadline far ahead on `CLOCK_REALTIME` or `CLOCK_MONOTONIC`, each of
+/// two `sem_post` calls makes `sem_clockwait` return 0 in exactly one of them.
 #[apply(named_and_unnamed)]
 #[case::realtime(REALTIME)]
 #[case::monotonic(MONOTONIC)]

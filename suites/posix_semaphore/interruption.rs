@@ -115,7 +115,7 @@ fn ignored_or_blocked_signal_leaves_the_wait_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a signal handler has run before `sem_wait` is called with the value 1, `sem_wait` returns 0 and the value is 0.
+/// If a process has run a signal handler before it calls `sem_wait` at value 1, `sem_wait` returns 0, and the value is 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait")]
 fn signal_handled_before_the_wait_has_no_effect(kind: Kind) -> Outcome {

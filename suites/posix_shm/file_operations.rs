@@ -244,8 +244,8 @@ fn failed_write_changes_nothing(#[case] size: usize, #[case] at: usize) -> Outco
     Ok(())
 }
 
-/// `read` into an invalid pointer fails with `EFAULT` and leaves the file offset of the shared memory object as it was. The next
-/// `read` returns the same bytes.
+/// `read` of 10 bytes into an invalid pointer fails with `EFAULT` and leaves the file offset of the shared memory object as it
+/// was. The next `read` into a valid buffer returns the bytes from this offset on.
 #[conformance::test(man = "read(2)")]
 fn failed_read_keeps_the_offset() -> Outcome {
     let object = object_at_offset(100, 0)?;

@@ -218,8 +218,8 @@ fn fails_at_the_descriptor_limit() -> Outcome {
     Ok(())
 }
 
-/// If one object is opened and closed 300 times, `shm_open` returns a descriptor and `close` returns 0 each time. The number of
-/// open descriptors and the bytes of the object stay as they were.
+/// If a process opens and closes an existing object 300 times, each `shm_open` returns a descriptor and each `close` returns 0.
+/// Afterwards the number of open descriptors and the bytes of the object are as before.
 #[conformance::test(posix = "shm_open")]
 fn repeated_open_and_close_leaks_nothing() -> Outcome {
     let object = pages(1)?;

@@ -24,8 +24,8 @@ fn stores_change_no_other_mapping() -> Outcome {
 }
 
 /// A page of a `MAP_PRIVATE` mapping that was stored into shows the same bytes after later stores to this page of the shared
-/// memory object. Another page of the mapping, not stored into, shows all or none of the bytes stored later to the object; which
-/// of the two is recorded.
+/// memory object. A page that was not stored into shows either all or none of the bytes stored later to the object; both are
+/// accepted and recorded.
 #[conformance::test(posix = "mmap", man = "mmap(2)", level = customary)]
 fn copied_page_hides_later_stores() -> Outcome {
     let object = pages(2)?;

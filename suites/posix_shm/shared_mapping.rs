@@ -22,8 +22,8 @@ fn two_mappings_show_each_others_stores() -> Outcome {
     Ok(())
 }
 
-/// The first byte of a mapping made by `mmap` with offset *n* is byte *n* of the shared memory object. Stores through the mapping
-/// change the bytes of the object from offset *n* on.
+/// The first byte of a mapping made by `mmap` with offset n (0, 1 or 3 pages) is byte n of the shared memory object. Stores
+/// through the `MAP_SHARED` mapping change the bytes of the object from offset n on.
 #[rstest]
 #[case::first_page(0)]
 #[case::second_page(1)]

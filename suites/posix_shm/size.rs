@@ -65,8 +65,8 @@ fn ftruncate_rejects_negative_length(#[case] size: i64) -> Outcome {
     Ok(())
 }
 
-/// `ftruncate` to a smaller, equal or greater size on a descriptor opened with `O_RDONLY` fails with `EBADF` or `EINVAL`. Size
-/// and bytes of the object stay as they were.
+/// `ftruncate` to a smaller, equal or greater size on a descriptor opened with `O_RDONLY` fails with `EBADF` or `EINVAL`; both
+/// are accepted. Size and bytes of the object stay as they were.
 #[rstest]
 #[case::smaller(0)]
 #[case::equal(1)]

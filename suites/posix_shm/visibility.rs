@@ -80,8 +80,8 @@ fn counts_every_atomic_addition() -> Outcome {
 }
 
 /// If four processes each call atomic compare-exchange from 0 to a number of their own on every word of a page, through separate
-/// shared mappings at the same time, exactly one of the four calls on each word succeeds. Each word then contains the number of
-/// the process whose call succeeded.
+/// shared mappings at the same time, exactly one of the four calls on each word exchanges the value. Each word then contains the
+/// number of the process whose call exchanged it.
 #[conformance::test(posix = "mmap")]
 fn compare_exchange_succeeds_once_per_word() -> Outcome {
     let object = zeros(1)?;

@@ -11,9 +11,9 @@ use nix::unistd::Whence;
 
 use common::memory_file::{Small, content, named, under};
 
-/// On a tmpfs, `rename` of a subdirectory into another directory, and `renameat2` with `RENAME_EXCHANGE` against a file, lower `st_nlink` of
-/// the old parent by 1 and raise that of the new parent by 1. `rename` of a directory into itself fails with `EINVAL`, and onto a
-/// non-empty directory with `ENOTEMPTY`.
+/// On a tmpfs, `rename` of a subdirectory into another directory, and `renameat2` with `RENAME_EXCHANGE` of a subdirectory and a
+/// file of another directory, lower `st_nlink` of the old parent by 1 and raise that of the new parent by 1. `rename` of a
+/// directory into itself fails with `EINVAL`, and onto a non-empty directory with `ENOTEMPTY`.
 #[conformance::test(man = "rename(2)", man = "inode(7)", level = customary, needs(CAP_SYS_ADMIN))]
 fn rename_moves_the_parent_link() -> Outcome {
     let small = Small::with("mode=700")?;
@@ -42,8 +42,8 @@ fn rename_moves_the_parent_link() -> Outcome {
     Ok(())
 }
 
-/// `rmdir` fails with `ENOTEMPTY` on a directory that contains a file, and returns 0 once it is empty. `unlink` on a directory
-/// fails with `EISDIR` or `EPERM`, and `rmdir` on a file with `ENOTDIR`.
+/// `rmdir` on a directory that contains a file fails with `ENOTEMPTY`, and after `unlink` of the file returns 0. `unlink` on a
+/// directory fails with `EISDIR` or `EPERM`, and `rmdir` on a file with `ENOTDIR`.
 #[conformance::test(posix = "rmdir", posix = "unlink")]
 fn rmdir_requires_an_empty_directory() -> Outcome {
     let scratch = Scratch::new()?;
@@ -60,8 +60,8 @@ fn rmdir_requires_an_empty_directory() -> Outcome {
     Ok(())
 }
 
-/// On a tmpfs, `rmdir` of an empty directory lowers `st_nlink` of its parent directory by 1. `rmdir` that fails with `ENOTEMPTY` leaves
-/// `st_nlink` as it was.
+/// On a tmpfs, `rmdir` of an empty directory lowers `st_nlink` of its parent directory by 1. `rmdir` that fails with `ENOTEMPTY`
+/// leaves `st_nlink` of the parent directory as it was.
 #[conformance::test(man = "rmdir(2)", man = "inode(7)", level = customary, needs(CAP_SYS_ADMIN))]
 fn rmdir_lowers_the_parent_link_count() -> Outcome {
     let small = Small::with("mode=700")?;
@@ -77,8 +77,9 @@ fn rmdir_lowers_the_parent_link_count() -> Outcome {
     Ok(())
 }
 
-/// In a directory that was removed with `rmdir` and is still open, `open` with `O_CREAT`, `mkdir` and `getdents` fail with
-/// `ENOENT`. `fstat` returns `st_nlink` 0.
+/// After `rmdir` of a directory of which a descriptor is open, `open` with `O_CREAT` and `mkdir` of a name in this directory
+/// (through `/proc/self/fd/N`), and `getdents` on the descriptor, fail with `ENOENT`. `fstat` on the descriptor returns
+/// `st_nlink` 0.
 #[conformance::test(posix = "rmdir", man = "getdents(2)", level = documented, needs(procfs))]
 fn removed_directory_takes_no_names() -> Outcome {
     let scratch = Scratch::new()?;
@@ -92,8 +93,9 @@ fn removed_directory_takes_no_names() -> Outcome {
     Ok(())
 }
 
-/// After any sequence of `open` with `O_CREAT`, `unlink`, `rename` and `symlink` in a directory, reading the directory with
-/// `readdir` returns each existing name exactly once.
+/// After each call of a random sequence of `open` with `O_CREAT | O_EXCL`, `unlink`, `rename` and `symlink` in one directory,
+/// `readdir` from `opendir` until the end returns each name that exists in the directory exactly once, and besides these names at
+/// most `.` and `..`.
 #[conformance::test(posix = "readdir")]
 fn readdir_returns_each_name_once() -> Outcome {
     let steps = proptest::collection::vec((0..4_u8, 0..8_u8, 0..8_u8), 1..20);
@@ -121,8 +123,9 @@ fn readdir_returns_each_name_once() -> Outcome {
     })
 }
 
-/// `getdents` called repeatedly while other names of the directory are created, renamed and removed returns each name that exists
-/// all the time exactly once, and then 0. After `lseek` to 0 `getdents` returns the names of that moment.
+/// If other names of the directory are created, renamed and removed between the calls, repeated `getdents` calls return each name
+/// that exists during all calls exactly once, and then 0. After `lseek` of the descriptor to 0, `getdents` returns the names that
+/// exist at this call.
 #[conformance::test(posix = "readdir", man = "getdents(2)", fixed_in = "Linux 6.11 (64a7ce76fb90)")]
 fn getdents_returns_stable_names_once() -> Outcome {
     let scratch = Scratch::new()?;
@@ -161,8 +164,9 @@ fn getdents_returns_stable_names_once() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT`, `link`, `unlink`, `rename`, `mkdir` and `rmdir` update `st_mtime` and `st_ctime` of the directory.
-/// `write` to a file of the directory leaves `st_mtime` of the directory as it was.
+/// `open` with `O_CREAT` of a new name, `link`, `unlink`, `rename`, `mkdir` and `rmdir` set `st_mtime` and `st_ctime` of the
+/// directory that contains the name to the current time. `write` to a file in the directory leaves `st_mtime` of the directory as
+/// it was.
 #[conformance::test(posix = "open", posix = "unlink", posix = "rename")]
 fn changes_of_names_update_mtime() -> Outcome {
     let scratch = Scratch::new()?;
@@ -183,8 +187,8 @@ fn changes_of_names_update_mtime() -> Outcome {
     Ok(())
 }
 
-/// Each name in a tmpfs directory adds the same amount to the `st_size` that `stat` returns for the directory, and this amount is
-/// recorded. After all names are removed, `st_size` is that of the empty directory.
+/// Each name in a tmpfs directory, of a file, link, symbolic link or subdirectory, adds the same amount to `st_size` of the
+/// directory; the amount is recorded. After all names are removed, `st_size` is that of the directory when it was empty.
 #[conformance::test(man = "inode(7)", level = customary)]
 fn st_size_follows_the_number_of_names() -> Outcome {
     let scratch = Scratch::new()?;
@@ -209,7 +213,8 @@ fn st_size_follows_the_number_of_names() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` accepts a file name of 255 bytes, and fails with `ENAMETOOLONG` for 256 bytes.
+/// `open` with `O_CREAT` and a file name of 255 bytes returns a descriptor, and with a file name of 256 bytes fails with
+/// `ENAMETOOLONG`.
 #[conformance::test(posix = "open", man = "tmpfs(5)")]
 fn names_have_up_to_255_bytes() -> Outcome {
     let scratch = Scratch::new()?;

@@ -15,8 +15,8 @@ use rstest::rstest;
 
 use common::memory_file::{Small, content, holding, offset, size};
 
-/// `write` of more bytes than fit into the free pages of a tmpfs returns the number of bytes up to the end of the last page. The
-/// next `write` fails with `ENOSPC` and leaves size and `st_blocks` as they were.
+/// `write` of more bytes than fit into the free pages of a tmpfs writes the bytes up to the end of the last free page and returns
+/// their number. The next `write` fails with `ENOSPC` and leaves size and `st_blocks` of the file as they were.
 #[conformance::test(posix = "write", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn write_stops_at_the_last_free_page() -> Outcome {
     let page = page_size();
@@ -31,8 +31,8 @@ fn write_stops_at_the_last_free_page() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, `write` into a page that the file already has returns the full count. `write` that needs a new page fails
-/// with `ENOSPC`.
+/// On a tmpfs without free pages, `write` into a page that is already allocated to the file returns the full count. `write` that
+/// needs a new page fails with `ENOSPC`.
 #[conformance::test(posix = "write", man = "tmpfs(5)", level = documented, needs(CAP_SYS_ADMIN))]
 fn write_into_an_allocated_page_succeeds() -> Outcome {
     let page = page_size();
@@ -53,8 +53,9 @@ enum Operation {
     Sendfile,
 }
 
-/// `pwritev`, `splice` and `sendfile` into a file of a tmpfs move as many bytes as there are free pages for, return their number,
-/// and then fail with `ENOSPC`. With `splice`, the other bytes stay in the pipe.
+/// If repeated `pwritev`, `splice` from a pipe or `sendfile` calls add more bytes to a file of a tmpfs than fit into its free
+/// pages, the returned counts add up to the bytes of the free pages, and the next call fails with `ENOSPC`. With `splice`, the
+/// other bytes stay in the pipe.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn every_write_call_stops_at_the_last_page(
@@ -91,8 +92,8 @@ fn every_write_call_stops_at_the_last_page(
     Ok(())
 }
 
-/// `fallocate` of more pages than are free fails with `ENOSPC` and leaves size, `st_blocks` and free pages as they were.
-/// `fallocate` of exactly the free pages then returns 0.
+/// `fallocate` of more pages than a tmpfs has free fails with `ENOSPC` and leaves size, `st_blocks` and the number of free pages
+/// as they were. `fallocate` of exactly the free pages then returns 0.
 #[rstest]
 #[case::more_than_free(5, Allocate::empty())]
 #[case::more_than_the_size(100, Allocate::empty())]
@@ -109,8 +110,8 @@ fn fallocate_is_all_or_nothing(#[case] pages: usize, #[case] mode: Allocate) -> 
     Ok(())
 }
 
-/// `fallocate` that fails with `ENOSPC` leaves the written bytes and the pages allocated before as they were. `write` into these
-/// pages returns the full count when no page is free.
+/// `fallocate` that fails with `ENOSPC` on a tmpfs leaves the written bytes and the allocated pages of the file as they were.
+/// After no page is free any more, `pwrite` into the pages that were allocated before returns the full count.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 3.5 (1635f6a74152)")]
 fn failed_fallocate_keeps_earlier_pages() -> Outcome {
     let page = page_size();
@@ -133,8 +134,8 @@ fn failed_fallocate_keeps_earlier_pages() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, `ftruncate` to 1 TiB returns 0, and `read` from the hole returns zeros. `write` into the hole fails with
-/// `ENOSPC`.
+/// On a tmpfs without free pages, `ftruncate` of an empty file to 1 TiB returns 0, and `pread` from the hole returns zeros.
+/// `pwrite` into the hole fails with `ENOSPC`.
 #[conformance::test(posix = "ftruncate", man = "tmpfs(5)", level = documented, needs(CAP_SYS_ADMIN))]
 fn ftruncate_needs_no_free_page() -> Outcome {
     let page = page_size();
@@ -148,8 +149,9 @@ fn ftruncate_needs_no_free_page() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, a store into, or a load from, an unallocated page of a shared mapping raises one `SIGBUS` with `BUS_ADRERR`
-/// and the address. After pages are freed, the same store succeeds.
+/// On a tmpfs without free pages, a store into, or a load from, an unallocated page of a `MAP_SHARED` mapping raises one `SIGBUS`
+/// with `BUS_ADRERR` and the address of the access. After a page is freed by `ftruncate` of another file, a store at this address
+/// raises no signal and allocates the page.
 #[rstest]
 #[case::store(true)]
 #[case::load(false)]
@@ -182,8 +184,8 @@ fn access_without_free_page_raises_sigbus(#[case] writing: bool) -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, a store into an unallocated page of a shared mapping kills a process without `SIGBUS` handler with `SIGBUS`.
-/// The parent, which has the same mapping, still reads the bytes.
+/// On a tmpfs without free pages, a store into an unallocated page of a `MAP_SHARED` mapping kills a process without `SIGBUS`
+/// handler with `SIGBUS`. Its parent, which has the same mapping, still reads the bytes of the allocated page.
 #[conformance::test(man = "tmpfs(5)", man = "mmap(2)", needs(CAP_SYS_ADMIN))]
 fn sigbus_without_handler_kills() -> Outcome {
     let page = page_size();
@@ -198,8 +200,8 @@ fn sigbus_without_handler_kills() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, `write` into pages allocated before with `fallocate` returns the full count, and a store into these pages
-/// raises no signal. `write` beyond these pages fails with `ENOSPC`.
+/// On a tmpfs without free pages, `pwrite` into pages that `fallocate` has allocated to the file before returns the full count,
+/// and a store into these pages through a mapping raises no signal. `pwrite` beyond these pages fails with `ENOSPC`.
 #[conformance::test(man = "fallocate(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn write_into_fallocated_pages_succeeds() -> Outcome {
     let page = page_size();
@@ -217,8 +219,8 @@ fn write_into_fallocated_pages_succeeds() -> Outcome {
     Ok(())
 }
 
-/// `sem_open` with `O_CREAT` fails with `ENOSPC` if `/dev/shm` has no free page or no free inode. `/dev/shm` contains the same
-/// names and has the same free pages and inodes afterwards.
+/// `sem_open` with `O_CREAT | O_EXCL` fails with `ENOSPC` if `/dev/shm` has no free page or no free inode. Afterwards `/dev/shm`
+/// contains the same names and has the same numbers of free pages and free inodes as before.
 #[conformance::test(posix = "sem_open", man = "sem_open(3)", needs(CAP_SYS_ADMIN, file("/dev/shm")))]
 fn failed_sem_open_leaves_nothing() -> Outcome {
     let small = Small::for_shared_memory(&format!("size={},nr_inodes=10", page_size()))?;

@@ -33,8 +33,9 @@ fn require_inode_flags() -> Result<(), Failure> {
     }
 }
 
-/// After `ioctl(FS_IOC_SETFLAGS)` sets an inode flag, `ioctl(FS_IOC_GETFLAGS)` and `statx` return this flag through every
-/// descriptor and in a child. After `ioctl(FS_IOC_SETFLAGS)` with 0, both calls return no flag.
+/// After `ioctl(FS_IOC_SETFLAGS)` sets `FS_IMMUTABLE_FL`, `FS_APPEND_FL`, `FS_NODUMP_FL` or `FS_NOATIME_FL` on a memory file,
+/// `ioctl(FS_IOC_GETFLAGS)` returns this flag, and `statx` the attribute of the flag if it has one, on every descriptor and in a
+/// child. After `ioctl(FS_IOC_SETFLAGS)` with 0, both return none of these flags.
 #[rstest]
 #[case::immutable(IMMUTABLE)]
 #[case::append_only(APPEND)]
@@ -57,8 +58,8 @@ fn set_flag_is_shown_everywhere(#[case] flag: u32) -> Outcome {
     Ok(())
 }
 
-/// `ioctl(FS_IOC_SETFLAGS)` with `FS_COMPR_FL`, alone or with `FS_NOATIME_FL`, fails with `EOPNOTSUPP`. The flags of the file
-/// stay as they were.
+/// `ioctl(FS_IOC_SETFLAGS)` on a memory file with `FS_COMPR_FL`, alone or with `FS_NOATIME_FL`, fails with `EOPNOTSUPP`.
+/// `ioctl(FS_IOC_GETFLAGS)` then returns the same flags as before.
 #[conformance::test(man = "ioctl_iflags(2)", fixed_in = "Linux 6.18 (4dd5b5ac089b)")]
 fn rejects_unsupported_flags() -> Outcome {
     require_inode_flags()?;
@@ -68,8 +69,9 @@ fn rejects_unsupported_flags() -> Outcome {
     Ok(())
 }
 
-/// `ioctl(FS_IOC_SETFLAGS)` with `FS_NODUMP_FL` returns 0 for the owner, and fails with `EPERM` for another unprivileged user.
-/// Setting or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` without `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
+/// `ioctl(FS_IOC_SETFLAGS)` with `FS_NODUMP_FL` by an unprivileged process returns 0 on a file that it owns, and fails with
+/// `EPERM` on a file of another user. Setting or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` by the owner without
+/// `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "capabilities(7)", needs(second_user, CAP_LINUX_IMMUTABLE))]
 fn setting_requires_owner_or_privilege() -> Outcome {
     require_inode_flags()?;
@@ -97,9 +99,9 @@ fn setting_requires_owner_or_privilege() -> Outcome {
     Ok(())
 }
 
-/// On a file with `FS_IMMUTABLE_FL`, `open` for writing, `truncate`, `fallocate`, `chmod`, `fchown`, `utimensat`, `setxattr`,
-/// `link`, `rename` and `unlink` fail with `EPERM` also for a privileged process. After the flag is cleared, the same calls
-/// return 0.
+/// On a file with `FS_IMMUTABLE_FL`, `open` for writing or with `O_TRUNC`, `truncate`, `fallocate`, `chmod`, `fchown`,
+/// `utimensat`, `fsetxattr`, `link`, `rename` and `unlink` fail with `EPERM`, also for a privileged process. After
+/// `ioctl(FS_IOC_SETFLAGS)` with 0, `open` returns a descriptor and the other calls return 0.
 #[conformance::test(man = "ioctl_iflags(2)", man = "open(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn immutable_forbids_every_change() -> Outcome {
     require_inode_flags()?;
@@ -133,9 +135,9 @@ fn immutable_forbids_every_change() -> Outcome {
     Ok(())
 }
 
-/// On a file with `FS_APPEND_FL`, `write` with `O_APPEND` returns its count. `open` for writing without `O_APPEND`, `truncate`,
-/// `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `fchmod`, `utimensat`, `link`, `rename` and `unlink` fail with `EPERM`, and a
-/// writable shared `mmap` with `EACCES`.
+/// On a file with `FS_APPEND_FL`, `write` on a descriptor opened with `O_APPEND` returns its count. `open` for writing without
+/// `O_APPEND`, `truncate`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `fchmod`, `utimensat`, `link`, `rename` and `unlink` fail
+/// with `EPERM`, and `mmap` with `MAP_SHARED` and `PROT_WRITE` fails with `EACCES`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "open(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn append_only_allows_only_appending() -> Outcome {
     require_inode_flags()?;
@@ -172,8 +174,9 @@ fn append_only_allows_only_appending() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT`, and `mkdir`, in a directory with `FS_NODUMP_FL` or `FS_NOATIME_FL` create a file or directory with the
-/// same flag. In a directory with `FS_APPEND_FL` the new file or directory has no flag.
+/// `open` with `O_CREAT`, and `mkdir`, in a directory with `FS_NODUMP_FL` or `FS_NOATIME_FL` create a file or directory on which
+/// `ioctl(FS_IOC_GETFLAGS)` returns the same flag. In a directory with `FS_APPEND_FL` or without flags, the new file or directory
+/// has no flag.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn new_files_inherit_nodump_and_noatime() -> Outcome {
     require_inode_flags()?;
@@ -195,8 +198,9 @@ fn new_files_inherit_nodump_and_noatime() -> Outcome {
     Ok(())
 }
 
-/// In a directory with `FS_APPEND_FL`, `open` with `O_CREAT` returns a descriptor, and `rename` and `unlink` fail with `EPERM`.
-/// In a directory with `FS_IMMUTABLE_FL`, `open` with `O_CREAT`, `rename` and `unlink` fail with `EPERM`.
+/// In a directory with `FS_APPEND_FL`, `open` with `O_CREAT | O_EXCL` of a new name returns a descriptor, and `rename` and
+/// `unlink` of a file fail with `EPERM`, also for a privileged process. In a directory with `FS_IMMUTABLE_FL` all three fail with
+/// `EPERM`.
 #[conformance::test(man = "ioctl_iflags(2)", needs(CAP_SYS_ADMIN, CAP_LINUX_IMMUTABLE))]
 fn directory_flags_protect_names() -> Outcome {
     require_inode_flags()?;
@@ -220,8 +224,8 @@ fn directory_flags_protect_names() -> Outcome {
     Ok(())
 }
 
-/// `ioctl(FS_IOC_SETFLAGS)` updates `st_ctime`. `read` leaves `st_atime` as it was while `FS_NOATIME_FL` is set, and updates it
-/// after the flag is cleared.
+/// `ioctl(FS_IOC_SETFLAGS)` updates `st_ctime` of a file. `read` leaves `st_atime` as it was while `FS_NOATIME_FL` is set on the
+/// file, and updates `st_atime` before the flag is set and after it is cleared.
 #[conformance::test(man = "ioctl_iflags(2)", man = "inode(7)", needs(CAP_SYS_ADMIN))]
 fn noatime_keeps_the_access_time() -> Outcome {
     require_inode_flags()?;
@@ -243,8 +247,8 @@ fn noatime_keeps_the_access_time() -> Outcome {
     Ok(())
 }
 
-/// `statx` returns in `stx_btime` of a memory file the `st_ctime` that the file had at its creation. `write`, `fchmod` and
-/// `futimens` leave `stx_btime` as it was.
+/// `statx` on a memory file returns in `stx_btime` the `st_ctime` that `fstat` returned directly after its creation. After
+/// `write`, `fchmod` and `futimens`, `stx_btime` is the same.
 #[conformance::test(man = "statx(2)", man = "inode(7)")]
 fn creation_time_never_changes() -> Outcome {
     let file = sealable()?;

@@ -9,8 +9,9 @@ use nix::sys::stat::SFlag;
 
 use common::memory_file::{Small, offset};
 
-/// Each file, directory, symbolic link and further hard link takes one of `nr_inodes` inodes. Without a free inode, `open` with
-/// `O_CREAT` or `O_TMPFILE`, `mkdir`, `symlink`, `link` and `mkfifo` fail with `ENOSPC`.
+/// On a tmpfs mounted with `nr_inodes`, each file, directory, symbolic link and additional hard link lowers the number of free
+/// inodes by 1. If no inode is free, `open` with `O_CREAT` or `O_TMPFILE`, `mkdir`, `symlink`, `link` and `mkfifo` fail with
+/// `ENOSPC`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn each_name_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
@@ -32,8 +33,9 @@ fn each_name_takes_an_inode() -> Outcome {
     Ok(())
 }
 
-/// A file from `open` with `O_TMPFILE` takes one inode, and no further one for its first `linkat`. A second name takes one more
-/// inode, and the last `close` frees the inodes.
+/// On a tmpfs, `open` with `O_TMPFILE` lowers the number of free inodes by 1, the first `linkat` of this file leaves it as it is,
+/// and a `link` to a second name lowers it by 1. After `unlink` of both names and the last `close`, the number of free inodes is
+/// as before.
 #[conformance::test(man = "tmpfs(5)", man = "open(2)", needs(CAP_SYS_ADMIN, procfs), fixed_in = "Linux 5.0 (1062af920c07)")]
 fn tmpfile_takes_one_inode() -> Outcome {
     let small = Small::with("nr_inodes=3")?;
@@ -51,8 +53,8 @@ fn tmpfile_takes_one_inode() -> Outcome {
     Ok(())
 }
 
-/// On a full tmpfs, `symlink` with a target of 1000 bytes fails with `ENOSPC` and leaves free inodes and pages as they were.
-/// `symlink` with a target of five bytes returns 0.
+/// On a tmpfs without free pages, `symlink` with a target of 1000 bytes fails with `ENOSPC` and leaves the numbers of free inodes
+/// and free pages as they were. `symlink` with a target of five bytes returns 0.
 #[conformance::test(man = "tmpfs(5)", man = "symlink(2)", needs(CAP_SYS_ADMIN))]
 fn failed_symlink_takes_no_inode() -> Outcome {
     let page = page_size();
@@ -72,8 +74,8 @@ fn failed_symlink_takes_no_inode() -> Outcome {
     Ok(())
 }
 
-/// `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` that fail with `EEXIST`, `ENAMETOOLONG`, `ENOENT`, `EPERM` or
-/// `ENOTDIR` leave the number of free inodes as it was.
+/// On a tmpfs, `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` with `O_CREAT | O_EXCL` that fail with `EEXIST`,
+/// `ENAMETOOLONG`, `ENOENT`, `EPERM` or `ENOTDIR` leave the number of free inodes as it was.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn failed_calls_take_no_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;
@@ -92,8 +94,9 @@ fn failed_calls_take_no_inode() -> Outcome {
     Ok(())
 }
 
-/// `renameat2` with `RENAME_WHITEOUT` takes one inode for the character device 0/0 under the old name. Without a free inode,
-/// `renameat2` fails with `ENOSPC`, and both names stay as they were.
+/// On a tmpfs, `renameat2` with `RENAME_WHITEOUT` leaves a character device 0/0 under the old name and lowers the number of free
+/// inodes by 1. If no inode is free, `renameat2` with `RENAME_WHITEOUT` fails with `ENOSPC`, the old name still leads to the
+/// file, and the new name does not exist.
 #[conformance::test(man = "rename(2)", needs(CAP_SYS_ADMIN, CAP_MKNOD))]
 fn rename_whiteout_takes_an_inode() -> Outcome {
     let small = Small::with("nr_inodes=3")?;
@@ -117,8 +120,8 @@ fn rename_whiteout_takes_an_inode() -> Outcome {
     Ok(())
 }
 
-/// `fsetxattr` of 5000 bytes lowers the number of free inodes of a tmpfs by an amount that is recorded. After `fremovexattr`, or
-/// after `unlink` and `close` of the file, the number of free inodes is as before.
+/// `fsetxattr` of a value of 5000 bytes lowers the number of free inodes of a tmpfs by an amount that is recorded and may be 0.
+/// After `fremovexattr`, or after `unlink` and `close` of the file, these inodes are free again.
 #[conformance::test(man = "xattr(7)", level = observed, needs(CAP_SYS_ADMIN))]
 fn extended_attributes_return_their_inodes() -> Outcome {
     let small = Small::with("nr_inodes=20")?;
@@ -146,8 +149,8 @@ fn extended_attributes_return_their_inodes() -> Outcome {
     Ok(())
 }
 
-/// Files of one tmpfs and its root directory have different `st_ino` values other than 0. `rename` and `link` leave the `st_ino`
-/// of a file as it was.
+/// The files of one tmpfs and its root directory have different `st_ino` values, none of which is 0. `rename` and `link` leave
+/// `st_ino` of a file as it was.
 #[conformance::test(man = "inode(7)", needs(CAP_SYS_ADMIN))]
 fn inode_numbers_are_unique_and_stable() -> Outcome {
     let small = Small::with("nr_inodes=100")?;

@@ -11,8 +11,8 @@ use rstest::rstest;
 
 use common::memory_file::{content, named, offset, under};
 
-/// A file from `open` with `O_TMPFILE` has `st_nlink` 0, and `linkat` gives it a name. With `O_TMPFILE | O_EXCL`, `linkat` fails
-/// with `ENOENT`.
+/// A file from `open` with `O_TMPFILE` has `st_nlink` 0; after `linkat` of its descriptor to a new name `st_nlink` is 1, and
+/// `open` of this name opens the file. If the file was opened with `O_TMPFILE | O_EXCL`, `linkat` fails with `ENOENT`.
 #[conformance::test(man = "open(2)", needs(procfs))]
 fn linkat_names_an_o_tmpfile_file() -> Outcome {
     let scratch = Scratch::new()?;
@@ -34,8 +34,8 @@ fn linkat_names_an_o_tmpfile_file() -> Outcome {
     Ok(())
 }
 
-/// After `rename` of one file onto another, the name shows the renamed file. A descriptor and a mapping of the replaced file
-/// still show its bytes, and its `st_nlink` is 0.
+/// After `rename` of one file onto the name of another, `open` of this name opens the renamed file. A descriptor and a mapping of
+/// the replaced file still show its bytes, and `fstat` on the descriptor returns `st_nlink` 0.
 #[conformance::test(posix = "rename")]
 fn rename_replaces_the_target() -> Outcome {
     let scratch = Scratch::new()?;
@@ -50,8 +50,8 @@ fn rename_replaces_the_target() -> Outcome {
     Ok(())
 }
 
-/// `renameat2` with `RENAME_NOREPLACE` fails with `EEXIST` if the target exists. `renameat2` with `RENAME_EXCHANGE` swaps the
-/// names of two files, or of a file and a directory, and fails with `ENOENT` if the target does not exist.
+/// `renameat2` with `RENAME_NOREPLACE` fails with `EEXIST` if the new name exists. `renameat2` with `RENAME_EXCHANGE` exchanges
+/// the names of two files, or of a file and a directory, and returns 0, and fails with `ENOENT` if the new name does not exist.
 #[conformance::test(man = "rename(2)")]
 fn renameat2_obeys_its_flags() -> Outcome {
     let scratch = Scratch::new()?;
@@ -72,8 +72,8 @@ fn renameat2_obeys_its_flags() -> Outcome {
     Ok(())
 }
 
-/// After `link`, each name shows the same bytes, and `st_nlink` counts the names. `unlink` lowers `st_nlink` by 1, and an open
-/// descriptor still reads the bytes after the last name is removed.
+/// After `link`, `open` of each name of a file shows the same bytes, and `st_nlink` is the number of names. `unlink` lowers
+/// `st_nlink` by 1, and an open descriptor still reads the bytes after the last name is removed.
 #[conformance::test(posix = "link", posix = "unlink")]
 fn hard_links_are_equal() -> Outcome {
     let scratch = Scratch::new()?;
@@ -92,8 +92,8 @@ fn hard_links_are_equal() -> Outcome {
     Ok(())
 }
 
-/// `readlink` returns the bytes that were given to `symlink`, for targets of 1 to 4095 bytes, and only the first bytes for a
-/// shorter buffer. `lstat` returns the length of the target as `st_size`.
+/// `readlink` returns exactly the target that was given to `symlink`, for targets of 1 to 4095 bytes; with a buffer of n bytes,
+/// shorter than the target, `readlink` returns n and the first n bytes. `lstat` returns the length of the target in `st_size`.
 #[rstest]
 #[case::of_1_byte(1)]
 #[case::of_60_bytes(60)]
@@ -119,7 +119,7 @@ fn readlink_returns_the_target(#[case] length: usize) -> Outcome {
 }
 
 /// `symlink` fails with `ENAMETOOLONG` for a target of 4096 bytes, and with `ENOENT` for an empty target. `open` of a symbolic
-/// link to itself fails with `ELOOP`.
+/// link whose target is the link itself fails with `ELOOP`.
 #[conformance::test(posix = "symlink", posix = "open")]
 fn rejects_invalid_symbolic_links() -> Outcome {
     let scratch = Scratch::new()?;

@@ -8,8 +8,8 @@ use rstest::rstest;
 
 use common::memory_file::{FILLING, Small, content, offset};
 
-/// `mount` with `MS_REMOUNT` and a `size` below the pages in use of a tmpfs fails with `EINVAL`. With a `size` of the pages in
-/// use or more, `mount` returns 0 and `statvfs` shows the new size.
+/// `mount` with `MS_REMOUNT` of a tmpfs that uses n pages, and a `size` of less than n pages, fails with `EINVAL` and leaves the
+/// size as it was. With a `size` of n pages or more, `mount` returns 0 and `statvfs` returns the new size in `f_blocks`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_size_is_bounded_by_use() -> Outcome {
     let page = page_size();
@@ -25,8 +25,8 @@ fn remount_size_is_bounded_by_use() -> Outcome {
     Ok(())
 }
 
-/// `mount` with `MS_REMOUNT` and `nr_inodes` below the inodes in use of a tmpfs fails with `EINVAL`. With `nr_inodes` of the
-/// inodes in use or more, `mount` returns 0 and `statvfs` shows the new number of free inodes.
+/// `mount` with `MS_REMOUNT` of a tmpfs that uses n inodes, and `nr_inodes` less than n, fails with `EINVAL`. With `nr_inodes` of
+/// n or more, `mount` returns 0 and `statvfs` returns `nr_inodes` - n free inodes.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     let small = Small::with("nr_inodes=5")?;
@@ -41,8 +41,8 @@ fn remount_nr_inodes_is_bounded_by_use() -> Outcome {
     Ok(())
 }
 
-/// `statvfs` on a tmpfs mounted with `size` in bytes, with suffix `k` or `m`, or with `nr_blocks`, returns this size rounded up
-/// to whole pages. `statvfs` returns the page size as block size, and 255 as `f_namemax`.
+/// `statvfs` on a tmpfs mounted with `size` in bytes, with suffix `k` or `m`, or with `nr_blocks`, returns in `f_blocks` and
+/// `f_bfree` this size in pages, rounded up. `statvfs` returns the page size in `f_bsize` and `f_frsize`, and 255 in `f_namemax`.
 #[rstest]
 #[case::one_byte("size=1", 1)]
 #[case::of_65537_bytes("size=65537", 65536 / page_size() as u64 + 1)]
@@ -60,8 +60,9 @@ fn size_is_rounded_up_to_pages(#[case] options: &str, #[case] pages: u64) -> Out
     Ok(())
 }
 
-/// On a tmpfs mounted with `size=0,nr_inodes=0`, `statvfs` returns 0 for blocks and inodes, and `write` of three pages returns
-/// the full count. `mount` with `MS_REMOUNT` and a `size` or `nr_inodes` other than 0 fails with `EINVAL`.
+/// On a tmpfs mounted with `size=0,nr_inodes=0`, `statvfs` returns 0 for all numbers of blocks and inodes, and `write` of three
+/// pages returns the full count. `mount` of this tmpfs with `MS_REMOUNT` and a `size` or `nr_inodes` other than 0 fails with
+/// `EINVAL`.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn size_zero_is_unlimited() -> Outcome {
     let small = Small::with("size=0,nr_inodes=0")?;
@@ -74,8 +75,8 @@ fn size_zero_is_unlimited() -> Outcome {
     Ok(())
 }
 
-/// `mount` of a tmpfs with an unknown option, or with an invalid value for `size`, `mode` or `uid`, fails with `EINVAL`. `stat`
-/// on the directory returns the same `st_dev` as before.
+/// `mount` of a tmpfs with an unknown option, or with `size=abc`, `mode=9` or `uid=-1`, fails with `EINVAL`. `stat` on the
+/// directory of the mount point returns the same `st_dev` as before.
 #[rstest]
 #[case::size_without_number("size=abc")]
 #[case::unknown_option("no_such_option=1")]
@@ -91,8 +92,8 @@ fn rejects_invalid_options(#[case] options: &str) -> Outcome {
     Ok(())
 }
 
-/// `stat` on the root directory of a tmpfs returns the mode, user and group of the mount options `mode`, `uid` and `gid`. Without
-/// these options the mode is 1777.
+/// `stat` on the root directory of a tmpfs returns the permission bits, user and group of the mount options `mode`, `uid` and
+/// `gid`. Without the option `mode` the permission bits are 1777.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     use conformance::sys::path::status::permissions;
@@ -105,8 +106,9 @@ fn mode_uid_and_gid_apply_to_the_root() -> Outcome {
     Ok(())
 }
 
-/// After `mount` with `MS_REMOUNT` and one of `size` and `nr_inodes`, `statvfs` shows the former value of the other option.
-/// `mount` with an invalid `size` and a valid `nr_inodes` fails with `EINVAL` and leaves both values as they were.
+/// After `mount` with `MS_REMOUNT` and only one of the options `size` and `nr_inodes`, `statvfs` on the tmpfs returns the former
+/// value of the other option. `mount` with `MS_REMOUNT`, a `size` below the pages in use and a valid `nr_inodes` fails with
+/// `EINVAL` and leaves both values as they were.
 #[conformance::test(man = "tmpfs(5)", man = "mount(2)", needs(CAP_SYS_ADMIN))]
 fn remount_keeps_other_options() -> Outcome {
     let page = page_size();
@@ -122,8 +124,8 @@ fn remount_keeps_other_options() -> Outcome {
     Ok(())
 }
 
-/// `/proc/self/mountinfo` shows for a tmpfs the options `size`, `nr_inodes`, `mode`, `uid` and `gid` with the values of the
-/// mount.
+/// The line of a tmpfs in `/proc/self/mountinfo` contains the options `size` (in KiB), `nr_inodes`, `mode`, `uid` and `gid` with
+/// the values that were given to `mount`.
 #[conformance::test(man = "tmpfs(5)", man = "proc(5)", needs(CAP_SYS_ADMIN, procfs))]
 fn mountinfo_shows_the_options() -> Outcome {
     let page = page_size();
@@ -139,8 +141,8 @@ fn mountinfo_shows_the_options() -> Outcome {
     Ok(())
 }
 
-/// `statvfs` on a tmpfs mounted without `size` returns as many blocks as on one with `size=50%`, and half as many as on one with
-/// `size=100%`, each within one page.
+/// `statvfs` on a tmpfs mounted without `size` returns the same `f_blocks` as on one mounted with `size=50%`, and half the
+/// `f_blocks` of one mounted with `size=100%`. A difference of one page by rounding is accepted.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn default_size_is_half_of_the_memory() -> Outcome {
     let pages = |options: &str| Small::with(options)?.mount().space().map(|space| space.blocks);
@@ -157,8 +159,9 @@ fn default_size_is_half_of_the_memory() -> Outcome {
     Ok(())
 }
 
-/// `statfs` and `fstatfs` on a tmpfs return the type `TMPFS_MAGIC` and the numbers of blocks and free blocks. `fstatfs` on a
-/// memory file returns `TMPFS_MAGIC` too.
+/// `statfs` on the root directory of a tmpfs returns `TMPFS_MAGIC` in `f_type`, the number of pages in `f_blocks` and the number
+/// of free pages in `f_bfree`. `fstatfs` on a file of the tmpfs returns the same `f_type` and `f_bfree`, and on a file from
+/// `memfd_create` returns `TMPFS_MAGIC`.
 #[conformance::test(man = "statfs(2)", man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn statfs_returns_type_and_blocks() -> Outcome {
     use nix::sys::statfs::{TMPFS_MAGIC, statfs};

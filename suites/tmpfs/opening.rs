@@ -7,8 +7,8 @@ use nix::unistd::Whence;
 
 use common::memory_file::{content, named, size, under};
 
-/// On an existing file, `open` with `O_CREAT | O_EXCL` fails with `EEXIST`, with `O_CREAT` opens the same file with its bytes and
-/// mode, and with `O_TRUNC` sets its size to 0.
+/// On an existing file, `open` with `O_CREAT | O_EXCL` fails with `EEXIST`, and with `O_CREAT` opens this file and leaves its
+/// size and mode as they were. `open` with `O_CREAT | O_TRUNC` sets the size of the file to 0.
 #[conformance::test(posix = "open")]
 fn creat_excl_and_trunc_on_an_existing_file() -> Outcome {
     let scratch = Scratch::new()?;
@@ -26,8 +26,8 @@ fn creat_excl_and_trunc_on_an_existing_file() -> Outcome {
     Ok(())
 }
 
-/// `write` with `O_APPEND` appends at the current end of the file, also after `lseek` and after a size change through another
-/// descriptor. The file offset afterwards is the new end.
+/// `write` on a descriptor opened with `O_APPEND` appends at the current end of the file, also after `lseek` to 0 and after
+/// `pwrite` or `ftruncate` on another descriptor has changed the size. After the `write`, the file offset is the new end.
 #[conformance::test(posix = "write", posix = "open")]
 fn append_writes_at_the_current_end() -> Outcome {
     let scratch = Scratch::new()?;
@@ -44,8 +44,8 @@ fn append_writes_at_the_current_end() -> Outcome {
     Ok(())
 }
 
-/// If three processes `write` 30 records each with `O_APPEND` to one file at the same time, the file contains all 90 records.
-/// Each record is contiguous.
+/// If three processes `write` 30 records of 333 bytes each with `O_APPEND` to one file at the same time, each `write` returns
+/// 333, and the file contains exactly the 90 records. Each record is contiguous.
 #[conformance::test(posix = "write")]
 fn concurrent_appends_are_whole() -> Outcome {
     let scratch = Scratch::new()?;

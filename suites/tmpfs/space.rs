@@ -20,9 +20,9 @@ enum Operation {
     RenameOver,
 }
 
-/// Pages that a file of a tmpfs loses by `ftruncate`, `open` with `O_TRUNC`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `madvise`
-/// with `MADV_REMOVE`, or `rename` of another file onto its name are free when the call returns. `write` to another file then
-/// uses exactly these pages.
+/// When `ftruncate`, `open` with `O_TRUNC`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `madvise` with `MADV_REMOVE`, or `rename` of
+/// another file onto its name has removed n pages of a file on a full tmpfs and returned, `statvfs` returns n free pages.
+/// `pwrite` of more bytes to another file then returns the size of n pages.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn removed_pages_are_free_immediately(
@@ -58,8 +58,8 @@ fn removed_pages_are_free_immediately(
     Ok(())
 }
 
-/// The pages of an unlinked file stay allocated while a process has a descriptor or a mapping of it. When the last of these
-/// processes is killed, all pages of the file are free.
+/// After `unlink` of a file on a tmpfs, `statvfs` counts its pages as used while a process has a descriptor or a mapping of it.
+/// After the last of these processes is killed, all pages of the file are free.
 #[conformance::test(man = "tmpfs(5)", posix = "unlink", needs(CAP_SYS_ADMIN))]
 fn unlinked_file_is_freed_with_its_last_reference() -> Outcome {
     let page = page_size();
@@ -93,8 +93,8 @@ fn unlinked_file_is_freed_with_its_last_reference() -> Outcome {
     Ok(())
 }
 
-/// If three processes `write` to files of one tmpfs at the same time until `ENOSPC`, the returned counts add up to exactly the
-/// pages that were free.
+/// If three processes each `write` whole pages to a file of their own on one tmpfs at the same time until `write` fails with
+/// `ENOSPC`, the sum of the returned counts is exactly the size of the pages that were free.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), fixed_in = "Linux 6.7 (beb986862844)")]
 fn concurrent_writers_use_every_page() -> Outcome {
     let page = page_size();
@@ -130,8 +130,8 @@ fn concurrent_writers_use_every_page() -> Outcome {
     Ok(())
 }
 
-/// If two processes store at the same time the first words into each page of a shared mapping, each page takes one free page.
-/// Both words are in the page.
+/// If two processes each store a word of their own into every page of a hole, through a `MAP_SHARED` mapping at the same time,
+/// the number of free pages of the tmpfs falls by the number of pages stored into. Afterwards each page contains both words.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn concurrent_first_stores_take_one_page() -> Outcome {
     let page = page_size();
@@ -155,8 +155,9 @@ fn concurrent_first_stores_take_one_page() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, `statvfs` counts as used only
-/// the pages and the inode of a file that still has its name. After `unlink` of this name, all pages and inodes are free.
+/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, and the file still has its
+/// name, `statvfs` counts exactly the pages of this file (`st_blocks`) as used. After `unlink` of the name, or if the file has no
+/// name, all pages and inodes are free.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), deadline = 30)]
 fn killed_process_loses_no_page() -> Outcome {
     let page = page_size();
