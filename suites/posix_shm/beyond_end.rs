@@ -31,8 +31,8 @@ fn bus_error_at(offset: usize) -> Faults {
     Faults { count: 1, code: mapping::BUS_ADRERR, offset }
 }
 
-/// In a `MAP_SHARED` mapping longer than its object, the bytes between the end of the object and the end of its last page read as
-/// 0. A load from any later page raises `SIGBUS` with `BUS_ADRERR` and the address of the load.
+/// In a `MAP_SHARED` mapping longer than its object, the bytes between the end of the object and the end of its last page read
+/// as 0. A load from any later page raises `SIGBUS` with `BUS_ADRERR` and the address of the load.
 #[rstest]
 #[case::one_byte(0, 1)]
 #[case::byte_less_than_a_page(1, -1)]

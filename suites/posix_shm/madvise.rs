@@ -8,8 +8,8 @@ use rstest::rstest;
 
 use super::fixture::{PRIVATE, RW, SHARED, contents, pages};
 
-/// `madvise` with `MADV_NORMAL`, `MADV_RANDOM`, `MADV_SEQUENTIAL`, `MADV_WILLNEED` or `MADV_DONTNEED` on a shared mapping returns
-/// 0. The bytes of the mapping and of the shared memory object stay as they were.
+/// `madvise` with `MADV_NORMAL`, `MADV_RANDOM`, `MADV_SEQUENTIAL`, `MADV_WILLNEED` or `MADV_DONTNEED` on a shared mapping
+/// returns 0. The bytes of the mapping and of the shared memory object stay as they were.
 #[rstest]
 #[case::normal(MmapAdvise::MADV_NORMAL)]
 #[case::random(MmapAdvise::MADV_RANDOM)]
