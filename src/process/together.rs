@@ -13,7 +13,7 @@ const START: &str = "start";
 /// # Errors
 /// The case *fails* if a participant ends otherwise; it is unresolved where one cannot be started, or returns an error.
 #[track_caller]
-pub fn together<T: Value>(name: &str, count: usize, body: impl Fn(usize) -> Result<T, Errno>) -> Result<Vec<T>, Failure> {
+pub fn together<T: Value>(name: &str, count: u8, body: impl Fn(u8) -> Result<T, Errno>) -> Result<Vec<T>, Failure> {
     let mut participants = Vec::new();
     for number in 0..count {
         participants.push(Participant::spawn_inheriting(&format!("{name} {number}"), |link| {

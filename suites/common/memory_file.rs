@@ -70,11 +70,6 @@ pub fn size(file: impl AsFd) -> Result<usize, Errno> {
     usize::try_from(fstat(file)?.st_size).map_err(|_| ERANGE)
 }
 
-/// A number of bytes as an offset into a file.
-pub fn offset(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
 /// No seal.
 pub const UNSEALED: Seals = Seals::empty();
 

@@ -11,7 +11,7 @@ use conformance::sys::socket::{recvmsg, sendmsg, socketpair};
 use nix::sys::socket::{MsgFlags, SockType};
 use rstest::rstest;
 
-use common::memory_file::{UNSEALED, content, holding, offset, sealable, size, with_flags};
+use common::memory_file::{UNSEALED, content, holding, sealable, size, with_flags};
 
 const SEAL: Seals = Seals::F_SEAL_SEAL;
 const SHRINK: Seals = Seals::F_SEAL_SHRINK;

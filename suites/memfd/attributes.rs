@@ -9,7 +9,7 @@ use conformance::sys::path::status::times;
 use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset, sealable, size};
+use common::memory_file::{content, holding, sealable, size};
 
 /// The kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use conformance::sys::memory::memfd::{Seals, add_seals};
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset, size};
+use common::memory_file::{content, holding, size};
 
 /// `write` of 10 bytes from an invalid pointer to a memory file fails with `EFAULT`, with a file offset inside, at or beyond the
 /// end. Bytes, size, `st_blocks` and file offset stay as they were.

@@ -13,7 +13,7 @@ use nix::sys::stat::SFlag;
 use nix::unistd::{AccessFlags, Whence, access, geteuid};
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset, sealable, size, with_flags};
+use common::memory_file::{content, holding, sealable, size, with_flags};
 
 /// No flag.
 const PLAIN: MemoryFlags = MemoryFlags::empty();

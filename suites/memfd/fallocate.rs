@@ -6,7 +6,7 @@ use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset, sealable, size};
+use common::memory_file::{content, holding, sealable, size};
 
 /// No mode flag: a range beyond the end enlarges the file.
 const GROWING: Allocate = Allocate::empty();

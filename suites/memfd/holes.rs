@@ -8,7 +8,7 @@ use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset, sealable, size, sparse};
+use common::memory_file::{content, holding, sealable, size, sparse};
 
 /// `fallocate` with `FALLOC_FL_PUNCH_HOLE` on a random range sets exactly the bytes of the range to 0 and frees exactly the pages
 /// that lie wholly inside the range. The size stays as it was, and an existing `MAP_SHARED` mapping shows the bytes of the file.

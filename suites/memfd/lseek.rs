@@ -4,7 +4,7 @@ use conformance::prelude::*;
 use conformance::sys::fd::size::{Allocate, fallocate, pages_of};
 use nix::unistd::Whence;
 
-use common::memory_file::{holding, offset, sealable, size, sparse};
+use common::memory_file::{holding, sealable, size, sparse};
 
 /// `lseek` with `SEEK_DATA` returns the first offset at or after the given one that lies in an allocated page, and with
 /// `SEEK_HOLE` the first one that lies in a hole, or else the size of the file. If the given offset is negative or not less than

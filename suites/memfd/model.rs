@@ -10,7 +10,7 @@ use nix::unistd::Whence;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use common::memory_file::{content, offset, sealable, size};
+use common::memory_file::{content, sealable, size};
 
 /// Number of pages that the steps use.
 const PAGES: usize = 5;

@@ -6,7 +6,7 @@ use conformance::sys::path::open::reopen;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::memory_file::{content, holding, offset};
+use common::memory_file::{content, holding};
 
 /// `read` and `pread` of n bytes on a memory file return the bytes from their offset on and their number, which is n, or less if
 /// the file ends before. At or beyond the end both return 0; `read` advances the file offset by the returned count.

@@ -11,7 +11,7 @@ use conformance::sys::path::open::reopen;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use common::memory_file::{UNSEALED, content, holding, offset};
+use common::memory_file::{UNSEALED, content, holding};
 
 const SEAL: Seals = Seals::F_SEAL_SEAL;
 const SHRINK: Seals = Seals::F_SEAL_SHRINK;

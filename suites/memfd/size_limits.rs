@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use nix::sys::resource::{Resource, setrlimit};
 
-use common::memory_file::{content, holding, offset, sealable, size};
+use common::memory_file::{content, holding, sealable, size};
 
 /// Sets `RLIMIT_FSIZE` of the calling process.
 fn limit(bytes: usize) -> Result<(), Errno> {

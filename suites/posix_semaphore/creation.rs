@@ -7,7 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{CREATE_NEW, Kind, Name, create_named, named_and_unnamed, together};
+use super::fixture::{CREATE_NEW, Kind, Name, create_named, named_and_unnamed};
 
 /// On a semaphore that `sem_open` or `sem_init` creates with value n, exactly n calls of `sem_trywait` return 0. The next
 /// `sem_trywait` fails with `EAGAIN`.
@@ -104,12 +104,12 @@ fn o_creat_opens_an_existing_semaphore_unchanged() -> Outcome {
 /// What processes get that create a name at the same time, each with a value of its own.
 fn race(name: &Name, flags: OFlag, post: bool) -> Result<Vec<Result<(), Errno>>, Failure> {
     together("creator", CREATORS, |number| {
-        let opened = Semaphore::open_with(name, flags, 0o600, STEP * (number + 1));
+        let opened = Semaphore::open_with(name, flags, 0o600, STEP * u32::from(number + 1));
         Ok(opened.and_then(|semaphore| if post { semaphore.post() } else { Ok(()) }))
     })
 }
 
-const CREATORS: u32 = 6;
+const CREATORS: u8 = 6;
 const STEP: u32 = 10;
 
 /// If six processes call `sem_open` with `O_CREAT | O_EXCL` on one name at the same time, each with another initial value,
@@ -122,7 +122,7 @@ fn concurrent_o_excl_creates_once() -> Outcome {
         let created = race(&name, CREATE_NEW, false)?;
         let creator = created.iter().position(Result::is_ok);
         let failed = created.iter().filter(|&&result| result == Err(EEXIST)).count();
-        expect_eq!((creator.is_some(), failed), (true, CREATORS as usize - 1));
+        expect_eq!((creator.is_some(), failed), (true, usize::from(CREATORS) - 1));
         let value = creator.and_then(|creator| u32::try_from(creator).ok()).map_or(0, |creator| STEP * (creator + 1));
         expect_eq!(Semaphore::open(&name)?.drain(), Ok(value));
     }
@@ -136,9 +136,9 @@ fn concurrent_o_excl_creates_once() -> Outcome {
 fn concurrent_o_creat_opens_one_semaphore() -> Outcome {
     for _ in 0..4 {
         let name = Name::new();
-        expect_eq!(race(&name, OFlag::O_CREAT, true)?, vec![Ok(()); CREATORS as usize]);
+        expect_eq!(race(&name, OFlag::O_CREAT, true)?, vec![Ok(()); usize::from(CREATORS)]);
         let value = Semaphore::open(&name)?.drain()?;
-        let first = value.checked_sub(CREATORS);
+        let first = value.checked_sub(u32::from(CREATORS));
         expect_matches!(first, Some(STEP | 20 | 30 | 40 | 50 | 60));
     }
     Ok(())

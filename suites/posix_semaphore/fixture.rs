@@ -1,4 +1,4 @@
-//! The fixture of the suite: named and unnamed semaphores, names, processes that wait, and processes that start at the same time.
+//! The fixture of the suite: named and unnamed semaphores, names, and processes that wait.
 
 use conformance::prelude::*;
 use conformance::sys::semaphore::{Semaphore, sem_unlink};
@@ -126,26 +126,4 @@ pub fn one_blocked(semaphore: &Semaphore) -> Result<Participant<Result<(), Errno
     let waiter = Participant::spawn_inheriting("waiter", |_| semaphore.wait())?;
     waiter.until_blocked()?;
     Ok(waiter)
-}
-
-/// Starts as many participants as asked for, lets them begin at the same time, and gives what they return.
-pub fn together<T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug>(
-    role: &str,
-    count: u32,
-    body: impl Fn(u32) -> Result<T, Errno>,
-) -> Result<Vec<T>, Failure> {
-    let mut participants = Vec::new();
-    for number in 0..count {
-        participants.push(Participant::spawn_inheriting(&format!("{role} {number}"), |link| {
-            link.meet("start");
-            body(number)
-        })?);
-    }
-    participants.iter().try_for_each(|participant| participant.until_reached("start"))?;
-    participants.iter().try_for_each(|participant| participant.open("start"))?;
-    let mut values = Vec::new();
-    for participant in participants {
-        values.push(participant.join()??);
-    }
-    Ok(values)
 }

@@ -9,7 +9,7 @@ use rstest_reuse::apply;
 
 use serde::{Deserialize, Serialize};
 
-use super::fixture::{Kind, named_and_unnamed, together};
+use super::fixture::{Kind, named_and_unnamed};
 
 /// A call on the semaphore.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
             let mut choices = Nemesis::seeded(seed() ^ u64::from(who + 1));
             for _ in 0..8 {
                 let call = if choices.below(2) == 0 { Call::Post } else { Call::Try };
-                let _ = call.make(&semaphore, recorder.pen(who));
+                let _ = call.make(&semaphore, recorder.pen(u32::from(who)));
             }
             Ok(())
         })?;
@@ -108,7 +108,7 @@ fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {
             Participant::spawn_inheriting(&format!("participant {number}, start {generation}"), move |_| {
                 while read_some(permits, 1) == Ok(b".".to_vec()) {
                     let call = [Call::Post, Call::Post, Call::Wait, Call::Try][choices.below(4)];
-                    let _ = call.make(semaphore, recorder.pen(who));
+                    let _ = call.make(semaphore, recorder.pen(u32::from(who)));
                 }
             })
         })?;

@@ -9,7 +9,7 @@ use conformance::sys::semaphore::{Semaphore, sem_unlink};
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{Kind, Name, create_named, named_and_unnamed, together};
+use super::fixture::{Kind, Name, create_named, named_and_unnamed};
 
 /// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants and started again, the final
 /// value equals the initial value plus the `sem_post` calls minus the `sem_wait` calls that returned 0. A call during which its

@@ -8,7 +8,7 @@ use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{Kind, named_and_unnamed, together};
+use super::fixture::{Kind, named_and_unnamed};
 
 /// If four processes increment a shared counter 300 times each, by a load and a store between `sem_wait` and `sem_post` on a
 /// semaphore of value 1, the counter is 1200 and the value is 1 at the end.
@@ -147,7 +147,7 @@ fn bounded_buffer_loses_no_item(kind: Kind) -> Outcome {
     let ring = Ring::new(kind)?;
     let taken = together("process", 4, |number| {
         if number < 2 {
-            (1..=ITEMS).try_for_each(|item| ring.put(1000 * (number + 1) + item))?;
+            (1..=ITEMS).try_for_each(|item| ring.put(1000 * u32::from(number + 1) + item))?;
             Ok(Vec::new())
         } else {
             (0..ITEMS).map(|_| ring.take()).collect::<Result<Vec<u32>, _>>()

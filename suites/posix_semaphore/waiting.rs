@@ -5,7 +5,7 @@ use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 use rstest_reuse::apply;
 
-use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked, together};
+use super::fixture::{Kind, Name, Waiters, create_named, named_and_unnamed, one_blocked};
 
 /// At value 0, `sem_wait` blocks, and stays blocked after a `sem_post` on another semaphore. After a `sem_post` on the semaphore
 /// of the `sem_wait`, `sem_wait` returns 0, and the value is 0.

@@ -9,33 +9,8 @@ use conformance::sys::memory::shm::SharedMemory;
 use super::fixture::{CREATE_NEW, Name, RW, SHARED, contents};
 
 /// Number of processes.
-const PROCESSES: usize = 4;
-
-/// Starts `body` in several processes at the same time, and returns their values.
-fn together<T>(name: &str, body: impl Fn(usize) -> Result<T, Errno>) -> Result<Vec<T>, Failure>
-where
-    T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    let processes = (0..PROCESSES)
-        .map(|number| {
-            Participant::spawn_inheriting(&format!("{name} {number}"), |link| {
-                link.meet("start");
-                body(number)
-            })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    for process in &processes {
-        process.until_reached("start")?;
-    }
-    for process in &processes {
-        process.open("start")?;
-    }
-    let mut values = Vec::new();
-    for process in processes {
-        values.push(process.join()??);
-    }
-    Ok(values)
-}
+const COUNT: u8 = 4;
+const PROCESSES: usize = COUNT as usize;
 
 /// If four processes each store one byte at a place of their own into every page of an object that has no allocated page, through
 /// separate `MAP_SHARED` mappings at the same time, every page contains all four bytes afterwards.
@@ -44,7 +19,8 @@ fn first_stores_to_a_page_all_count() -> Outcome {
     const PAGES: usize = 48;
     let object = SharedMemory::create(&unique_name("first"))?;
     object.set_size(PAGES * page_size())?;
-    together("process", |number| {
+    together("process", COUNT, |number| {
+        let number = usize::from(number);
         let mapping = Mapping::new(&object, PAGES * page_size(), Access::ReadWrite)?;
         for page in 0..PAGES {
             mapping.write(page * page_size() + number, &[b'a' + u8::try_from(number).unwrap_or(0)]);
@@ -64,7 +40,7 @@ fn first_stores_to_a_page_all_count() -> Outcome {
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn each_creation_is_unlinked_once() -> Outcome {
     let name = Name::new("turns");
-    let counts = together("process", |_| {
+    let counts = together("process", COUNT, |_| {
         let (mut created, mut unlinked) = (0, 0);
         for _ in 0..60 {
             match name.open(CREATE_NEW, 0o600) {
@@ -97,7 +73,8 @@ fn appended_records_are_whole_and_ordered() -> Outcome {
     const LENGTH: usize = 150;
     let object = SharedMemory::create(&unique_name("append"))?;
     let name = object.name();
-    together("writer", |number| {
+    together("writer", COUNT, |number| {
+        let number = usize::from(number);
         let own = conformance::sys::memory::shm::shm_open(name, OFlag::O_RDWR, 0)?;
         set_status_flags(&own, OFlag::O_APPEND)?;
         for record in 0..RECORDS {
@@ -130,7 +107,8 @@ fn truncated_pages_are_freed() -> Outcome {
     let object = SharedMemory::create(&unique_name("cut"))?;
     let (page, whole) = (page_size(), 4 * page_size());
     object.set_size(whole)?;
-    together("process", |number| {
+    together("process", COUNT, |number| {
+        let number = usize::from(number);
         let region = Region::map(&object, whole, RW, SHARED, 0)?;
         let (reader, writer) = pipe()?;
         for round in 0..40 {
@@ -158,7 +136,8 @@ fn truncated_pages_are_freed() -> Outcome {
 #[conformance::test(posix = "ftruncate")]
 fn concurrent_sizes_take_effect_in_turn() -> Outcome {
     let object = super::fixture::pages(4)?;
-    together("process", |number| {
+    together("process", COUNT, |number| {
+        let number = usize::from(number);
         for round in 0..40 {
             object.set_size((1 + (round + number) % 4) * page_size() - number)?;
         }

@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use conformance::sys::memory::shm::{shm_open, shm_unlink};
 use rstest::rstest;
 
-use super::fixture::{CREATE_NEW, Name, contents, offset, pages, size_of_object};
+use super::fixture::{CREATE_NEW, Name, contents, pages, size_of_object};
 
 /// If a process is killed at any system call while it calls `shm_open` with `O_CREAT | O_EXCL`, `ftruncate` and `mmap`, and
 /// stores twice, `shm_open` with the name fails with `ENOENT`, or opens an object of size 0 or of the full size with none, the

@@ -13,7 +13,7 @@ use nix::sys::resource::Resource;
 use nix::unistd::Whence;
 use rstest::rstest;
 
-use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages, size_of_object, sized};
+use super::fixture::{R, RW, SHARED, contents, page_of, pages, size_of_object, sized};
 
 /// The file offset.
 fn position(of: impl AsFd) -> Result<i64, Errno> {

@@ -109,8 +109,3 @@ pub fn size_of_object(object: impl AsFd) -> Result<usize, Errno> {
 pub fn page_of(byte: u8) -> Vec<u8> {
     vec![byte; page_size()]
 }
-
-/// A number of bytes as `off_t`.
-pub fn offset(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}

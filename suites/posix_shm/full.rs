@@ -1,7 +1,7 @@
 //! A full `/dev/shm` (Linux): the results of `shm_open`, `ftruncate`, `posix_fallocate` and mapped access when no free page or no
 //! free inode is left.
 
-use common::memory_file::{Small, offset};
+use common::memory_file::Small;
 use conformance::prelude::*;
 use conformance::sys::fd::size::pages_of;
 use conformance::sys::memory::mapping;

@@ -7,7 +7,7 @@ use conformance::sys::memory::region::Region;
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::fixture::{CREATE, Name, RW, SHARED, offset};
+use super::fixture::{CREATE, Name, RW, SHARED};
 
 /// Pages of the largest object.
 const MOST_PAGES: usize = 4;

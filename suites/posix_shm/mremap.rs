@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::memory::region::{MapFlags, Region};
 
-use super::fixture::{PRIVATE, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{PRIVATE, RW, SHARED, contents, page_of, pages};
 
 /// A region of `count` pages of an object of four pages, from the second page on, and another mapping directly after it.
 fn followed_by_a_mapping(object: impl AsFd, count: usize) -> Result<(Region, Region), Errno> {

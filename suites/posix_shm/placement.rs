@@ -5,7 +5,7 @@ use conformance::prelude::*;
 use conformance::sys::memory::region::{MapFlags, Region};
 use conformance::sys::memory::shm::SharedMemory;
 
-use super::fixture::{R, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{R, RW, SHARED, contents, page_of, pages};
 
 /// `MAP_FIXED`.
 const FIXED: MapFlags = MapFlags::MAP_FIXED;

@@ -7,7 +7,7 @@ use conformance::sys::memory::shm::{SharedMemory, shm_open, shm_unlink};
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::fixture::{PRIVATE, R, RW, SHARED, contents, offset, page_of, pages};
+use super::fixture::{PRIVATE, R, RW, SHARED, contents, page_of, pages};
 
 /// A store through one `MAP_SHARED` mapping of a shared memory object is read through a second `MAP_SHARED` mapping of the same
 /// object at another address in the same process.

@@ -9,7 +9,7 @@ use nix::sys::resource::Resource;
 use proptest::collection::vec;
 use rstest::rstest;
 
-use super::fixture::{CREATE_NEW, Name, R, RW, SHARED, contents, offset, pages, size_of_object};
+use super::fixture::{CREATE_NEW, Name, R, RW, SHARED, contents, pages, size_of_object};
 
 /// `fstat` on a shared memory object that was just created by `shm_open` returns `st_size` 0 and `st_blocks` 0.
 #[conformance::test(posix = "shm_open", man = "shm_open(3)")]

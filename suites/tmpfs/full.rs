@@ -13,7 +13,7 @@ use conformance::sys::path::names::names_in;
 use conformance::sys::semaphore::Semaphore;
 use rstest::rstest;
 
-use common::memory_file::{Small, content, holding, offset, size};
+use common::memory_file::{Small, content, holding, size};
 
 /// `write` of more bytes than fit into the free pages of a tmpfs writes the bytes up to the end of the last free page and returns
 /// their number. The next `write` fails with `ENOSPC` and leaves size and `st_blocks` of the file as they were.

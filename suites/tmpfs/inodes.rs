@@ -7,7 +7,7 @@ use conformance::sys::path::status::lstat;
 use conformance::sys::path::xattr::{attribute, remove_attribute, set_attribute};
 use nix::sys::stat::SFlag;
 
-use common::memory_file::{Small, offset};
+use common::memory_file::Small;
 
 /// On a tmpfs mounted with `nr_inodes`, each file, directory, symbolic link and additional hard link lowers the number of free
 /// inodes by 1. If no inode is free, `open` with `O_CREAT` or `O_TMPFILE`, `mkdir`, `symlink`, `link` and `mkfifo` fail with

@@ -9,7 +9,7 @@ use conformance::sys::path::names::{
 use conformance::sys::path::status::lstat;
 use rstest::rstest;
 
-use common::memory_file::{content, named, offset, under};
+use common::memory_file::{content, named, under};
 
 /// A file from `open` with `O_TMPFILE` has `st_nlink` 0; after `linkat` of its descriptor to a new name `st_nlink` is 1, and
 /// `open` of this name opens the file. If the file was opened with `O_TMPFILE | O_EXCL`, `linkat` fails with `ENOENT`.

@@ -6,7 +6,7 @@ use conformance::sys::fd::size::pages_of;
 use conformance::sys::path::tmpfs::{Space, Tmpfs};
 use rstest::rstest;
 
-use common::memory_file::{FILLING, Small, content, offset};
+use common::memory_file::{FILLING, Small, content};
 
 /// `mount` with `MS_REMOUNT` of a tmpfs that uses n pages, and a `size` of less than n pages, fails with `EINVAL` and leaves the
 /// size as it was. With a `size` of n pages or more, `mount` returns 0 and `statvfs` returns the new size in `f_blocks`.

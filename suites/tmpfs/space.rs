@@ -7,7 +7,7 @@ use conformance::prelude::*;
 use conformance::sys::fd::size::{Allocate, PUNCH, fallocate, pages_of};
 use rstest::rstest;
 
-use common::memory_file::{Small, offset};
+use common::memory_file::Small;
 
 /// An operation by which a file of two pages loses pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
