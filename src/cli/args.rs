@@ -11,14 +11,14 @@ use crate::sandbox::IsolationChoice;
 
 const EXAMPLES: &str = "\
 Examples:
-  conformance                                          run every case
-  conformance run pipe::eof --skip fifo                cases whose name contains the first and not the second
-  conformance run --exact 'pipe::eof::follows::page'   this case only
-  conformance run --report junit:out.xml --report jsonl:record.jsonl
-  conformance run --shard 2/4 --require all            a quarter of the cases; red if a need is not met here
-  conformance run --level required,documented          what is written in POSIX or a manual, without what is only customary
-  conformance run --until-fail --exact NAME            repeat a case until it fails
-  conformance explain pipe::eof::follows::page         what a case requires, and where that is written
+  ipc-conformance                                          run every case
+  ipc-conformance run pipe::eof --skip fifo                cases whose name contains the first and not the second
+  ipc-conformance run --exact 'pipe::eof::follows::page'   this case only
+  ipc-conformance run --report junit:out.xml --report jsonl:record.jsonl
+  ipc-conformance run --shard 2/4 --require all            a quarter of the cases; red if a need is not met here
+  ipc-conformance run --level required,documented          what is written in POSIX or a manual, without what is only customary
+  ipc-conformance run --until-fail --exact NAME            repeat a case until it fails
+  ipc-conformance explain pipe::eof::follows::page         what a case requires, and where that is written
 
 Exit status:
   0  every verdict is ok, xfail or untested
@@ -30,7 +30,7 @@ Exit status:
 ///
 /// Without a subcommand the cases are run. A subcommand stands before all options.
 #[derive(Debug, Parser)]
-#[command(name = "conformance", bin_name = "conformance", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(name = "ipc-conformance", bin_name = "ipc-conformance", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -44,7 +44,7 @@ pub(super) enum Command {
     #[command(after_help = EXAMPLES)]
     Run(Box<RunArgs>),
     /// List cases, with level and clauses
-    #[command(after_help = "Example:\n  conformance list posix_mqueue")]
+    #[command(after_help = "Example:\n  ipc-conformance list posix_mqueue")]
     List {
         /// Only cases whose name contains this
         filter: Option<String>,
@@ -53,20 +53,20 @@ pub(super) enum Command {
         levels: Vec<Level>,
     },
     /// Say what a case requires, where that is written, and which platforms are known to differ
-    #[command(after_help = "Example:\n  conformance explain pipe::eof::follows::page")]
+    #[command(after_help = "Example:\n  ipc-conformance explain pipe::eof::follows::page")]
     Explain {
         /// Name of a case, or of a behaviour (a case without its parameters)
         case: String,
     },
     /// Say what this system is, its limits, and what is pinned for it
-    #[command(after_help = "Example:\n  conformance facts --platform posix")]
+    #[command(after_help = "Example:\n  ipc-conformance facts --platform posix")]
     Facts {
         /// Name or file of the platform to compare with, in place of the detected one
         #[arg(long, value_name = "NAME|FILE")]
         platform: Option<String>,
     },
     /// Remove what a killed run left behind
-    #[command(after_help = "Example:\n  conformance clean")]
+    #[command(after_help = "Example:\n  ipc-conformance clean")]
     Clean,
 }
 
@@ -133,7 +133,7 @@ pub(super) struct RunArgs {
     /// Seed of all random choices [default: random, and reported]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Inputs that each property tries [default: its own number]
+    /// Inputs that each property tries, and instructions at which each instruction sweep kills [default: its own number]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub property_cases: Option<u32>,
     /// Run each case N times
