@@ -31,7 +31,8 @@ fn past_deadline_locks_a_free_lock() -> Outcome {
 
 /// While another process holds the lock for writing, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with
 /// `ETIMEDOUT` for a deadline that has already passed at the call, and with `EINVAL` for a deadline with `tv_nsec` outside of 0
-/// to 999999999. While it holds the lock for reading, `pthread_rwlock_timedwrlock` fails so.
+/// to 999999999. While it holds the lock for reading, `pthread_rwlock_timedwrlock` fails with `ETIMEDOUT` and `EINVAL` for the
+/// same deadlines.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
