@@ -82,10 +82,11 @@ const MEMBERS: usize = 3;
 /// A step: which semaphore, by how much, and whether with `SEM_UNDO`.
 type Step = (usize, i16, bool);
 
-/// In a random sequence of `semop` with `IPC_NOWAIT` on three semaphores by two processes, each change returns 0, or fails with
-/// `EAGAIN` if the value would become negative; `semop` with 0 fails with `EAGAIN` if the value is not 0. When the first process
-/// is killed, the sum of its successful changes with `SEM_UNDO` is subtracted from the value of each semaphore, or the value
-/// becomes 0 if the result would be negative. `semctl` with `GETALL` reports these values.
+/// In a random sequence of `semop` with `IPC_NOWAIT` on three semaphores by two processes, a `semop` that adds n (-3 to 3, not 0)
+/// returns 0, or fails with `EAGAIN` if the value would become negative; with n = 0, `semop` returns 0 if the value is 0, and
+/// fails with `EAGAIN` if not. When the first process is killed, the sum of its successful changes with `SEM_UNDO` is subtracted
+/// from the value of each semaphore, or the value becomes 0 if the result would be negative. `semctl` with `GETALL` reports these
+/// values.
 #[conformance::test(posix = "semop", man = "semop(2)", level = documented)]
 fn undo_matches_a_model() -> Outcome {
     let steps = || proptest::collection::vec((0..MEMBERS, -3..=3_i16, any::<bool>()), 0..8);
