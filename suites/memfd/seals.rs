@@ -113,11 +113,11 @@ impl Change {
     }
 }
 
-/// On a file with `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, `write`, `pwrite`, `pwritev`, `splice`, `sendfile`, `copy_file_range`
-/// and `fallocate` with `FALLOC_FL_PUNCH_HOLE` fail with `EPERM`, with `F_SEAL_GROW` `write`, `pwrite`, `ftruncate` and
-/// `fallocate` with mode 0 that enlarge the file, and with `F_SEAL_SHRINK` `ftruncate` to a smaller size and `open` with
-/// `O_TRUNC`. Each of these calls that no seal of the file forbids changes the file, also with `F_SEAL_SEAL`. A call that fails
-/// leaves bytes, file offset and seals as they were.
+/// `write`, `pwrite`, `pwritev`, `splice`, `sendfile`, `copy_file_range` and `fallocate` with `FALLOC_FL_PUNCH_HOLE` fail with
+/// `EPERM` exactly if the file has `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, or if the call would enlarge a file with
+/// `F_SEAL_GROW`. `ftruncate` and `fallocate` with mode 0 that enlarge the file fail with `EPERM` exactly if the file has
+/// `F_SEAL_GROW`, and `ftruncate` to a smaller size and `open` with `O_TRUNC` exactly if it has `F_SEAL_SHRINK`. A call that
+/// fails leaves bytes, file offset and seals as they were.
 #[rstest]
 #[case::no_seals(UNSEALED, &[])]
 #[case::f_seal_seal(SEAL, &[])]
