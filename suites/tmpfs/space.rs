@@ -157,9 +157,9 @@ fn concurrent_first_stores_take_one_page() -> Outcome {
 
 /// If a process that calls `open` with `O_CREAT`, `write`, `fallocate`, `mmap`, `unlink`, `madvise` with `MADV_REMOVE` and
 /// `ftruncate` on a file of a tmpfs is killed at the entry or the exit of each of its system calls, and the name still exists,
-/// `fstat` returns in `st_blocks` 0, 2 or 4 pages, and the number of free pages (`statvfs`) is lower by these pages than before.
-/// If the name does not exist, or after `unlink` of it by another process, `statvfs` returns the same numbers of free pages and
-/// free inodes as before.
+/// `fstat` returns in `st_blocks` the size of n pages (0, 2 or 4) in units of 512 bytes, and the number of free pages (`statvfs`)
+/// is lower by n than before. If the name does not exist, or after `unlink` of it by another process, `statvfs` returns the same
+/// numbers of free pages and free inodes as before.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), deadline = 30)]
 fn killed_process_loses_no_page() -> Outcome {
     let page = page_size();
