@@ -40,8 +40,8 @@ fn no_new_privs_is_set_by_prctl() -> Outcome {
     Ok(())
 }
 
-/// `/proc/self/uid_map` maps at least one user ID. The number of user IDs that it maps is recorded, and any number from 1 is
-/// accepted.
+/// The third fields of the lines of `/proc/self/uid_map` (the length of each mapped range of user IDs) add up to at least 1. The
+/// sum is recorded, and any value from 1 is accepted.
 #[conformance::test(man = "user_namespaces(7)", level = observed, needs(file("/proc/self/uid_map")), ambient)]
 fn users_mapped_by_the_namespace() -> Outcome {
     let map = fs::read_to_string("/proc/self/uid_map")?;
@@ -57,8 +57,8 @@ fn users_mapped_by_the_namespace() -> Outcome {
     Ok(())
 }
 
-/// `open` and `read` of `/proc/PID/stat` of a blocked child process return without error. Whether `open` and `read` of
-/// `/proc/PID/syscall` also return without error is recorded, and either is accepted.
+/// `open` and `read` of `/proc/PID/stat`, whose third field is the state, return without error if `PID` is a blocked child
+/// process. Whether `open` and `read` of `/proc/PID/syscall` also return without error is recorded, and either is accepted.
 #[conformance::test(man = "proc(5)", needs(procfs), ambient)]
 fn proc_shows_the_state_of_a_child() -> Outcome {
     let child = Participant::spawn("child", (), |(), link| -> () { link.park() })?;

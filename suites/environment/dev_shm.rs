@@ -7,8 +7,9 @@ use super::mounts;
 
 const DIRECTORY: &str = "/dev/shm";
 
-/// `open` with `O_CREAT | O_EXCL` of a name in `/dev/shm` returns a descriptor, and `write` of one page to the new file writes
-/// all its bytes. Type, size and free space of the file system are recorded, and any values are accepted.
+/// `open` with `O_CREAT | O_EXCL | O_RDWR` of a name in `/dev/shm` returns a descriptor, `unlink` of the name returns 0, and
+/// `write` of one page to the descriptor writes all bytes without error. The file system type in `/proc/self/mounts`, and the
+/// size and the free space that `statvfs` reports, are recorded, and any values are accepted.
 #[conformance::test(man = "shm_overview(7)", needs(file("/proc/self/mounts")), ambient)]
 fn directory_is_writable() -> Outcome {
     let space = match statvfs(DIRECTORY) {

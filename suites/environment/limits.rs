@@ -8,9 +8,9 @@ use rstest::rstest;
 /// `_POSIX_OPEN_MAX`: the least limit that POSIX allows.
 const LEAST_DESCRIPTORS: u32 = 20;
 
-/// `getrlimit` reports a soft `RLIMIT_NOFILE` of at least 20, and `sysconf(_SC_OPEN_MAX)` returns the same number. After
-/// `setrlimit` sets the soft limit to 20, the highest file descriptor that `dup` returns is 19, and the next `dup` fails with
-/// `EMFILE`.
+/// `getrlimit` reports a soft `RLIMIT_NOFILE` of at least 20, and `sysconf(_SC_OPEN_MAX)` returns the same number, or -1 without
+/// setting `errno`. After `setrlimit` sets the soft limit to 20, `sysconf(_SC_OPEN_MAX)` returns 20, the highest file descriptor
+/// that `dup` returns is 19, and the next `dup` fails with `EMFILE`.
 #[conformance::test(posix = "getrlimit", posix = "sysconf", ambient)]
 fn descriptor_limit_is_enforced() -> Outcome {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -36,9 +36,9 @@ fn descriptor_limit_is_enforced() -> Outcome {
     Ok(())
 }
 
-/// For each of `RLIMIT_NPROC`, `RLIMIT_DATA`, `RLIMIT_FSIZE`, `RLIMIT_MEMLOCK` and `RLIMIT_MSGQUEUE` that the system has,
-/// `getrlimit` returns 0 and reports a soft limit that is not above the hard limit. The soft limit is recorded, and any value is
-/// accepted.
+/// For each of `RLIMIT_DATA` and `RLIMIT_FSIZE`, except on Apple systems `RLIMIT_NPROC` and `RLIMIT_MEMLOCK`, and on Linux
+/// `RLIMIT_MSGQUEUE`, `getrlimit` returns 0 and reports a soft limit that is not above the hard limit. The soft limit is
+/// recorded, and any value is accepted.
 #[rstest]
 #[cfg_attr(not(apple), case::processes("processes", Resource::RLIMIT_NPROC))]
 #[case::data("data", Resource::RLIMIT_DATA)]

@@ -4,8 +4,8 @@ use std::fs;
 
 use conformance::prelude::*;
 
-/// If `/proc/self/mounts` lists a file system of type `mqueue`, `opendir` of its mount point returns without error. The mount
-/// point, or that there is none, is recorded, and either is accepted.
+/// If the third field of a line of `/proc/self/mounts` is `mqueue`, `opendir` of the path in the second field returns without
+/// error. This mount point, or that there is none, is recorded, and either is accepted.
 #[conformance::test(man = "mq_overview(7)", level = observed, needs(file("/proc/self/mounts")), ambient)]
 fn mqueue_mount_point() -> Outcome {
     let place = all()?.into_iter().find(|mount| mount.kind == "mqueue").map(|mount| mount.place);

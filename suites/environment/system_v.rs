@@ -7,7 +7,7 @@ use rstest::rstest;
 use common::sysv::Kind;
 
 /// For each of segment, semaphore set and message queue, `shmget`, `semget` or `msgget` with `IPC_CREAT` returns an id. `shmctl`
-/// and `msgctl` with `IPC_STAT`, or `semctl` with `GETVAL`, and that id return no error.
+/// with `IPC_STAT`, `semctl` with `GETVAL` or `msgctl` with `IPC_STAT` on that id returns no error.
 #[rstest]
 #[conformance::test(posix = "sys/ipc.h", man = "sysvipc(7)", ambient)]
 fn objects_can_be_created(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {
@@ -20,9 +20,9 @@ fn objects_can_be_created(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind:
     Ok(())
 }
 
-/// The limits in `/proc/sys/kernel` (`sem`, `msgmni`, `msgmnb`, `msgmax`, `shmmni`, `shmmax`) are at least 10 semaphore sets of
-/// 10 semaphores, 5 operations in a `semop`, 10 queues of 2048 bytes, messages of 512 bytes, and 32 segments of 4 MiB. The values
-/// are recorded.
+/// The first, third and fourth number in `/proc/sys/kernel/sem` are at least 10 (semaphores in a set), 5 (operations in a
+/// `semop`) and 10 (sets). In the same directory, `msgmni` is at least 10 queues, `msgmnb` 2048 bytes, `msgmax` 512 bytes,
+/// `shmmni` 32 segments, and `shmmax` 4 MiB. The values are recorded.
 #[cfg(linux)]
 #[conformance::test(man = "proc(5)", level = observed, needs(file("/proc/sys/kernel/sem")), ambient)]
 fn limits_allow_what_the_suites_use() -> Outcome {

@@ -88,9 +88,9 @@ fn failed_open_read_write_leaves_no_end() -> Outcome {
     })
 }
 
-/// If a process is blocked in `open` of one end of a FIFO and a memory allocation fails in `open` of the opposite end, the second
-/// call fails with `ENOMEM` and the first stays blocked. When a repeated `open` of the opposite end returns a descriptor, the
-/// blocked `open` returns one too.
+/// If a process is blocked in `open` of one end of a FIFO and a memory allocation fails in `open` of the opposite end by another
+/// process, the second call fails with `ENOMEM` and the first stays blocked. When the second process calls `open` again and no
+/// allocation fails, both `open` calls return a descriptor.
 #[rstest]
 #[case::blocked_reader(OFlag::O_RDONLY, OFlag::O_WRONLY)]
 #[case::blocked_writer(OFlag::O_WRONLY, OFlag::O_RDONLY)]

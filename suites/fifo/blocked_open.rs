@@ -44,8 +44,8 @@ fn is_woken_by_an_open_read_write(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// A blocked `open` of one end of a FIFO returns a descriptor, even if the process that opened the opposite end, or the FIFO with
-/// `O_RDWR`, closes its descriptor at once.
+/// A blocked `open` of a FIFO with `O_RDONLY` or `O_WRONLY` returns a descriptor, even if the process that opened the opposite
+/// end, or the FIFO with `O_RDWR`, each with `O_NONBLOCK`, calls `close` immediately after its `open`.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn is_woken_by_a_peer_that_closes_at_once(access: AccessMode, #[values(Peer::OppositeEnd, Peer::ReadWrite)] peer: Peer) -> Outcome {
@@ -60,8 +60,9 @@ fn is_woken_by_a_peer_that_closes_at_once(access: AccessMode, #[values(Peer::Opp
     Ok(())
 }
 
-/// If a writer opens a FIFO with `O_NONBLOCK` and closes it at once, an `open` for reading that was blocked before returns a
-/// descriptor. From that descriptor `read` returns 0, and `poll` reports `POLLHUP`.
+/// If a process opens a FIFO with `O_WRONLY | O_NONBLOCK` and closes the descriptor immediately, an `open` with `O_RDONLY` that
+/// was blocked before returns a descriptor. From that descriptor `read` returns 0, and `poll` reports `POLLHUP`, and not
+/// `POLLOUT`, if `POLLOUT` is requested.
 #[conformance::test(posix = "read", posix = "poll")]
 fn reader_finds_end_of_file_after_a_brief_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -75,8 +76,8 @@ fn reader_finds_end_of_file_after_a_brief_writer() -> Outcome {
     Ok(())
 }
 
-/// If a reader opens a FIFO with `O_NONBLOCK` and closes it at once, an `open` for writing that was blocked before returns a
-/// descriptor. `write` to that descriptor fails with `EPIPE` and raises one `SIGPIPE`.
+/// If a process opens a FIFO with `O_RDONLY | O_NONBLOCK` and closes the descriptor immediately, an `open` with `O_WRONLY` that
+/// was blocked before returns a descriptor. `write` of 1 byte to that descriptor fails with `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(posix = "write")]
 fn writer_finds_epipe_after_a_brief_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -93,8 +94,8 @@ fn writer_finds_epipe_after_a_brief_reader() -> Outcome {
     Ok(())
 }
 
-/// Four processes that open the same end of a FIFO stay blocked in `open`. All four calls return a descriptor when one process
-/// opens the opposite end.
+/// Four processes that call `open` without `O_NONBLOCK` for the same end of a FIFO stay blocked. All four calls return a
+/// descriptor when one process opens the opposite end with `O_NONBLOCK`, also if that process closes its descriptor immediately.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open", man = "fifo(7)")]
 fn all_are_woken_by_one_open(access: AccessMode) -> Outcome {
@@ -112,8 +113,9 @@ fn all_are_woken_by_one_open(access: AccessMode) -> Outcome {
     Ok(())
 }
 
-/// When a reader opens a FIFO, three blocked `open` calls for writing return, and `write` of 2 bytes by each process returns 2.
-/// The reader reads the bytes of all three processes.
+/// When a process opens a FIFO with `O_RDONLY`, `open` with `O_WRONLY`, blocked in each of three other processes, returns a
+/// descriptor, and `write` of 2 bytes by each of the three returns 2. The reader reads exactly these 6 bytes, in any order of the
+/// processes, until end-of-file.
 #[conformance::test(posix = "open", posix = "write")]
 fn all_woken_writers_can_write() -> Outcome {
     let fifo = Fifo::new()?;
@@ -133,8 +135,8 @@ fn all_woken_writers_can_write() -> Outcome {
     Ok(())
 }
 
-/// While an `open` for writing is blocked, `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO`, and the first call stays
-/// blocked until a reader opens.
+/// While `open` of a FIFO with `O_WRONLY` is blocked, `open` with `O_WRONLY | O_NONBLOCK` by another process fails with `ENXIO`.
+/// The first call stays blocked, and returns a descriptor when a reader opens the FIFO.
 #[conformance::test(posix = "open")]
 fn blocked_writer_is_no_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -146,8 +148,8 @@ fn blocked_writer_is_no_reader() -> Outcome {
     Ok(())
 }
 
-/// While an `open` for reading is blocked, `open` with `O_RDONLY | O_NONBLOCK` returns a descriptor on which `read` returns 0.
-/// The first call stays blocked until a writer opens.
+/// While `open` of a FIFO with `O_RDONLY` is blocked, `open` with `O_RDONLY | O_NONBLOCK` by another process returns a descriptor
+/// from which `read` returns 0. The first call stays blocked, and returns a descriptor when a writer opens the FIFO.
 #[conformance::test(posix = "open")]
 fn blocked_reader_is_no_writer() -> Outcome {
     let fifo = Fifo::new()?;

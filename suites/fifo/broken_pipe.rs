@@ -4,7 +4,8 @@ use conformance::prelude::*;
 
 use super::fixture::Fifo;
 
-/// Each `write` to a FIFO without readers fails with `EPIPE` and raises one `SIGPIPE`.
+/// Each of three `write` calls to a FIFO whose last reader has closed, by a process with a handler for `SIGPIPE`, fails with
+/// `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(posix = "write")]
 fn every_write_raises_sigpipe() -> Outcome {
     let fifo = Fifo::new()?;
@@ -29,8 +30,8 @@ fn sigpipe_kills_the_writer_by_default() -> Outcome {
     Ok(())
 }
 
-/// `write` to a FIFO without readers fails with `EPIPE`, and after a new reader opens, the next `write` returns its count. The
-/// reader reads only the bytes of the second `write`.
+/// `write` to a FIFO whose last reader has closed fails with `EPIPE`. After a new reader opens, the next `write` of 6 bytes
+/// returns 6, and `read` by that reader returns only these 6 bytes.
 #[conformance::test(posix = "write")]
 fn write_succeeds_after_a_new_reader_opens() -> Outcome {
     let fifo = Fifo::new()?;
@@ -44,8 +45,8 @@ fn write_succeeds_after_a_new_reader_opens() -> Outcome {
     Ok(())
 }
 
-/// `write` to a FIFO returns its count while any of several read ends is open, including one inherited by a child. After the
-/// child with the last read end is killed, `write` fails with `EPIPE` and raises `SIGPIPE`.
+/// `write` of 1 byte to a FIFO returns 1 while any of several read ends is open, the last of them in a child that inherited the
+/// descriptor. After that child is killed, `write` fails with `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(posix = "write")]
 fn needs_the_last_reader_to_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -122,8 +123,8 @@ fn blocked_write_survives_a_change_of_readers() -> Outcome {
     Ok(())
 }
 
-/// While a descriptor opened with `O_RDWR` is the only reader of a FIFO, `write` through another descriptor returns its count.
-/// After the first descriptor is closed, `write` fails with `EPIPE` and raises `SIGPIPE`.
+/// While a descriptor opened with `O_RDWR` is the only reader of a FIFO, `write` of 6 bytes through another descriptor returns 6.
+/// After the first descriptor is closed, `write` fails with `EPIPE` and raises one `SIGPIPE`.
 #[conformance::test(man = "fifo(7)")]
 fn read_write_description_counts_as_reader() -> Outcome {
     let fifo = Fifo::new()?;

@@ -65,8 +65,9 @@ fn stop(requests: &Fifo) -> Result<(), Errno> {
     write_all(requests.writer()?, &[STOP, 0])
 }
 
-/// A server that has its own request FIFO open for reading and for writing blocks in `read` each time a client has closed the
-/// FIFO, and `read` does not return 0. After the next client writes a request, that client reads the answer of the server.
+/// A server that has its own request FIFO open for reading and for writing blocks in `read` of that FIFO after each of three
+/// clients in turn has written a request and closed the FIFO, and `read` does not return 0. Each client reads from its answer
+/// FIFO the answer of the server, which is the complement of the byte in its request.
 #[conformance::test(posix = "open", posix = "read")]
 fn server_blocks_between_clients() -> Outcome {
     let requests = Fifo::new()?;
@@ -81,8 +82,9 @@ fn server_blocks_between_clients() -> Outcome {
     Ok(())
 }
 
-/// If a client that sent a request has not opened its answer FIFO for reading, `open` of the answer FIFO with `O_WRONLY |
-/// O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads the answer to its own request.
+/// If a client wrote a request to the request FIFO of a server and no process has the answer FIFO of that client open for
+/// reading, `open` of the answer FIFO with `O_WRONLY | O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads
+/// from its own answer FIFO the complement of the byte in its request.
 #[conformance::test(posix = "open", posix = "write")]
 fn server_survives_a_client_without_reader() -> Outcome {
     let requests = Fifo::new()?;
@@ -95,8 +97,9 @@ fn server_survives_a_client_without_reader() -> Outcome {
     Ok(())
 }
 
-/// If a client is killed while it is blocked in `read` for its answer, a later `open` of its answer FIFO with `O_WRONLY |
-/// O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads the answer to its own request.
+/// If a client that wrote a request is killed while it is blocked in `read` of its answer FIFO, a later `open` of that answer
+/// FIFO with `O_WRONLY | O_NONBLOCK` by the server fails with `ENXIO`. The next client then reads from its own answer FIFO the
+/// complement of the byte in its request.
 #[conformance::test(posix = "open", posix = "_Exit")]
 fn server_survives_a_killed_client() -> Outcome {
     let requests = Fifo::new()?;
@@ -114,8 +117,9 @@ fn server_survives_a_killed_client() -> Outcome {
     Ok(())
 }
 
-/// If four clients at the same time write 5 requests each to the request FIFO of one server, which answers each client over a
-/// FIFO of that client, each client reads the answers to its own 5 requests, in order.
+/// If four clients at the same time each write 5 requests, one after the other, to the request FIFO of one server, which writes
+/// the complement of the byte in each request to the answer FIFO of that client, each client reads from its answer FIFO the
+/// complements of the bytes in its own 5 requests, in order.
 #[conformance::test(posix = "open", posix = "write")]
 fn concurrent_clients_get_their_own_answers() -> Outcome {
     let requests = Fifo::new()?;
@@ -134,8 +138,9 @@ fn concurrent_clients_get_their_own_answers() -> Outcome {
     Ok(())
 }
 
-/// After the only reader of a request FIFO, the server, is killed, `open` of the FIFO with `O_WRONLY | O_NONBLOCK` fails with
-/// `ENXIO`. After a second server opens the same FIFO for reading, a client reads the answer to its request.
+/// After a server that is the only process with a request FIFO open is killed, `open` of the FIFO with `O_WRONLY | O_NONBLOCK` by
+/// a client fails with `ENXIO`. After a second server opens the same FIFO for reading, that `open` returns a descriptor, `write`
+/// of a request of 2 bytes returns 2, and `read` from the answer FIFO returns the complement of the second byte of the request.
 #[conformance::test(posix = "open")]
 fn killed_server_can_be_replaced() -> Outcome {
     let requests = Fifo::new()?;

@@ -178,7 +178,7 @@ fn rejects_a_trailing_slash() -> Outcome {
     Ok(())
 }
 
-/// `mkfifo` and `mknod` create a FIFO with a name of `NAME_MAX` bytes, and fail with `ENAMETOOLONG` for a name of one byte more.
+/// `mkfifo` and `mknod` return 0 for a name of `NAME_MAX` bytes, and fail with `ENAMETOOLONG` for a name of `NAME_MAX` + 1 bytes.
 #[rstest]
 #[conformance::test(posix = "mkfifo", posix = "mknod")]
 fn limits_names_to_name_max(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> Outcome {
@@ -191,8 +191,8 @@ fn limits_names_to_name_max(#[values(Call::Mkfifo, Call::Mknod)] call: Call) -> 
     Ok(())
 }
 
-/// `mkfifo` creates a FIFO at a path of `PATH_MAX` bytes including the terminating null byte, and fails with `ENAMETOOLONG` for a
-/// path of one byte more.
+/// `mkfifo` returns 0 for a path of `PATH_MAX` bytes including the terminating null byte, and fails with `ENAMETOOLONG` for a
+/// path of `PATH_MAX` + 1 bytes including the terminating null byte.
 #[conformance::test(posix = "mkfifo", posix = "limits.h")]
 fn limits_paths_to_path_max() -> Outcome {
     let scratch = Scratch::new()?;

@@ -7,7 +7,8 @@ use rstest::rstest;
 
 use super::creation::Call;
 
-/// `mkfifo` and `mknod` create a FIFO whose permissions are the bits of the mode argument that are not set in the umask.
+/// `mkfifo` and `mknod`, for each of seven pairs of mode and umask from 0 to 0777, return 0 and create a FIFO for which `stat`
+/// reports the permissions `mode & ~umask`.
 #[rstest]
 #[case::mode_666_umask_022(0o666, 0o022, 0o644)]
 #[case::mode_666_umask_077(0o666, 0o077, 0o600)]
@@ -60,8 +61,8 @@ fn set_id_and_sticky_bits() -> Outcome {
     Ok(())
 }
 
-/// `mkfifo` with mode 0666 in a child that called `umask(077)` creates a FIFO with mode 0600. `mkfifo` in the parent, whose umask
-/// is 022, then creates one with mode 0644.
+/// `mkfifo` with mode 0666 in a child that called `umask(077)` returns 0, and `stat` reports mode 0600. `mkfifo` with mode 0666
+/// in the parent, whose umask is 022, then returns 0, and `stat` of the second FIFO reports mode 0644.
 #[conformance::test(posix = "umask")]
 fn umask_is_per_process() -> Outcome {
     let scratch = Scratch::new()?;

@@ -24,8 +24,9 @@ fn event(epoll: &Epoll) -> Result<Option<EpollFlags>, Errno> {
     Ok(events[..count].first().map(EpollEvent::events))
 }
 
-/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after the last writer closes reports
-/// `EPOLLHUP` and the second reports no event, each time. `epoll_wait` after a writer opens reports no event.
+/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, `epoll_wait` with timeout 0 reports no event after a writer
+/// opens. After that writer, the only one, closes, the first `epoll_wait` reports `EPOLLHUP` and the second reports no event,
+/// each of three times.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_hang_up_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -41,8 +42,8 @@ fn edge_triggered_hang_up_once_per_close() -> Outcome {
     Ok(())
 }
 
-/// If the read end of a FIFO is registered for `EPOLLIN` without `EPOLLET`, every `epoll_wait` after the last writer closed
-/// reports `EPOLLHUP`. After the next writer opens, `epoll_wait` reports no event.
+/// If the read end of an empty FIFO is registered for `EPOLLIN` without `EPOLLET`, each of two `epoll_wait` calls with timeout 0
+/// after the last writer closed reports `EPOLLHUP`. After the next writer opens, `epoll_wait` reports no event.
 #[conformance::test(man = "epoll(7)")]
 fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -57,8 +58,8 @@ fn level_triggered_hang_up_until_the_next_writer() -> Outcome {
     Ok(())
 }
 
-/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after each `write` reports `EPOLLIN`
-/// and the second reports no event, also while the bytes of earlier `write` calls are unread.
+/// If the read end of a FIFO is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` with timeout 0 after each `write` of 1
+/// byte reports `EPOLLIN` and the second reports no event, also while the bytes of earlier `write` calls are unread.
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn edge_triggered_event_for_each_write() -> Outcome {
     let fifo = Fifo::new()?;
@@ -73,8 +74,9 @@ fn edge_triggered_event_for_each_write() -> Outcome {
     Ok(())
 }
 
-/// If the write end of a FIFO is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` after the last reader closes reports
-/// `EPOLLOUT | EPOLLERR` and the second reports no event, each time that a reader opens and closes.
+/// If the write end of an empty FIFO is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` with timeout 0 after the last
+/// reader closes reports `EPOLLOUT | EPOLLERR` and the second reports no event, each of three times that a reader opens and
+/// closes.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_error_once_per_close() -> Outcome {
     let fifo = Fifo::new()?;
@@ -110,8 +112,9 @@ fn epoll_wait_is_woken_by_the_last_writer() -> Outcome {
     Ok(())
 }
 
-/// If the read end of a FIFO is registered for `EPOLLIN`, `epoll_wait` reports `EPOLLIN` after `unlink` of the only name and a
-/// `write`. After the read end is closed with that byte unread, `epoll_wait` returns 0.
+/// If the read end of a FIFO is registered for `EPOLLIN`, `epoll_wait` with timeout 0 reports `EPOLLIN` after `unlink` of the
+/// only name and `write` of 1 byte. After the read end, of which there is no duplicate, is closed while this byte is unread,
+/// `epoll_wait` returns 0.
 #[conformance::test(man = "epoll(7)")]
 fn watch_outlives_the_name() -> Outcome {
     let fifo = Fifo::new()?;

@@ -36,9 +36,9 @@ fn flock_is_per_fifo() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETLK)` for a write lock on a FIFO returns 0 in one process, `fcntl(F_SETLK)` fails with `EAGAIN` or `EACCES` in
-/// another process, and returns 0 after the first process is killed. A system may also reject all locks on a FIFO with `EINVAL`;
-/// which of the two is recorded.
+/// If `fcntl(F_SETLK)` for a write lock on a FIFO returns 0 in one process, `fcntl(F_SETLK)` for a write lock and for a read lock
+/// fails with `EAGAIN` or `EACCES` in another process, and for a write lock returns 0 after the first process is killed. A system
+/// may also reject these calls with `EINVAL`; which of the two is recorded, and either is accepted.
 #[conformance::test(posix = "fcntl", level = observed)]
 fn record_lock_is_exclusive_if_supported() -> Outcome {
     let fifo = Fifo::new()?;
@@ -62,7 +62,8 @@ fn record_lock_is_exclusive_if_supported() -> Outcome {
 }
 
 /// If `fcntl(F_SETLK)` for a read lock on the read end of a FIFO returns 0, a read lock on the write end and a write lock on the
-/// read end fail with `EBADF`. A system may also reject all locks on a FIFO with `EINVAL`; which of the two is recorded.
+/// read end fail with `EBADF`, and a write lock on the write end returns 0. A system may also reject these calls with `EINVAL`;
+/// which of the two is recorded, and either is accepted.
 #[conformance::test(posix = "fcntl", level = observed)]
 fn record_lock_needs_the_access_mode_if_supported() -> Outcome {
     let fifo = Fifo::new()?;

@@ -189,9 +189,11 @@ impl Real {
     }
 }
 
-/// Each call of a random sequence of non-blocking `open`, `close`, `read` and `write` on a FIFO returns the count or errno that
-/// follows from the number of readers and writers and the number of unread bytes. `read` returns each byte once, in the order of
-/// the `write` calls.
+/// In a random sequence of `open` with `O_NONBLOCK`, `close`, and `read` and `write` of less than 40 bytes on a FIFO that is
+/// never full, without a reader `open` with `O_WRONLY` fails with `ENXIO` and `write` with `EPIPE`; otherwise, `open` returns a
+/// descriptor and `write` its length. `read` of n bytes returns min(n, unread) bytes in the order written; if no byte is unread
+/// and n is above 0, `read` returns 0 without a writer and fails with `EAGAIN` with one. `read` from a write end and `write` to a
+/// read end fail with `EBADF`, and the last `close` discards the unread bytes.
 #[conformance::test(posix = "open", posix = "read", posix = "write", posix = "close")]
 fn calls_match_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;
@@ -212,9 +214,10 @@ fn calls_match_the_model() -> Outcome {
     })
 }
 
-/// After each call of a random sequence of `open`, `close`, `read` and `write` on a FIFO that is never full, `poll` on a read end
-/// reports `POLLIN` exactly if bytes are unread, and `POLLHUP` exactly if no writer is open but one was open since that end was
-/// opened. On a write end, `poll` reports `POLLOUT`, and also `POLLERR` exactly if no reader is open.
+/// After each call of a random sequence of `open` with `O_NONBLOCK`, `close`, `read` and `write` on a FIFO that is never full,
+/// `poll` for `POLLIN | POLLOUT` on a read end reports `POLLIN` exactly if bytes are unread, and `POLLHUP` exactly if no writer
+/// is open but one was open since that end was opened. On a write end, `poll` reports `POLLOUT`, and also `POLLERR` exactly if no
+/// reader is open. On a descriptor opened with `O_RDWR`, `poll` reports `POLLOUT`, and also `POLLIN` exactly if bytes are unread.
 #[conformance::test(man = "poll(2)")]
 fn poll_matches_the_model() -> Outcome {
     signal::ignore(Signal::SIGPIPE)?;

@@ -42,8 +42,8 @@ fn allows_fstat_only() -> Outcome {
     Ok(())
 }
 
-/// When the last descriptor of a FIFO that was opened without `O_PATH` is closed, the unread bytes are discarded, although one
-/// opened with `O_PATH` stays open: after `open` with `O_RDWR`, `ioctl(FIONREAD)` returns 0.
+/// While a descriptor opened with `O_PATH` stays open, `close` of the last descriptor of a FIFO that was opened without `O_PATH`
+/// discards the unread bytes. After `open` with `O_RDWR`, `ioctl(FIONREAD)` returns 0.
 #[conformance::test(man = "open(2)", man = "fifo(7)")]
 fn keeps_no_data() -> Outcome {
     let fifo = Fifo::new()?;

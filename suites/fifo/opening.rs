@@ -7,8 +7,8 @@ use rstest_reuse::apply;
 
 use super::fixture::{AccessMode, Fifo, every_access_mode};
 
-/// `open` of a FIFO with `O_RDONLY` blocks until a writer opens. The returned descriptor has no `O_NONBLOCK` set and reads the
-/// bytes of the writer.
+/// `open` of a FIFO with `O_RDONLY` blocks until a process calls `open` with `O_WRONLY`, and then both return a descriptor.
+/// `fcntl(F_GETFL)` of the read end reports no `O_NONBLOCK`, and `read` returns the 4 bytes that the writer writes.
 #[conformance::test(posix = "open", man = "fifo(7)")]
 fn for_reading_blocks_until_a_writer_opens() -> Outcome {
     let fifo = Fifo::new()?;
@@ -23,8 +23,8 @@ fn for_reading_blocks_until_a_writer_opens() -> Outcome {
     Ok(())
 }
 
-/// `open` of a FIFO with `O_WRONLY` blocks until a reader opens. The reader then reads the bytes written through the returned
-/// descriptor.
+/// `open` of a FIFO with `O_WRONLY` blocks until a process calls `open` with `O_RDONLY`, and then both return a descriptor.
+/// `write` of 4 bytes to the one returns 4, and `read` from the other returns these bytes.
 #[conformance::test(posix = "open", man = "fifo(7)")]
 fn for_writing_blocks_until_a_reader_opens() -> Outcome {
     let fifo = Fifo::new()?;
@@ -91,7 +91,8 @@ fn nonblocking_for_writing_succeeds_with_reader(#[case] reading: OFlag) -> Outco
     Ok(())
 }
 
-/// Two `open` calls for the same end of a FIFO both return a descriptor without blocking while the opposite end is open.
+/// While one reader and one writer have a FIFO open, each of two `open` calls without `O_NONBLOCK` for the same end, `O_RDONLY`
+/// or `O_WRONLY`, returns a descriptor without blocking.
 #[apply(every_access_mode)]
 #[conformance::test(posix = "open")]
 fn does_not_block_while_the_opposite_end_is_open(access: AccessMode) -> Outcome {
@@ -104,8 +105,8 @@ fn does_not_block_while_the_opposite_end_is_open(access: AccessMode) -> Outcome 
     Ok(())
 }
 
-/// `open` of a FIFO for reading or writing returns a descriptor without blocking while another descriptor of the FIFO is open
-/// with `O_RDWR`.
+/// While another descriptor of a FIFO is open with `O_RDWR`, `open` with `O_RDONLY` or `O_WRONLY`, without `O_NONBLOCK`, returns
+/// a descriptor without blocking.
 #[apply(every_access_mode)]
 #[conformance::test(man = "fifo(7)")]
 fn does_not_block_while_open_read_write(access: AccessMode) -> Outcome {

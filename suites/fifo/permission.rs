@@ -52,9 +52,9 @@ fn allowed(bits: u32) -> Opened {
     [0o4, 0o2, 0o6].map(|needed| if bits & needed == needed { Ok(()) } else { Err(EACCES) })
 }
 
-/// For an unprivileged process, `open` of a FIFO with `O_RDONLY` needs the read bit of the caller's class (owner, group or
-/// other), `O_WRONLY` the write bit, and `O_RDWR` both. `open` returns a descriptor if these bits are set, and fails with
-/// `EACCES` if not, whatever the bits of the other classes.
+/// While another process has a FIFO open with `O_RDWR`, `open` by an unprivileged process with `O_NONBLOCK` and `O_RDONLY` needs
+/// the read bit of the caller's class (owner, group or other), with `O_WRONLY` the write bit, and with `O_RDWR` both. `open`
+/// returns a descriptor if these bits are set, and fails with `EACCES` if not, whatever the bits of the other classes.
 #[rstest]
 #[case::owner_read_bit(Class::Owner, 0o400, 0o4)]
 #[case::owner_write_bit(Class::Owner, 0o200, 0o2)]
@@ -76,9 +76,9 @@ fn is_that_of_the_callers_class(#[case] class: Class, #[case] mode: u32, #[case]
     Ok(())
 }
 
-/// For random modes of a FIFO from 0 to 0777 and each class (owner, group or other) of an unprivileged caller, `open` with
-/// `O_RDONLY`, `O_WRONLY` or `O_RDWR` returns a descriptor if the bits of that class allow the access mode, and fails with
-/// `EACCES` if they do not.
+/// For random modes from 0 to 0777 of a FIFO that another process has open with `O_RDWR`, and each class (owner, group or other)
+/// of an unprivileged caller, `open` with `O_NONBLOCK` and `O_RDONLY`, `O_WRONLY` or `O_RDWR` returns a descriptor if the read
+/// bit, the write bit or both bits of that class are set, and fails with `EACCES` if not.
 #[conformance::test(posix = "open", needs(second_user))]
 fn is_that_of_the_callers_class_for_every_mode() -> Outcome {
     property(&(select(vec![Class::Owner, Class::Group, Class::Other]), 0_u32..0o1000), |(class, mode)| {

@@ -24,8 +24,8 @@ fn no_event_before_the_first_writer() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLIN` on the read end of an empty FIFO reports no event while a writer is open, and `POLLHUP` after the last
-/// writer closes until the next one opens, also after `read` has returned 0.
+/// `poll` for `POLLIN` on the read end of an empty FIFO reports no event while one of two writers is open. After the last writer
+/// closes, the reported events include `POLLHUP`, before and after a `read` that returns 0, until the next writer opens.
 #[conformance::test(posix = "poll")]
 fn pollhup_until_the_next_writer() -> Outcome {
     let fifo = Fifo::new()?;
@@ -52,8 +52,8 @@ fn pollhup_is_reported_unrequested() -> Outcome {
     Ok(())
 }
 
-/// `poll` on the read end of a FIFO with unread bytes whose last writer has closed reports `POLLIN | POLLHUP`. After the bytes
-/// are read, `poll` still reports `POLLHUP`.
+/// `poll` for `POLLIN` on the read end of a FIFO with 1 unread byte reports `POLLIN | POLLHUP` after the last writer closed.
+/// After `read` of that byte, `poll` still reports `POLLHUP`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
 fn pollin_and_pollhup_with_unread_bytes() -> Outcome {
     let fifo = Fifo::new()?;
@@ -66,8 +66,8 @@ fn pollin_and_pollhup_with_unread_bytes() -> Outcome {
     Ok(())
 }
 
-/// After the last writer of a FIFO closed, `poll` reports `POLLHUP` on each of three read ends that were opened before, with and
-/// without `O_NONBLOCK`.
+/// After the last writer of an empty FIFO closed, `poll` with no requested events reports `POLLHUP` on each of three read ends
+/// that were opened before the `close`, with and without `O_NONBLOCK`.
 #[conformance::test(posix = "poll")]
 fn pollhup_for_every_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -81,8 +81,9 @@ fn pollhup_for_every_reader() -> Outcome {
     Ok(())
 }
 
-/// On a read end that was opened after the last writer closed, `poll` reports `POLLHUP` or no event; either is accepted, and
-/// which of the two is recorded. After another writer opens and closes, `poll` reports `POLLHUP` on that read end.
+/// On a read end of an empty FIFO that was opened after the last writer closed, `poll` with no requested events reports `POLLHUP`
+/// or no event; either is accepted, and which of the two is recorded. After another writer opens and closes, `poll` reports
+/// `POLLHUP` on that read end.
 #[conformance::test(posix = "poll", level = observed)]
 fn pollhup_for_a_late_reader() -> Outcome {
     let fifo = Fifo::new()?;
@@ -147,7 +148,8 @@ fn pollerr_without_readers() -> Outcome {
     Ok(())
 }
 
-/// `poll` for `POLLOUT` on the write end of a full FIFO reports no event. After all bytes are read, `poll` reports `POLLOUT`.
+/// `poll` for `POLLOUT` on the write end of a full FIFO with a reader reports no event. After `read` of all bytes, `poll` reports
+/// `POLLOUT`.
 #[conformance::test(posix = "poll", man = "poll(2)")]
 fn no_pollout_when_full() -> Outcome {
     let fifo = Fifo::new()?;
@@ -220,8 +222,8 @@ fn select_reports_writable_without_readers() -> Outcome {
     Ok(())
 }
 
-/// `poll` reports `POLLOUT` on a FIFO that holds 0 or 1 bytes, and a non-blocking `write` of `PIPE_BUF` bytes then returns
-/// `PIPE_BUF`.
+/// `poll` for `POLLOUT` reports `POLLOUT` on the write end of a FIFO that holds 0 or 1 bytes. `write` of `PIPE_BUF` bytes to that
+/// end, with `O_NONBLOCK` set, then returns `PIPE_BUF`.
 #[rstest]
 #[case::empty(0)]
 #[case::one_byte(1)]

@@ -31,9 +31,10 @@ fn repeated_opener(fifo: &Fifo, access: AccessMode) -> Result<Participant<Result
     })
 }
 
-/// After eight processes, at most four at the same time, that repeatedly open and close a FIFO are all killed at random instants,
-/// `open` with `O_WRONLY | O_NONBLOCK` fails with `ENXIO` and `read` by a new reader returns 0. After both ends are opened,
-/// `write` of 4 bytes returns 4, and `read` returns these bytes.
+/// After eight processes, at most four at the same time, that repeatedly call `open` of a FIFO with `O_RDONLY` or `O_WRONLY`, one
+/// non-blocking `read` or `write`, and `close`, are all killed at random instants, `open` with `O_WRONLY | O_NONBLOCK` fails with
+/// `ENXIO`, and `read` by a new reader returns 0. After both ends are opened, `ioctl(FIONREAD)` returns 0, `write` of 4 bytes
+/// returns 4, and `read` returns these bytes.
 #[conformance::test(posix = "open", posix = "close", posix = "_Exit")]
 fn killed_processes_leave_no_end_open() -> Outcome {
     let fifo = Fifo::new()?;

@@ -16,9 +16,11 @@ fn had_opened<T>(victim: &Victim<T>) -> Option<bool> {
     victim.entered.as_deref().is_some_and(is_open).then_some(false)
 }
 
-/// If a reader is killed at any of its system calls, the blocked `open` for writing of another process returns a descriptor if
-/// `open` of the reader had returned, and stays blocked if not. `write` of 4 bytes to that descriptor returns 4 if the reader had
-/// read them; if not, it returns 4 or fails with `EPIPE`, and either is accepted.
+/// If a process that calls `open` of a FIFO with `O_RDONLY`, and then `read`, is killed at the entry or the exit of each of its
+/// system calls, the blocked `open` with `O_WRONLY` of another process returns a descriptor if `open` of the killed process had
+/// returned, and stays blocked if that `open` had only been entered. `write` of 4 bytes to that descriptor returns 4 if `read`
+/// had returned 4; if not, `write` returns 4 or fails with `EPIPE`, and either is accepted. `open` with `O_WRONLY | O_NONBLOCK`
+/// then fails with `ENXIO`.
 #[conformance::test(posix = "open", posix = "write", posix = "_Exit")]
 fn killed_reader_wakes_the_writer_if_its_open_returned() -> Outcome {
     sweep(|run| {
@@ -51,9 +53,10 @@ fn killed_reader_wakes_the_writer_if_its_open_returned() -> Outcome {
     })
 }
 
-/// If a writer is killed at any of its system calls, the blocked `open` for reading of another process returns a descriptor if
-/// `open` of the writer had returned, and stays blocked if not. `read` from that descriptor returns exactly the bytes of the
-/// `write` calls that had returned, and then 0.
+/// If a process that calls `open` of a FIFO with `O_WRONLY`, and then `write` of 4 and of 3 bytes, is killed at the entry or the
+/// exit of each of its system calls, the blocked `open` with `O_RDONLY` of another process returns a descriptor if `open` of the
+/// killed process had returned, and stays blocked if that `open` had only been entered. `read` from that descriptor returns
+/// exactly the bytes of the `write` calls that had returned, and then 0.
 #[conformance::test(posix = "open", posix = "read", posix = "_Exit")]
 fn killed_writer_wakes_the_reader_if_its_open_returned() -> Outcome {
     sweep(|run| {
@@ -84,9 +87,10 @@ fn killed_writer_wakes_the_reader_if_its_open_returned() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls around `open` of a FIFO with `O_RDWR`, the blocked `open` for reading of
-/// another process stays blocked if that `open` had not returned. After both processes have ended, `open` with `O_WRONLY |
-/// O_NONBLOCK` fails with `ENXIO` and `read` by a new reader returns 0.
+/// If a process that calls `open` of a FIFO with `O_RDWR`, and then `close`, is killed at the entry or the exit of each of its
+/// system calls, the blocked `open` with `O_RDONLY` of another process returns a descriptor if `open` of the killed process had
+/// returned, and stays blocked if that `open` had only been entered. After both processes have ended, `open` with `O_WRONLY |
+/// O_NONBLOCK` fails with `ENXIO`, and `read` by a new reader returns 0.
 #[conformance::test(man = "fifo(7)")]
 fn killed_read_write_opener_leaves_no_end() -> Outcome {
     sweep(|run| {
@@ -105,9 +109,10 @@ fn killed_read_write_opener_leaves_no_end() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls around `mkfifo` with mode 0642 and umask 022, `stat` of the name fails with
-/// `ENOENT` or reports a FIFO of mode 0640. For such a FIFO `ioctl(FIONREAD)` returns 0, `write` of 1 byte returns 1 and `read`
-/// returns 1.
+/// If a process that calls `mkfifo` with mode 0642 and umask 022 is killed at the entry or the exit of each of its system calls,
+/// `stat` of the name fails with `ENOENT` if the system call of `mkfifo` (`mknod` or `mknodat`) had only been entered, and
+/// reports a FIFO of mode 0640 with `st_nlink` 1 if that call had returned. After `open` of such a FIFO with `O_RDWR`,
+/// `ioctl(FIONREAD)` returns 0, `write` of 1 byte returns 1, and `read` returns 1.
 #[conformance::test(posix = "mkfifo")]
 fn killed_mkfifo_leaves_a_whole_fifo_or_none() -> Outcome {
     sweep(|run| {

@@ -113,9 +113,9 @@ fn read_updates_atime() -> Outcome {
     Ok(())
 }
 
-/// `open`, `close`, `poll`, `read` and `write` of 0 bytes, and `read` and `write` that fail with `EAGAIN`, `EFAULT` or `EPIPE`,
-/// leave `st_atime` and `st_mtime` of a FIFO as they were or set them to the current time. Either is accepted, and which of the
-/// two is recorded.
+/// `open` with `O_RDWR | O_NONBLOCK`, `close`, `poll`, `read` and `write` of 0 bytes, `read` that fails with `EAGAIN`, and
+/// `write` that fails with `EFAULT` or `EPIPE`, leave `st_atime` and `st_mtime` of a FIFO as they were or set them to the current
+/// time. Either is accepted, and which of the two is recorded.
 #[conformance::test(posix = "read", posix = "write", level = observed)]
 fn without_transferred_bytes() -> Outcome {
     let fifo = with_timestamps()?;

@@ -63,8 +63,8 @@ fn zero_mask_fails() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with a limit of 1 and a mask of any single bit wakes a process blocked in `FUTEX_WAIT` on the word and
-/// returns 1.
+/// `FUTEX_WAKE_BITSET` with a limit of 1 and the mask 1, 0x10000 or 0x80000000 wakes a process blocked in `FUTEX_WAIT` on the
+/// word and returns 1, since `FUTEX_WAIT` waits with all 32 bits set.
 #[rstest]
 #[case::lowest_bit(1)]
 #[case::middle_bit(0x0001_0000)]

@@ -25,8 +25,8 @@ fn words_if_supported() -> Result<Mapping, Failure> {
     Ok(words)
 }
 
-/// `futex_wake(2)` with a limit of n on a word with three waiters wakes n of them, or all three if n is larger, and returns the
-/// number woken. The others stay blocked until the next `FUTEX_WAKE`.
+/// `futex_wake(2)` with a limit of n, from 0 to `INT_MAX`, on a word with three waiters wakes n of them, or all three if n is
+/// larger, and returns the number woken. The others stay blocked until the next `FUTEX_WAKE`.
 #[rstest]
 #[case::limit_0(0, 0)]
 #[case::limit_1(1, 1)]
@@ -82,8 +82,8 @@ fn bit_mask_selects_waiters() -> Outcome {
     Ok(())
 }
 
-/// `futex_wake(2)` and `futex_wait(2)` fail with `EINVAL` if their flags have another word size than `FUTEX2_SIZE_U32` or an
-/// unknown bit. A process blocked in `FUTEX_WAIT` on the word stays blocked.
+/// `futex_wake(2)` and `futex_wait(2)` fail with `EINVAL` if their flags have a word size of 8, 16 or 64 bits instead of
+/// `FUTEX2_SIZE_U32`, or the unknown bit 64 or 256. A process blocked in `FUTEX_WAIT` on the word stays blocked.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn invalid_flags_fail() -> Outcome {
     let words = words_if_supported()?;

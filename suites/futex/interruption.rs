@@ -122,7 +122,7 @@ fn restarted_wait_compares_the_word_again() -> Outcome {
 }
 
 /// A process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` stays blocked after it was sent a signal that it ignores and a signal
-/// that it has blocked. A later `FUTEX_WAKE` returns 1, and the wait returns 0.
+/// that it has blocked. A later `FUTEX_WAKE` returns 1, and the blocked call returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn ignored_and_blocked_signals_leave_the_waiter_blocked(
@@ -142,7 +142,7 @@ fn ignored_and_blocked_signals_leave_the_waiter_blocked(
 }
 
 /// After `SIGSTOP` and `SIGCONT`, a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET`, without a timeout or with one far
-/// ahead, stays blocked. A later `FUTEX_WAKE` returns 1, and the wait returns 0.
+/// ahead, stays blocked. A later `FUTEX_WAKE` returns 1, and the blocked call returns 0.
 #[rstest]
 #[conformance::test(man = "signal(7)")]
 fn stop_leaves_the_waiter_blocked(
@@ -160,8 +160,8 @@ fn stop_leaves_the_waiter_blocked(
 }
 
 /// While a process blocked in `FUTEX_WAIT` or `FUTEX_WAIT_BITSET` is stopped, the futex word changes and another process calls
-/// `FUTEX_WAKE`, which may return 1 or 0. After `SIGCONT`, the wait returns 0 if `FUTEX_WAKE` returned 1, and fails with `EAGAIN`
-/// if `FUTEX_WAKE` returned 0.
+/// `FUTEX_WAKE`, which may return 1 or 0. After `SIGCONT`, the stopped process's call returns 0 if `FUTEX_WAKE` returned 1, and
+/// fails with `EAGAIN` if `FUTEX_WAKE` returned 0.
 #[rstest]
 #[conformance::test(man = "futex(2)", man = "signal(7)")]
 fn stopped_waiter_notices_a_changed_word(

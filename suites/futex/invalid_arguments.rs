@@ -9,8 +9,10 @@ use rstest::rstest;
 
 use super::fixture::{check_supported, words};
 
-/// Every `futex` operation fails with `EINVAL` if the address of its first word is not a multiple of 4, with `FUTEX_PRIVATE_FLAG`
-/// or without.
+/// Each of `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_WAKE_OP`, `FUTEX_REQUEUE`,
+/// `FUTEX_CMP_REQUEUE`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_TRYLOCK_PI`, with
+/// `FUTEX_PRIVATE_FLAG` or without, fails with `EINVAL` if the address of its first word is 1, 2 or 3 bytes above a multiple
+/// of 4.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn unaligned_address_fails(
@@ -47,8 +49,8 @@ fn unaligned_address_fails(
     Ok(())
 }
 
-/// `FUTEX_UNLOCK_PI` on an address that is not a multiple of 4 fails with `EINVAL`, even if the caller's thread id is stored at
-/// that address, and these bytes stay as they were.
+/// `FUTEX_UNLOCK_PI` on an address 2 bytes above a multiple of 4 fails with `EINVAL`, even if the four bytes at that address hold
+/// the caller's thread id, and these bytes stay as they were.
 #[conformance::test(man = "futex(2)")]
 fn unlock_at_an_unaligned_address_fails() -> Outcome {
     let words = words()?;
@@ -59,8 +61,10 @@ fn unlock_at_an_unaligned_address_fails() -> Outcome {
     Ok(())
 }
 
-/// Every `futex` operation without `FUTEX_PRIVATE_FLAG` fails with `EFAULT` if the address of its first word is NULL,
-/// inaccessible (`PROT_NONE`) or outside of the user address space.
+/// Each of `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_WAKE_OP`, `FUTEX_REQUEUE`,
+/// `FUTEX_CMP_REQUEUE`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2`, `FUTEX_TRYLOCK_PI` and `FUTEX_UNLOCK_PI`,
+/// without `FUTEX_PRIVATE_FLAG`, fails with `EFAULT` if the address of its first word is NULL, inaccessible (`PROT_NONE`) or
+/// outside of the user address space.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn inaccessible_address_fails(
@@ -89,8 +93,9 @@ fn inaccessible_address_fails(
     Ok(())
 }
 
-/// With `FUTEX_PRIVATE_FLAG`, the `futex` operations that read or change their first word (waits, `FUTEX_CMP_REQUEUE`, PI locks)
-/// fail with `EFAULT` if its address is NULL, inaccessible (`PROT_NONE`) or outside of the user address space.
+/// Each of `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_CMP_REQUEUE`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI`, `FUTEX_TRYLOCK_PI`
+/// and `FUTEX_UNLOCK_PI`, with `FUTEX_PRIVATE_FLAG`, fails with `EFAULT` if the address of its first word is NULL, inaccessible
+/// (`PROT_NONE`) or outside of the user address space.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn inaccessible_address_with_private_flag_fails(
@@ -106,8 +111,9 @@ fn inaccessible_address_with_private_flag_fails(
     Ok(())
 }
 
-/// `futex` with an unknown operation number, with the removed operation `FUTEX_FD` or with an unknown option bit fails with
-/// `ENOSYS`, and the word stays as it was.
+/// `futex` fails with `ENOSYS` for the removed operation `FUTEX_FD`, for the unknown operations 14 and 127, for `FUTEX_WAKE` with
+/// the unknown option bit 512 and for `FUTEX_WAIT` with 0x80000000, each of them also with `FUTEX_PRIVATE_FLAG` or
+/// `FUTEX_CLOCK_REALTIME`. The word stays as it was.
 #[rstest]
 #[case::futex_fd(op::FD)]
 #[case::operation_14(14)]

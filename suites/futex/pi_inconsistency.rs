@@ -93,9 +93,9 @@ fn kernel_thread_as_owner_fails(
     Ok(())
 }
 
-/// While a process is blocked in `FUTEX_LOCK_PI` on an owned lock, `FUTEX_LOCK_PI` by another process blocks too if the word
-/// holds the owner's thread id or `FUTEX_OWNER_DIED`. If the word was overwritten and holds neither, the call fails with
-/// `EINVAL`.
+/// If a process is blocked in `FUTEX_LOCK_PI` and the word was overwritten with `FUTEX_WAITERS` and the owner's thread id,
+/// `FUTEX_OWNER_DIED` or both, `FUTEX_LOCK_PI` by another process blocks too. If the word was overwritten with `FUTEX_WAITERS`
+/// alone, `FUTEX_LOCK_PI` by another process fails with `EINVAL`. The first process stays blocked in each situation.
 #[rstest]
 #[case::owner_id(0, true, true)]
 #[case::owner_id_and_owner_died(OWNER_DIED, true, true)]

@@ -48,8 +48,9 @@ fn highest_priority_waiter_acquires_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While `SCHED_FIFO` processes are blocked in `FUTEX_LOCK_PI`, `/proc/PID/stat` shows the highest of their priorities for the
-/// owner of the lock. After a waiter was killed, it shows the highest remaining priority or, without waiters, the owner's own.
+/// If processes of `SCHED_FIFO` priority 10 and then 30 block in `FUTEX_LOCK_PI`, field 18 (`priority`) of the owner's
+/// `/proc/PID/stat` is -11 and then -31, that is -1 minus the inherited priority. After the process of priority 30 was killed it
+/// is -11, and after that of priority 10 was killed it is the value from before both blocked.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     let words = words()?;
@@ -67,8 +68,8 @@ fn owner_inherits_the_highest_waiter_priority() -> Outcome {
     Ok(())
 }
 
-/// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI`, `/proc/PID/stat` shows priority 20 for an owner of
-/// `SCHED_FIFO` priority 20.
+/// While a process of `SCHED_FIFO` priority 10 is blocked in `FUTEX_LOCK_PI` on a lock whose owner has `SCHED_FIFO` priority 20,
+/// field 18 (`priority`) of the owner's `/proc/PID/stat` is -21, that is -1 minus the owner's own priority.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn lower_priority_waiter_leaves_the_owner_priority() -> Outcome {
     let words = words()?;
@@ -85,8 +86,9 @@ fn lower_priority_waiter_leaves_the_owner_priority() -> Outcome {
     Ok(())
 }
 
-/// If a process of `SCHED_FIFO` priority 30 is blocked in `FUTEX_LOCK_PI` and the owner calls `FUTEX_UNLOCK_PI`, `/proc/PID/stat`
-/// again shows the previous owner's own priority.
+/// While a process of `SCHED_FIFO` priority 30 is blocked in `FUTEX_LOCK_PI`, field 18 (`priority`) of the owner's
+/// `/proc/PID/stat` is -31, that is -1 minus the inherited priority. After `FUTEX_UNLOCK_PI` by the owner it is the value from
+/// before the other process blocked.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn unlock_ends_the_inheritance() -> Outcome {
     let words = words()?;
@@ -110,9 +112,9 @@ fn unlock_ends_the_inheritance() -> Outcome {
     Ok(())
 }
 
-/// If process A owns a lock, B owns another and is blocked in `FUTEX_LOCK_PI` on that of A, and C likewise on that of B,
-/// `/proc/PID/stat` shows priority 25 for all three while a process of `SCHED_FIFO` priority 25 is blocked on the lock of C.
-/// After that process was killed, it shows A's own priority.
+/// Process A owns a lock, B owns another and is blocked in `FUTEX_LOCK_PI` on that of A, and C owns a third and is blocked on
+/// that of B. While a process of `SCHED_FIFO` priority 25 is blocked on the lock of C, field 18 (`priority`) of `/proc/PID/stat`
+/// is -26 (-1 minus 25) for A, B and C. After that process was killed, the field for A has its earlier value.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inheritance_follows_a_chain_of_locks() -> Outcome {
     let words = words()?;
@@ -130,8 +132,9 @@ fn inheritance_follows_a_chain_of_locks() -> Outcome {
     Ok(())
 }
 
-/// While a process of `SCHED_FIFO` priority 15 is blocked in `FUTEX_LOCK_PI`, a process that has acquired the lock at priority
-/// 40, and then has lowered its own priority to 1, has priority 15 in `/proc/PID/stat`.
+/// A process has acquired a lock at `SCHED_FIFO` priority 40 and then lowered its own priority to 1. While a process of
+/// `SCHED_FIFO` priority 15 is blocked in `FUTEX_LOCK_PI` on the lock, field 18 (`priority`) of the owner's `/proc/PID/stat` is
+/// -16, that is -1 minus the inherited priority.
 #[conformance::test(man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn new_owner_inherits_from_the_remaining_waiter() -> Outcome {
     let words = words()?;

@@ -12,8 +12,9 @@ use rstest::rstest;
 
 use super::fixture::{ALL, NONE_WOKEN, blocked_in, waiters, woken_indexes, words};
 
-/// `FUTEX_CMP_REQUEUE` on a word with four waiters wakes `val` of them and moves `val2` of the others to the target word, or all
-/// of these if there are fewer, and returns the sum of both numbers. The remaining waiters stay blocked on the source word.
+/// `FUTEX_CMP_REQUEUE` with `val` and `val2` from 0 to 4, on a word with four waiters, wakes `val` of them and moves `val2` of
+/// the others to the target word, or all of these if there are fewer, and returns the sum of both numbers. The remaining waiters
+/// stay blocked on the source word.
 #[rstest]
 #[case::wake_one_move_all(1, i32::MAX, 1, 3)]
 #[case::wake_one_move_one(1, 1, 1, 1)]

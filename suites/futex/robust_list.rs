@@ -82,8 +82,9 @@ pub fn chain_all(list: &RobustList, count: usize) {
     list.chain(&(0..count).map(Entry::Entry).collect::<Vec<_>>(), Entry::Head);
 }
 
-/// When a thread ends, in every word on its robust list that holds its thread id, `FUTEX_OWNER_DIED` is set, `FUTEX_WAITERS`
-/// stays and the id becomes 0. Listed words without an id, or with another thread's id, stay as they were.
+/// When a thread exits or its process exits or is killed, `FUTEX_OWNER_DIED` is set in each word on its robust list that holds
+/// its thread id, `FUTEX_WAITERS` stays as it was and the id becomes 0. Listed words without an id, or with another thread's id,
+/// stay as they were.
 #[rstest]
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn sets_owner_died_in_words_of_the_thread(
@@ -160,7 +161,7 @@ fn execve_sets_owner_died_and_wakes() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has a word with its thread id, but without `FUTEX_WAITERS`, the word becomes
+/// When a thread is killed whose robust list has a word with its thread id, but without `FUTEX_WAITERS`, the word becomes
 /// `FUTEX_OWNER_DIED` and a process blocked in `FUTEX_WAIT` on it stays blocked.
 #[conformance::test(man = "set_robust_list(2)", man = "Documentation/locking/robust-futex-ABI.rst")]
 fn wakes_only_if_the_waiters_bit_is_set() -> Outcome {
@@ -178,7 +179,7 @@ fn wakes_only_if_the_waiters_bit_is_set() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has three words with its thread id, `FUTEX_WAITERS` and one process blocked in
+/// When a thread is killed whose robust list has three words with its thread id, `FUTEX_WAITERS` and one process blocked in
 /// `FUTEX_WAIT` each, all three processes are woken. A process blocked on a fourth such word that is not on the list stays
 /// blocked.
 #[conformance::test(man = "set_robust_list(2)")]
@@ -198,8 +199,8 @@ fn wakes_one_waiter_of_each_listed_word() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends that has registered two robust lists with `set_robust_list`, one after the other, a word with its thread id
-/// on the second list becomes `FUTEX_OWNER_DIED`. Such a word on the first list stays without `FUTEX_OWNER_DIED`.
+/// When a thread is killed that has registered two robust lists with `set_robust_list`, one after the other, a word with its
+/// thread id on the second list becomes `FUTEX_OWNER_DIED`. Such a word on the first list stays without `FUTEX_OWNER_DIED`.
 #[conformance::test(man = "set_robust_list(2)")]
 fn second_registration_replaces_the_first() -> Outcome {
     let (first, second) = (RobustList::new(1)?, RobustList::new(1)?);

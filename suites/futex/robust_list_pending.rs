@@ -32,8 +32,9 @@ fn sets_owner_died_in_the_pending_word(
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` entry is on its robust list too, its word with the thread id and `FUTEX_WAITERS`
-/// becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and exactly one of three processes blocked in `FUTEX_WAIT` on it is woken.
+/// When a thread is killed whose `list_op_pending` entry is on its robust list too, its word with the thread id and
+/// `FUTEX_WAITERS` becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`, and exactly one of three processes blocked in `FUTEX_WAIT` on it
+/// is woken.
 #[conformance::test(man = "set_robust_list(2)", level = customary)]
 fn pending_and_listed_word_wakes_one_waiter() -> Outcome {
     let list = RobustList::new(3)?;
@@ -49,8 +50,8 @@ fn pending_and_listed_word_wakes_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` word is 0, one of two processes blocked in `FUTEX_WAIT` on it is woken. If a word
-/// of 0 is only on the robust list of the thread, both stay blocked, and in both situations the word stays 0.
+/// When a thread is killed whose `list_op_pending` word is 0, one of two processes blocked in `FUTEX_WAIT` on it is woken. If a
+/// word of 0 is only on the robust list of the thread, both stay blocked, and in both situations the word stays 0.
 #[rstest]
 #[case::pending(true)]
 #[case::listed(false)]
@@ -64,8 +65,8 @@ fn pending_word_of_0_wakes_one_waiter(#[case] pending: bool) -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` word holds `FUTEX_OWNER_DIED`, `FUTEX_WAITERS` or both, but no thread id, one of
-/// two processes blocked in `FUTEX_WAIT` on it is woken. If the word holds another thread's id and `FUTEX_WAITERS`, both stay
+/// When a thread is killed whose `list_op_pending` word holds `FUTEX_OWNER_DIED`, `FUTEX_WAITERS` or both, but no thread id, one
+/// of two processes blocked in `FUTEX_WAIT` on it is woken. If the word holds another thread's id and `FUTEX_WAITERS`, both stay
 /// blocked.
 #[rstest]
 #[case::owner_died(OWNER_DIED, true)]
@@ -85,8 +86,8 @@ fn wakes_for_a_pending_word_without_thread_id(#[case] word: u32, #[case] woken: 
     Ok(())
 }
 
-/// When a thread ends whose `list_op_pending` word holds another thread's id without `FUTEX_WAITERS`, none or one of two
-/// processes blocked in `FUTEX_WAIT` on it is woken, and the case records which. The word stays as it was.
+/// When a thread is killed whose `list_op_pending` word holds another thread's id without `FUTEX_WAITERS`, none or one of two
+/// processes blocked in `FUTEX_WAIT` on it is woken; both are allowed, and the case records which. The word stays as it was.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
 fn may_wake_for_a_pending_word_of_another_owner() -> Outcome {
     let list = RobustList::new(1)?;
@@ -146,9 +147,9 @@ fn pi_entry_without_lock_waiter_can_be_locked() -> Outcome {
     Ok(())
 }
 
-/// When a thread ends that has three listed entries, one of them a PI entry, and a `list_op_pending` entry, each word with its
-/// thread id and `FUTEX_WAITERS` becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`. The process blocked in `FUTEX_WAIT` on the word of
-/// the PI entry stays blocked, and that of each other word is woken.
+/// When a thread is killed that has three listed entries, one of them a PI entry, and a `list_op_pending` entry, each word with
+/// its thread id and `FUTEX_WAITERS` becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`. The process blocked in `FUTEX_WAIT` on the word
+/// of the PI entry stays blocked, and that of each other word is woken.
 #[rstest]
 #[case::pi_entry_first(0)]
 #[case::pi_entry_in_the_middle(1)]

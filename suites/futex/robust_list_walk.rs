@@ -10,7 +10,7 @@ use rstest::rstest;
 use super::fixture::{waiters, woken_indexes};
 use super::robust_list::{Termination, chain_all, owner};
 
-/// When a thread ends whose robust list has a positive or negative `futex_offset`, each word with its thread id and
+/// When a thread is killed whose robust list has a positive or negative `futex_offset`, each word with its thread id and
 /// `FUTEX_WAITERS` at this offset from a listed or pending entry becomes `FUTEX_WAITERS | FUTEX_OWNER_DIED`. A process blocked in
 /// `FUTEX_WAIT` on the second of these words is woken.
 #[rstest]
@@ -52,7 +52,7 @@ fn walk_of_a_circular_list_ends(#[case] entries: usize) -> Outcome {
     Ok(())
 }
 
-/// When a thread ends whose robust list has 2058 entries with its thread id in their words, the words of the first n entries
+/// When a thread is killed whose robust list has 2058 entries with its thread id in their words, the words of the first n entries
 /// become `FUTEX_OWNER_DIED`, and the other words keep the thread id. Every n of at least 1 is allowed, and n is recorded.
 #[conformance::test(man = "set_robust_list(2)", level = observed)]
 fn number_of_entries_walked() -> Outcome {

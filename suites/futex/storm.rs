@@ -75,9 +75,9 @@ fn concurrent_wait_and_wake_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// While a process increments a futex word and calls `FUTEX_WAKE` each time, three processes that decrement it, and call
-/// `FUTEX_WAIT` while it is 0, are killed and replaced at random instants. After a last `FUTEX_WAKE` of all waiters the word
-/// falls to 0, and the next `FUTEX_WAKE` returns 3, the number of living processes.
+/// While a process increments a futex word and calls `FUTEX_WAKE` with a limit of 1 each time, three processes that decrement it,
+/// and call `FUTEX_WAIT` while it is 0, are killed and replaced at random instants. After a last `FUTEX_WAKE` with a limit of
+/// `INT_MAX` the word falls to 0, and the next such `FUTEX_WAKE` returns 3, the number of living processes.
 #[conformance::test(man = "futex(2)")]
 fn killed_waiters_lose_no_wake() -> Outcome {
     let words = words()?;
@@ -108,9 +108,9 @@ fn killed_waiters_lose_no_wake() -> Outcome {
     Ok(())
 }
 
-/// If four processes move five processes blocked in `FUTEX_WAIT` between two words in both directions with `FUTEX_CMP_REQUEUE`
-/// while three of the five are killed, the other two stay blocked. `FUTEX_WAKE` on both words then wakes these two, and returns 2
-/// in total.
+/// Five processes are blocked in `FUTEX_WAIT`, four others call `FUTEX_CMP_REQUEUE` with `val` 0 and `val2` 2 between two words,
+/// 40 times each, two of them in each direction, and three of the five are killed meanwhile. The other two stay blocked, and
+/// `FUTEX_WAKE` with a limit of `INT_MAX` on both words then wakes these two and returns 2 in total.
 #[conformance::test(man = "futex(2)")]
 fn concurrent_requeue_keeps_every_waiter() -> Outcome {
     let words = words()?;
@@ -174,9 +174,9 @@ fn pi_lock_excludes_other_processes() -> Outcome {
     Ok(())
 }
 
-/// While four processes call `FUTEX_LOCK_PI` with timeouts of 0 to 120 µs, each call returns 0 and stores its caller's thread id
-/// in the word, or fails with `ETIMEDOUT`. A counter incremented by load and store after each call that returned 0 loses no
-/// increment, and the word is 0 at the end.
+/// While four processes call `FUTEX_LOCK_PI` with timeouts of 0 to 120 µs, 60 times each, each call returns 0 and stores its
+/// caller's thread id in the word, or fails with `ETIMEDOUT`. A counter incremented by load and store after each call that
+/// returned 0 is at the end the number of these calls, and the word is 0.
 #[conformance::test(man = "futex(2)")]
 fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
     let words = words()?;
@@ -214,9 +214,9 @@ fn timed_out_waiters_do_not_own_the_lock() -> Outcome {
     Ok(())
 }
 
-/// While owners of a PI lock on a robust list are killed at random instants, each `FUTEX_LOCK_PI` of the other processes returns
-/// 0, and the word holds its caller's thread id. After all these processes were killed, `FUTEX_LOCK_PI` by another process
-/// returns 0.
+/// Three processes, each with the lock as a PI entry on its robust list, call `FUTEX_LOCK_PI` and release the lock again and
+/// again, and are killed and replaced at random instants. Each `FUTEX_LOCK_PI` returns 0 and the word then holds its caller's
+/// thread id. After all these processes were killed, `FUTEX_LOCK_PI` by another process returns 0.
 #[conformance::test(man = "futex(2)", man = "set_robust_list(2)")]
 fn killed_owners_pass_on_a_robust_pi_lock() -> Outcome {
     let list = RobustList::new(1)?;
@@ -274,9 +274,9 @@ fn acquired_by_requeue(plain: &AtomicU32, lock: &AtomicU32) -> Result<u32, Errno
     Ok(owned)
 }
 
-/// If timeouts of `FUTEX_WAIT_REQUEUE_PI` expire while another process calls `FUTEX_CMP_REQUEUE_PI`, the word of the lock holds
-/// the waiter's thread id if its call returns 0, and not if the call fails with `ETIMEDOUT` or `EAGAIN`. At the end the word of
-/// the lock is 0.
+/// Three processes call `FUTEX_WAIT_REQUEUE_PI` with timeouts of 0 to 175 µs, 40 times each, while another process repeats
+/// `FUTEX_CMP_REQUEUE_PI` with `val2` `INT_MAX`. The word of the lock holds the waiter's thread id if its call returns 0, and not
+/// if the call fails with `ETIMEDOUT` or `EAGAIN`. At the end the word of the lock is 0.
 #[conformance::test(man = "futex(2)")]
 fn requeue_pi_races_with_timeouts() -> Outcome {
     let words = words()?;

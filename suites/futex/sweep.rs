@@ -11,9 +11,9 @@ use conformance::sys::time::Time;
 
 use super::fixture::{ALL, count, waiters, woken_indexes, words};
 
-/// If a process is killed at any of its system calls, two of three processes blocked in `FUTEX_WAIT` are woken if its
-/// `FUTEX_WAKE` with a limit of 2 had returned, and none otherwise. A later `FUTEX_WAKE` wakes the others and returns their
-/// number.
+/// A process that calls `FUTEX_WAKE` with a limit of 2 is killed at the entry or the exit of each of its system calls. Two of
+/// three processes blocked in `FUTEX_WAIT` are woken if its `FUTEX_WAKE` had returned 2, and none if it had not returned. A later
+/// `FUTEX_WAKE` with a limit of `INT_MAX` wakes the others and returns their number, 1 or 3.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waker_has_woken_all_or_none() -> Outcome {
     sweep(|run| {
@@ -34,9 +34,10 @@ fn killed_waker_has_woken_all_or_none() -> Outcome {
     })
 }
 
-/// If a process is killed at any of its system calls, one of three waiters is woken and one is moved if its `FUTEX_CMP_REQUEUE`
-/// with `val` 1 and `val2` 1 had returned 2, and all three are blocked on the source word otherwise. Later `FUTEX_WAKE` calls on
-/// both words return the number of waiters blocked there.
+/// A process that calls `FUTEX_CMP_REQUEUE` with `val` 1 and `val2` 1 is killed at the entry or the exit of each of its system
+/// calls. One of three waiters is woken and one moved to the target word if its `FUTEX_CMP_REQUEUE` had returned 2, and all three
+/// stay blocked on the source word if it had not returned. A later `FUTEX_WAKE` with a limit of `INT_MAX` returns 1 on each word
+/// in the first situation, and in the second 0 on the target word and 3 on the source word.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     sweep(|run| {
@@ -55,8 +56,9 @@ fn killed_requeuer_has_moved_all_or_none() -> Outcome {
     })
 }
 
-/// After a process was killed at any of its system calls before, in or after `FUTEX_WAIT`, `FUTEX_WAKE` with a limit of 1 wakes
-/// one of two other processes blocked on the word and returns 1. The next `FUTEX_WAKE` wakes the second one and returns 1.
+/// A process that calls `FUTEX_WAIT`, first with a timeout of 1 µs and then with an expected value that the word does not have,
+/// is killed at the entry or the exit of each of its system calls. Then `FUTEX_WAKE` with a limit of 1 wakes one of two other
+/// processes blocked on the word and returns 1. A second `FUTEX_WAKE` wakes the other and returns 1, and a third one returns 0.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_waiter_is_not_counted() -> Outcome {
     sweep(|run| {
@@ -70,9 +72,9 @@ fn killed_waiter_is_not_counted() -> Outcome {
     })
 }
 
-/// If the owner of a lock is killed at any system call around `FUTEX_UNLOCK_PI`, `FUTEX_LOCK_PI` returns 0 in a process blocked
-/// in it. The word then holds `FUTEX_OWNER_DIED` if the owner's `FUTEX_UNLOCK_PI` had not returned, and no `FUTEX_OWNER_DIED`
-/// otherwise.
+/// While a process is blocked in `FUTEX_LOCK_PI`, the owner of the lock is killed at the entry or the exit of `FUTEX_UNLOCK_PI`
+/// or of a system call before or after it. In the blocked process `FUTEX_LOCK_PI` returns 0, and the word then holds its thread
+/// id, with `FUTEX_OWNER_DIED` if the owner's `FUTEX_UNLOCK_PI` had not returned, and without if it had returned 0.
 #[conformance::test(man = "futex(2)", needs(ptrace))]
 fn killed_owner_passes_the_pi_lock() -> Outcome {
     sweep(|run| {
@@ -131,9 +133,11 @@ fn unlock(list: &RobustList, word: &AtomicU32) -> Result<u32, Errno> {
     woken
 }
 
-/// If the owner of a robust lock with two processes blocked in `FUTEX_WAIT` is killed at any step of its release, the word is 0
-/// if the owner had stored 0, and `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise. One of the two is woken; the second may be woken
-/// too if the owner had called `FUTEX_WAKE` and not yet cleared `list_op_pending`.
+/// The owner of a robust lock with two processes blocked in `FUTEX_WAIT` sets `list_op_pending`, takes the entry off its list,
+/// stores 0 in the word, calls `FUTEX_WAKE` with a limit of 1 and clears `list_op_pending`, and is killed after any of these
+/// steps. The word is then 0 if the owner had stored 0, and `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise. One of the two waiters
+/// is woken; if the owner's `FUTEX_WAKE` had returned 1 and `list_op_pending` was not yet cleared, one or both are woken, and
+/// either is allowed.
 #[conformance::test(man = "set_robust_list(2)", level = customary, needs(ptrace), fixed_in = "Linux 5.5 (ca16d5bee598)")]
 fn killed_while_releasing_a_robust_lock() -> Outcome {
     sweep(|run| {
@@ -168,9 +172,9 @@ fn killed_while_releasing_a_robust_lock() -> Outcome {
     })
 }
 
-/// If a process is killed at any step of acquiring a robust lock by setting `list_op_pending`, storing its thread id and
-/// `FUTEX_WAITERS`, and adding the entry to its robust list, the word is 0 if the process had not yet stored its thread id, and
-/// `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise.
+/// A process acquires a robust lock in four steps: it sets `list_op_pending`, stores its thread id and `FUTEX_WAITERS` in the
+/// word, adds the entry to its robust list, and clears `list_op_pending`. If it is killed after any of these steps, the word is 0
+/// if it had not yet stored its thread id, and `FUTEX_WAITERS | FUTEX_OWNER_DIED` otherwise.
 #[conformance::test(man = "set_robust_list(2)", needs(ptrace))]
 fn killed_while_acquiring_a_robust_lock() -> Outcome {
     sweep(|run| {

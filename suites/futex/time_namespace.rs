@@ -35,8 +35,8 @@ fn ahead(body: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 /// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_WAIT_BITSET` and `FUTEX_WAIT_REQUEUE_PI` with
-/// an absolute timeout on `CLOCK_MONOTONIC` fail with `ETIMEDOUT`, and not before that clock, as read in the namespace, reaches
-/// the timeout.
+/// an absolute timeout on `CLOCK_MONOTONIC`, already passed at the call or 5 ms in the future, fail with `ETIMEDOUT`, and not
+/// before that clock, as read in the namespace, reaches the timeout.
 #[conformance::test(man = "futex(2)", man = "time_namespaces(7)", needs(CAP_SYS_ADMIN, file("/proc/self/ns/time_for_children")))]
 fn absolute_timeout_uses_the_namespace_clock() -> Outcome {
     ahead(|| {
@@ -86,9 +86,9 @@ fn relative_timeout_ignores_the_clock_offset() -> Outcome {
     })
 }
 
-/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_LOCK_PI` (on `CLOCK_REALTIME`) and
-/// `FUTEX_LOCK_PI2` (on either clock) on an owned lock fail with `ETIMEDOUT`, and not before the clock, as read in the namespace,
-/// reaches the absolute timeout.
+/// In a time namespace whose `CLOCK_MONOTONIC` is ahead of the initial one, `FUTEX_LOCK_PI` with an absolute timeout 5 ms in the
+/// future on `CLOCK_REALTIME`, and `FUTEX_LOCK_PI2` with one on `CLOCK_MONOTONIC` or `CLOCK_REALTIME`, fail with `ETIMEDOUT` on a
+/// lock that another process owns, and not before the clock, as read in the namespace, reaches the timeout.
 #[rstest]
 #[case::lock_pi(op::LOCK_PI, Clock::Realtime)]
 #[case::lock_pi2_monotonic(op::LOCK_PI2, Clock::Monotonic)]

@@ -84,8 +84,9 @@ fn distant_timeout_leaves_waiters_blocked(#[case] largest: bool) -> Outcome {
     Ok(())
 }
 
-/// Every `futex` operation with a timeout fails with `EINVAL` if the `tv_sec` of the timeout is negative or its `tv_nsec` is
-/// outside of 0 to 999,999,999, whether or not the word has the expected value. The words of the call stay 0.
+/// Each of `FUTEX_WAIT`, `FUTEX_WAIT_BITSET` (with `FUTEX_CLOCK_REALTIME` or without), `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and
+/// `FUTEX_WAIT_REQUEUE_PI` fails with `EINVAL` if the `tv_sec` of its timeout is negative or the `tv_nsec` is outside of 0 to
+/// 999,999,999, whether or not the word has the expected value. Both words passed to the call stay 0.
 #[rstest]
 #[case::nanoseconds_of_a_second(Time::new(0, 1_000_000_000))]
 #[case::negative_nanoseconds(Time::new(1, -1))]
@@ -104,8 +105,8 @@ fn invalid_timespec_fails(
     Ok(())
 }
 
-/// Every `futex` operation with a timeout fails with `EFAULT` if the timeout pointer is inaccessible or outside of the user
-/// address space, and the word stays 0.
+/// Each of `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`, `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI2` and `FUTEX_WAIT_REQUEUE_PI` fails with `EFAULT`
+/// if its timeout pointer is inaccessible (`PROT_NONE`) or outside of the user address space, and the word stays 0.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn invalid_timeout_pointer_fails(
@@ -130,9 +131,9 @@ fn wait_accepts_clock_realtime() -> Outcome {
     Ok(())
 }
 
-/// `futex` with `FUTEX_CLOCK_REALTIME` fails with `ENOSYS` if the operation is not `FUTEX_WAIT`, `FUTEX_WAIT_BITSET`,
-/// `FUTEX_WAIT_REQUEUE_PI` or `FUTEX_LOCK_PI2`. The words of the call stay 0 and a process blocked in `FUTEX_WAIT` on the first
-/// word stays blocked.
+/// Each of `FUTEX_WAKE`, `FUTEX_WAKE_BITSET`, `FUTEX_WAKE_OP`, `FUTEX_REQUEUE`, `FUTEX_CMP_REQUEUE`, `FUTEX_CMP_REQUEUE_PI`,
+/// `FUTEX_LOCK_PI`, `FUTEX_TRYLOCK_PI` and `FUTEX_UNLOCK_PI` with `FUTEX_CLOCK_REALTIME` fails with `ENOSYS`. Both words of the
+/// call stay 0, and a process blocked in `FUTEX_WAIT` on the first word stays blocked.
 #[rstest]
 #[case::wake(op::WAKE)]
 #[case::wake_bitset(op::WAKE_BITSET)]

@@ -46,7 +46,7 @@ fn blocks_if_the_word_has_the_expected_value(#[case] value: u32) -> Outcome {
 }
 
 /// A process blocked in `FUTEX_WAIT` stays blocked when the word changes and no `FUTEX_WAKE` is called. A later `FUTEX_WAKE`
-/// returns 1 and the wait returns 0.
+/// returns 1 and `FUTEX_WAIT` returns 0.
 #[conformance::test(man = "futex(2)")]
 fn change_of_the_word_leaves_the_waiter_blocked() -> Outcome {
     let words = words()?;

@@ -106,7 +106,7 @@ fn invalid_list_pointer_fails() -> Outcome {
     Ok(())
 }
 
-/// `futex_waitv` on a word with the expected value fails with `EINVAL` if its `flags` argument has any bit set.
+/// `futex_waitv` on a word with the expected value fails with `EINVAL` if its `flags` argument is 1, 128, 256 or 0x80000000.
 #[rstest]
 #[conformance::test(man = "futex_waitv(2)")]
 fn nonzero_flags_fail(#[values(1, 128, 256, 0x8000_0000)] flags: u32) -> Outcome {
@@ -115,8 +115,9 @@ fn nonzero_flags_fail(#[values(1, 128, 256, 0x8000_0000)] flags: u32) -> Outcome
     Ok(())
 }
 
-/// `futex_waitv` fails with `EINVAL` if the last of three list elements has another word size than 32 bits, an unknown flag, an
-/// expected value of more than 32 bits or a non-zero `__reserved`. A later `FUTEX_WAKE` on each of the first two words returns 0.
+/// `futex_waitv` fails with `EINVAL` if the last of three list elements has `flags` with a word size of 8, 16 or 64 bits or with
+/// the unknown bit 64 or 0x80000000, an expected value of 2^32, or `__reserved` 1. A later `FUTEX_WAKE` on each of the first two
+/// words returns 0.
 #[rstest]
 #[case::size_8_bits(0, 0, 0)]
 #[case::size_16_bits(1, 0, 0)]
@@ -208,7 +209,8 @@ fn requeued_waiter_returns_the_original_index() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_BITSET` with any single bit wakes a process blocked in `futex_waitv` and returns 1.
+/// `FUTEX_WAKE_BITSET` with the mask 1 or 0x80000000 on the second of three words wakes a process blocked in `futex_waitv` on the
+/// three and returns 1, and `futex_waitv` returns 1.
 #[rstest]
 #[case::lowest_bit(1)]
 #[case::highest_bit(0x8000_0000)]

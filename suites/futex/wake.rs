@@ -9,8 +9,8 @@ use rstest::rstest;
 
 use super::fixture::{ALL, blocked_in, returned, waiters, woken_indexes, words};
 
-/// `FUTEX_WAKE` with a limit of n on a word with four waiters wakes n of them, or all four if n is larger, and returns the number
-/// woken. The others stay blocked until the next `FUTEX_WAKE`.
+/// `FUTEX_WAKE` with a limit of n, from 1 to `INT_MAX`, on a word with four waiters wakes n of them, or all four if n is larger,
+/// and returns the number woken. The others stay blocked until the next `FUTEX_WAKE`.
 #[rstest]
 #[case::limit_1(1, 1)]
 #[case::limit_2(2, 2)]

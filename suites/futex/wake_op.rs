@@ -28,8 +28,10 @@ fn encode(operation: u32, argument: i32, comparison: u32, with: i32) -> u32 {
     operation << 28 | comparison << 24 | low_12_bits(argument) << 12 | low_12_bits(with)
 }
 
-/// `FUTEX_WAKE_OP` on words without waiters returns 0 and stores the result of its encoded operation (set, add, or, and-not, xor,
-/// each with `FUTEX_OP_ARG_SHIFT` or without) in the second word. The first word stays as it was.
+/// `FUTEX_WAKE_OP` on words without waiters returns 0 and stores in the second word, for `FUTEX_OP_SET`, `FUTEX_OP_ADD`,
+/// `FUTEX_OP_OR`, `FUTEX_OP_ANDN` and `FUTEX_OP_XOR`: the argument, the old value plus the argument modulo 2^32, old | argument,
+/// old & ~argument, and old ^ argument. The argument is `oparg`, or 1 << `oparg` with `FUTEX_OP_ARG_SHIFT`. The first word stays
+/// as it was.
 #[rstest]
 #[case::set(SET, 5, 9, 5)]
 #[case::set_to_the_largest_argument(SET, 0x7ff, 9, 0x7ff)]
@@ -54,8 +56,9 @@ fn stores_the_result_in_the_second_word(
     changes_the_second_word(operation, argument, before, after)
 }
 
-/// `FUTEX_WAKE_OP` on words without waiters returns 0, and stores the result of its encoded operation in the second word with the
-/// 12-bit `oparg` sign-extended to 32 bits: the operation set with `oparg` -1 stores 0xffffffff.
+/// `FUTEX_WAKE_OP` on words without waiters returns 0 and uses the 12-bit `oparg` sign-extended to 32 bits for `FUTEX_OP_SET`,
+/// `FUTEX_OP_ADD`, `FUTEX_OP_OR`, `FUTEX_OP_ANDN` and `FUTEX_OP_XOR`. With `oparg` -1, `FUTEX_OP_SET` stores 0xffffffff in the
+/// second word; with `oparg` -3, `FUTEX_OP_ADD` changes 4 to 1.
 #[rstest]
 #[case::set_to_a_negative_argument(SET, -1, 9, 0xffff_ffff)]
 #[case::set_to_the_smallest_argument(SET, -2048, 9, 0xffff_f800)]
@@ -68,7 +71,7 @@ fn sign_extends_the_argument(#[case] operation: u32, #[case] argument: i32, #[ca
     changes_the_second_word(operation, argument, before, after)
 }
 
-/// `FUTEX_WAKE_OP` with the operation or, `FUTEX_OP_ARG_SHIFT` and `oparg` 33 on a second word of 0 returns 0 and stores 2 in the
+/// `FUTEX_WAKE_OP` with `FUTEX_OP_OR`, `FUTEX_OP_ARG_SHIFT` and `oparg` 33 on a second word of 0 returns 0 and stores 2 in the
 /// second word, since the shift is taken modulo 32.
 #[conformance::test(man = "futex(2)", level = customary)]
 fn shift_is_taken_modulo_32() -> Outcome {
@@ -87,8 +90,9 @@ fn changes_the_second_word(operation: u32, argument: i32, before: u32, after: u3
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` on two words with one waiter each wakes both and returns 2 if its encoded comparison of the second word's old
-/// value with `cmparg` holds. Otherwise it wakes only the waiter of the first word and returns 1.
+/// `FUTEX_WAKE_OP` on two words with one waiter each wakes both and returns 2 if the second word's old value is equal to
+/// (`FUTEX_OP_CMP_EQ`), not equal to (`FUTEX_OP_CMP_NE`), less than (`LT`), at most (`LE`), greater than (`GT`) or at least
+/// (`GE`) `cmparg`, as `val3` asks. Otherwise it wakes only the waiter of the first word and returns 1.
 #[rstest]
 #[case::equal(EQ, 5, 5, true)]
 #[case::equal_fails_for_other(EQ, 5, 6, false)]
@@ -112,9 +116,10 @@ fn old_value_decides_about_the_second_word(
     compares_the_old_value(comparison, before, with, holds)
 }
 
-/// `FUTEX_WAKE_OP` compares the second word's old value with the sign-extended 12-bit `cmparg` as signed numbers. On two words
-/// with one waiter each, it wakes both and returns 2 if the comparison holds, and otherwise wakes only the waiter of the first
-/// word and returns 1.
+/// `FUTEX_WAKE_OP` with `FUTEX_OP_CMP_EQ`, `FUTEX_OP_CMP_LT`, `FUTEX_OP_CMP_LE`, `FUTEX_OP_CMP_GT` or `FUTEX_OP_CMP_GE` compares
+/// the second word's old value with the sign-extended 12-bit `cmparg` as signed 32-bit numbers. On two words with one waiter
+/// each, it wakes both and returns 2 if the comparison holds, and otherwise wakes only the waiter of the first word and
+/// returns 1.
 #[rstest]
 #[case::equal_to_a_negative_argument(EQ, 0xffff_ffff, -1, true)]
 #[case::equal_in_low_bits_only(EQ, 0x0000_0fff, -1, false)]
@@ -143,8 +148,9 @@ fn compares_the_old_value(comparison: u32, before: u32, with: i32, holds: bool) 
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` whose comparison holds, on two words with three waiters each, wakes `val` waiters of the first word and `val2`
-/// of the second, or all three where the limit is larger, and returns the sum of both numbers.
+/// `FUTEX_WAKE_OP` with `val` and `val2` from 1 to `INT_MAX` and a comparison that holds, on two words with three waiters each,
+/// wakes `val` waiters of the first word and `val2` of the second, or all three where the limit is larger, and returns the sum of
+/// both numbers.
 #[rstest]
 #[case::limits_1_and_1(1, 1, 1, 1)]
 #[case::limits_2_and_1(2, 1, 2, 1)]
@@ -188,8 +194,8 @@ fn same_word_adds_the_limits() -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with an unknown operation encoded in `val3` fails with `ENOSYS`. A process blocked in `FUTEX_WAIT` on the
-/// first word stays blocked, and the second word stays as it was.
+/// `FUTEX_WAKE_OP` with operation 5, 6 or 7 encoded in bits 28 to 30 of `val3` fails with `ENOSYS`. A process blocked in
+/// `FUTEX_WAIT` on the first word stays blocked, and the second word stays as it was.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn unknown_operation_fails(#[values(5, 6, 7)] operation: u32) -> Outcome {
@@ -201,8 +207,9 @@ fn unknown_operation_fails(#[values(5, 6, 7)] operation: u32) -> Outcome {
     Ok(())
 }
 
-/// `FUTEX_WAKE_OP` with an unknown comparison encoded in `val3` fails with `ENOSYS`, and a process blocked in `FUTEX_WAIT` on the
-/// first word stays blocked. The second word may be changed or not, and the case records which.
+/// `FUTEX_WAKE_OP` with comparison 6, 8 or 15 encoded in bits 24 to 27 of `val3` fails with `ENOSYS`, and a process blocked in
+/// `FUTEX_WAIT` on the first word stays blocked. The second word is changed by the encoded operation or not; both are allowed,
+/// and the case records which.
 #[rstest]
 #[conformance::test(man = "futex(2)", level = customary)]
 fn unknown_comparison_fails(#[values(6, 8, 15)] comparison: u32) -> Outcome {

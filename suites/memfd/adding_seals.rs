@@ -152,9 +152,11 @@ fn binds_every_descriptor_and_process() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it adds `F_SEAL_SHRINK`, `F_SEAL_GROW`, `F_SEAL_WRITE` and `F_SEAL_SEAL` with
-/// four `fcntl(F_ADD_SEALS)` calls, `fcntl(F_GET_SEALS)` returns exactly the seals of the calls that returned. Then `write`,
-/// `ftruncate` and `fcntl(F_ADD_SEALS)` fail with `EPERM` if one of these seals forbids the call, and succeed otherwise.
+/// If a process that adds `F_SEAL_SHRINK`, `F_SEAL_GROW`, `F_SEAL_WRITE` and `F_SEAL_SEAL`, in this order, with four
+/// `fcntl(F_ADD_SEALS)` calls, is killed at the entry or the exit of each of its system calls, `fcntl(F_GET_SEALS)` returns
+/// exactly the seals of the calls that had returned. Then `ftruncate` to a smaller size fails with `EPERM` exactly if
+/// `F_SEAL_SHRINK` is set, `ftruncate` to a greater size if `F_SEAL_GROW` is set, `write` if `F_SEAL_WRITE` is set, and
+/// `fcntl(F_ADD_SEALS)` if `F_SEAL_SEAL` is set.
 #[conformance::test(man = "fcntl(2)", deadline = 30)]
 fn killed_sealer_leaves_the_added_seals() -> Outcome {
     let steps = [SHRINK, GROW, WRITE, SEAL];

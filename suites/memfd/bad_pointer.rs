@@ -30,8 +30,10 @@ fn failed_write_leaves_the_file(#[case] length: usize, #[case] at: usize) -> Out
     Ok(())
 }
 
-/// `write` of 10 bytes to a memory file from a buffer of which only the first 5 bytes are accessible returns 1 to 5 or fails with
-/// `EFAULT`; the result is recorded. Size, bytes and file offset change by exactly the returned count.
+/// `write` of 10 bytes at file offset 98 of a memory file of 100 bytes, from a buffer of which only the first 5 bytes are
+/// accessible, returns n, which is 1 to 5, or fails with `EFAULT`; both are accepted and recorded. After n, the first n bytes of
+/// the buffer are in the file from byte 98 on, the file offset is 98 + n, and the size is the greater of 100 and 98 + n. After
+/// `EFAULT`, bytes, size and file offset are as before.
 #[conformance::test(posix = "write", man = "write(2)", level = observed)]
 fn write_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(100))?;
@@ -70,9 +72,9 @@ fn write_respects_seals(#[case] seal: Seals) -> Outcome {
     Ok(())
 }
 
-/// `read` of 200 bytes from a longer memory file into a buffer of which only the first 100 bytes are accessible returns n, which
-/// is at most 100, or fails with `EFAULT`; the result is recorded. The buffer then contains the first n bytes of the file, and
-/// the file offset is n (0 after `EFAULT`).
+/// `read` of 200 bytes at file offset 0 of a memory file of three pages, into a buffer of which only the first 100 bytes are
+/// accessible, returns n, which is at most 100, or fails with `EFAULT`; both are accepted and recorded. The buffer then contains
+/// the first n bytes of the file, and the file offset is n (0 after `EFAULT`).
 #[conformance::test(posix = "read", man = "read(2)", level = observed)]
 fn read_stops_at_an_invalid_page() -> Outcome {
     let file = holding(&pattern(3 * page_size()))?;

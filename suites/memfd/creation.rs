@@ -124,7 +124,8 @@ fn mfd_exec_excludes_noexec_seal() -> Outcome {
 }
 
 /// `fcntl(F_GETFD)` returns `FD_CLOEXEC` on a descriptor from `memfd_create` with `MFD_CLOEXEC`, and not without this flag. After
-/// `exec`, the descriptor without `FD_CLOEXEC` is open and shows the bytes of the file, and the one with `FD_CLOEXEC` is closed.
+/// `exec`, the descriptor without `FD_CLOEXEC` shows the bytes of its file, and the number of the one with `FD_CLOEXEC` is closed
+/// or refers to another file.
 #[conformance::test(man = "memfd_create(2)")]
 fn close_on_exec_only_with_mfd_cloexec() -> Outcome {
     let passes = holding(b"passed")?;

@@ -151,9 +151,9 @@ enum Operation {
     CopyFileRange,
 }
 
-/// `read`, `readv`, `pread`, `splice`, `sendfile` and `copy_file_range` that start in a hole of a memory file and end in the next
-/// allocated page return zeros up to the end of the hole, and then the bytes of that page. `st_blocks` of the file stays as it
-/// was.
+/// `read`, `readv`, `pread` and `copy_file_range`, and repeated `splice` or `sendfile` calls, that start in a hole of a memory
+/// file and end in the next allocated page return zeros up to the end of the hole, and then the bytes of that page. `st_blocks`
+/// of the file stays as it was.
 #[rstest]
 #[conformance::test(man = "read(2)", man = "lseek(2)")]
 fn read_as_zeros(
@@ -222,9 +222,10 @@ fn are_filled_by_mapped_stores() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it calls `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `pwrite` and `fallocate`
-/// with `FALLOC_FL_PUNCH_HOLE` in this order, the bytes of the file are those after the first 0, 1, 2 or 3 calls. `st_blocks`
-/// counts exactly the allocated pages of this state.
+/// If a process that calls `fallocate` with `FALLOC_FL_PUNCH_HOLE` on pages 2 and 3 of a file of four pages, `pwrite` of a page
+/// to page 2, and `fallocate` with `FALLOC_FL_PUNCH_HOLE` on page 1, is killed at the entry or the exit of each of its system
+/// calls, the bytes of the file are those after the first 0, 1, 2 or 3 of these calls; each is accepted, and only 3 if the
+/// process is not killed. `fstat` then returns in `st_blocks` the size of 4, 2, 3 or 2 pages in units of 512 bytes.
 #[conformance::test(man = "fallocate(2)", deadline = 30)]
 fn killed_puncher_leaves_whole_pages() -> Outcome {
     let page = page_size();

@@ -167,9 +167,12 @@ impl Subject for Modelled {
     }
 }
 
-/// After each call of a random sequence of `pwrite`, mapped stores, `ftruncate`, `fallocate` with and without
-/// `FALLOC_FL_PUNCH_HOLE`, and `madvise` with `MADV_REMOVE`, the bytes, the size and the `st_blocks` of a memory file equal those
-/// of a model that keeps a byte string and the set of allocated pages.
+/// In a random sequence of `pwrite`, stores through a `MAP_SHARED` mapping, `ftruncate`, `fallocate` with mode 0,
+/// `FALLOC_FL_KEEP_SIZE` or `FALLOC_FL_PUNCH_HOLE`, and `madvise` with `MADV_REMOVE` on a memory file, no call fails, and each
+/// offset shows the byte written or stored last, or 0 if a hole was punched there or the file has ended before this offset since
+/// then. `fstat` returns in `st_size` the last size from `ftruncate`, or the greatest end of a later `pwrite` or `fallocate` with
+/// mode 0, if greater. In `st_blocks` it returns, in units of 512 bytes, the size of all pages that were written, stored into or
+/// allocated and not wholly punched, removed or cut off since.
 #[conformance::test(man = "tmpfs(5)", man = "fallocate(2)", deadline = 30)]
 fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Modelled>(1..24)

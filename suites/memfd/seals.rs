@@ -113,10 +113,11 @@ impl Change {
     }
 }
 
-/// Calls that change bytes inside the file (`write`, `pwritev`, `splice`, `sendfile`, `copy_file_range`, `fallocate` with
-/// `FALLOC_FL_PUNCH_HOLE`) fail with `EPERM` exactly if `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE` is set, those that enlarge the
-/// file also with `F_SEAL_GROW`, and `ftruncate` and `open` with `O_TRUNC` that shrink it with `F_SEAL_SHRINK`. A failed call
-/// leaves bytes, file offset and seals as they were.
+/// `write`, `pwrite`, `pwritev`, `splice`, `sendfile`, `copy_file_range` and `fallocate` with `FALLOC_FL_PUNCH_HOLE` fail with
+/// `EPERM` exactly if the file has `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE`, or if the call would enlarge a file with
+/// `F_SEAL_GROW`. `ftruncate` and `fallocate` with mode 0 that enlarge the file fail with `EPERM` exactly if the file has
+/// `F_SEAL_GROW`, and `ftruncate` to a smaller size and `open` with `O_TRUNC` exactly if it has `F_SEAL_SHRINK`. A call that
+/// fails leaves bytes, file offset and seals as they were.
 #[rstest]
 #[case::no_seals(UNSEALED, &[])]
 #[case::f_seal_seal(SEAL, &[])]

@@ -63,8 +63,8 @@ fn each_writable_mapping_counts() -> Outcome {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a `MAP_SHARED` mapping exists that was made with
-/// `PROT_WRITE` and changed with `mprotect` to `PROT_READ`. `mprotect` of this mapping with `PROT_READ | PROT_WRITE` then returns
-/// 0.
+/// `PROT_WRITE` and changed with `mprotect` to `PROT_READ`. `mprotect` of this mapping with `PROT_READ | PROT_WRITE` then
+/// returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_made_read_only_still_counts() -> Outcome {
     let file = page()?;
@@ -86,8 +86,8 @@ enum Release {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` fails with `EBUSY` while a child has an inherited `MAP_SHARED` mapping with
-/// `PROT_WRITE`. After the child has called `munmap`, has exited or was killed, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns
-/// 0.
+/// `PROT_WRITE`. After the child has called `munmap`, has exited or was killed, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`
+/// returns 0.
 #[rstest]
 #[conformance::test(man = "fcntl(2)")]
 fn mapping_of_another_process_counts(#[values(Release::Unmap, Release::Exit, Release::Kill)] release: Release) -> Outcome {
@@ -142,8 +142,8 @@ fn private_and_read_only_mappings_do_not_count() -> Outcome {
 }
 
 /// `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE`, while a `MAP_SHARED` mapping with `PROT_READ` of a descriptor opened with `O_RDWR`
-/// exists, returns 0 or fails with `EBUSY`; both are accepted and recorded. `mprotect` of this mapping with
-/// `PROT_READ | PROT_WRITE` then fails if the seal was added, and returns 0 if not.
+/// exists, returns 0 or fails with `EBUSY`; both are accepted and recorded. `mprotect` of this mapping with `PROT_READ |
+/// PROT_WRITE` then fails with any error if the seal was added, and returns 0 if not.
 #[conformance::test(man = "fcntl(2)", level = observed)]
 fn read_only_mapping_of_a_writable_descriptor() -> Outcome {
     let file = page()?;
@@ -269,8 +269,9 @@ fn pages_in_a_pipe_may_delay_f_seal_write() -> Outcome {
     Ok(())
 }
 
-/// After shared, private and inherited mappings of a file were made, changed with `mprotect` and all unmapped, and after `mmap`
-/// calls that failed with `EACCES`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
+/// After `munmap` of all `MAP_SHARED` and `MAP_PRIVATE` mappings with `PROT_WRITE` of a file, of which one was changed with
+/// `mprotect` and inherited by children that have exited, and after `mmap` calls with `MAP_SHARED` and `PROT_WRITE` that failed
+/// with `EACCES` on a descriptor opened with `O_RDONLY`, `fcntl(F_ADD_SEALS)` with `F_SEAL_WRITE` returns 0.
 #[conformance::test(man = "fcntl(2)")]
 fn removed_mappings_do_not_count() -> Outcome {
     let file = page()?;

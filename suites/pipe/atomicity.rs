@@ -113,8 +113,8 @@ fn blocked_write_adds_no_part() -> Outcome {
     Ok(())
 }
 
-/// Non-blocking `write` calls of at most `PIPE_BUF` bytes, each longer than the free rest of the last page, return their whole
-/// counts until one fails with `EAGAIN` and adds no byte. `read` then returns all added bytes in order.
+/// Non-blocking `write` calls of 4095 and 2 bytes in turn, or of 2048 and 4096 bytes in turn, each of `PIPE_BUF` bytes if that is
+/// less, return their whole counts until one fails with `EAGAIN` and adds no byte. `read` then returns all added bytes in order.
 #[rstest]
 #[case::one_byte_does_not_fit(4095, 2)]
 #[case::half_a_page_does_not_fit(2048, 4096)]

@@ -148,8 +148,8 @@ fn timestamps_of_a_new_pipe() -> Outcome {
 const ACCESSED: Duration = Duration::from_secs(1_000_000);
 const MODIFIED: Duration = Duration::from_secs(2_000_000);
 
-/// If `st_atime` and `st_mtime` of a pipe have been set to times long ago, `fstat` after a `write` of 1 byte shows a new
-/// `st_mtime` and the same `st_atime`.
+/// If `futimens` has set `st_atime` and `st_mtime` of a pipe to times in the year 1970, `fstat` after a `write` of 1 byte shows a
+/// changed `st_mtime` and the same `st_atime`.
 #[conformance::test(posix = "write")]
 fn write_updates_st_mtime() -> Outcome {
     let (_reader, writer) = pipe()?;
@@ -160,8 +160,8 @@ fn write_updates_st_mtime() -> Outcome {
     Ok(())
 }
 
-/// If `st_atime` and `st_mtime` of a pipe have been set to times long ago, `fstat` after a `read` of 1 byte shows a new
-/// `st_atime` and the same `st_mtime`.
+/// If `futimens` has set `st_atime` and `st_mtime` of a pipe to times in the year 1970, `fstat` after a `read` of 1 byte shows a
+/// changed `st_atime` and the same `st_mtime`.
 #[conformance::test(posix = "read")]
 fn read_updates_st_atime() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -173,8 +173,9 @@ fn read_updates_st_atime() -> Outcome {
     Ok(())
 }
 
-/// `read` and `write` calls on a pipe that return 0 or fail with `EAGAIN`, `EFAULT` or `EBADF` leave `st_atime`, `st_mtime` and
-/// `st_ctime`, as `fstat` shows them, as they were.
+/// `fstat` on an empty pipe shows the same `st_atime`, `st_mtime` and `st_ctime` as before after `read` and `write` of 0 bytes,
+/// after a `read` that fails with `EAGAIN` or returns 0 at end-of-file, after a `write` that fails with `EFAULT`, and after
+/// `read` on the write end and `write` on the read end, which fail with `EBADF`.
 #[conformance::test(posix = "read", posix = "write", level = customary)]
 fn calls_without_bytes_update_no_timestamp() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;
@@ -189,7 +190,8 @@ fn calls_without_bytes_update_no_timestamp() -> Outcome {
     Ok(())
 }
 
-/// `lseek` on either end of a pipe or FIFO fails with `ESPIPE`, and the unread bytes stay as they were.
+/// `lseek` on either end of a pipe or FIFO with `SEEK_SET` and 0, `SEEK_CUR` and 0 or 1, or `SEEK_END` and 0 fails with `ESPIPE`.
+/// `read` then returns exactly the unread bytes.
 #[apply(pipe_and_fifo)]
 #[case::seek_set_0(0, Whence::SeekSet)]
 #[case::seek_cur_0(0, Whence::SeekCur)]
@@ -204,8 +206,8 @@ fn lseek_fails_with_espipe(#[case] offset: i64, #[case] whence: Whence, kind: Ki
     Ok(())
 }
 
-/// `pread` on the read end and `pwrite` on the write end of a pipe or FIFO fail with `ESPIPE`. The buffer and the unread bytes
-/// stay as they were.
+/// `pread` on the read end and `pwrite` on the write end of a pipe or FIFO, at offset 0 or 1, fail with `ESPIPE`. The buffer of
+/// `pread` stays as it was, and `read` then returns exactly the unread bytes.
 #[apply(pipe_and_fifo)]
 #[case::offset_0(0)]
 #[case::offset_1(1)]
@@ -220,7 +222,8 @@ fn pread_and_pwrite_fail_with_espipe(#[case] offset: i64, kind: Kind) -> Outcome
     Ok(())
 }
 
-/// `ftruncate` on either end of a pipe fails with `EINVAL`, and the unread bytes stay as they were.
+/// `ftruncate` to 0 bytes, 1 byte or 1 MiB on either end of a pipe fails with `EINVAL`. `read` then returns exactly the unread
+/// bytes.
 #[rstest]
 #[case::length_0(0)]
 #[case::length_1(1)]
@@ -245,7 +248,7 @@ fn posix_fallocate_fails_with_espipe(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `mmap` of the read end of a pipe or FIFO fails with `ENODEV`, and the unread bytes stay as they were.
+/// `mmap` of the read end of a pipe or FIFO fails with `ENODEV`. `read` then returns exactly the unread bytes.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "mmap")]
 fn mmap_fails_with_enodev(kind: Kind) -> Outcome {

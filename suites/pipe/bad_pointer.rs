@@ -20,8 +20,8 @@ fn in_words(result: Result<usize, Errno>) -> String {
     }
 }
 
-/// `write` and `writev` from an invalid pointer fail with `EFAULT` and add no byte to the pipe. `read` returns only the bytes
-/// written before and after the failed calls.
+/// `write` from an invalid pointer and `writev` with an invalid first segment fail with `EFAULT`, and `ioctl(FIONREAD)` gives the
+/// same number of unread bytes as before. `read` returns only the bytes written before and after the failed calls.
 #[apply(every_pipe)]
 #[case::one_byte(|_| 1)]
 #[case::half_a_page(|page| page / 2)]
@@ -165,8 +165,8 @@ fn failed_write_keeps_bytes_of_the_same_page(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `read` and `readv` into an invalid pointer fail with `EFAULT` and remove no byte: `ioctl(FIONREAD)` gives the same number. The
-/// next `read` returns all unread bytes.
+/// `read` into an invalid pointer and `readv` with an invalid first segment fail with `EFAULT`, and `ioctl(FIONREAD)` gives the
+/// same number of unread bytes as before. The next `read` returns all these bytes in order.
 #[apply(every_pipe)]
 #[conformance::test(man = "read(2)")]
 fn failed_read_removes_no_byte(kind: Kind) -> Outcome {
@@ -251,8 +251,8 @@ fn is_ignored_with_length_0() -> Outcome {
     Ok(())
 }
 
-/// If the `iovec` array is not readable, from its first entry or from a later one, `readv` and `writev` fail with `EFAULT` and
-/// transfer no byte.
+/// If the `iovec` array is not readable from its first, second or twenty-first entry on, `readv` and `writev` fail with `EFAULT`,
+/// and `ioctl(FIONREAD)` gives the same number of unread bytes as before.
 #[rstest]
 #[case::no_entry_readable(0)]
 #[case::one_entry_readable(1)]

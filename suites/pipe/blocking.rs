@@ -34,7 +34,8 @@ fn read_stays_blocked_after_a_write_of_0_bytes(kind: Kind) -> Outcome {
 }
 
 /// If n − 1 bytes are read from a full pipe, a process blocked in `write` of n ≤ `PIPE_BUF` bytes stays blocked and
-/// `ioctl(FIONREAD)` shows that no byte was added. After at least n bytes and at least a page have been read, `write` returns n.
+/// `ioctl(FIONREAD)` shows that no byte was added. After at least n bytes and at least a page have been read in total, `write`
+/// returns n.
 #[rstest]
 #[case::two_bytes(2)]
 #[case::hundred_bytes(100)]

@@ -128,7 +128,8 @@ fn is_the_same_after_each_drain(kind: Kind) -> Outcome {
 }
 
 /// After each `write` of a random sequence of non-blocking `write` and `read` calls, the sum of the counts of `write` minus the
-/// sum of the counts of `read` is at most the capacity. `read` returns all bytes that `write` has counted, in order.
+/// sum of the counts of `read` is at most the number of bytes that `write` has added before until the empty pipe was full. `read`
+/// returns all bytes that `write` has counted, in order.
 #[conformance::test(posix = "write", posix = "read")]
 fn is_never_exceeded() -> Outcome {
     let turns = prop::collection::vec((1_usize..9000, 1_usize..12000), 1..30);

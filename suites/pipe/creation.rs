@@ -95,8 +95,8 @@ fn succeeds_with_two_free_descriptors() -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with `O_NONBLOCK` sets that flag on both ends, and `pipe2` with `O_CLOEXEC` sets close-on-exec on both file
-/// descriptors. A flag that is not given stays clear.
+/// After `pipe2`, `fcntl(F_GETFL)` shows `O_NONBLOCK` set on both ends exactly if `O_NONBLOCK` is given, and `fcntl(F_GETFD)`
+/// shows close-on-exec set on both ends exactly if `O_CLOEXEC` is given.
 #[cfg(has_pipe2)]
 #[rstest]
 #[case::no_flags(OFlag::empty())]
@@ -128,7 +128,8 @@ fn pipe2_with_o_nonblock_does_not_block() -> Outcome {
     Ok(())
 }
 
-/// If only one file descriptor is free, `pipe2` fails with `EMFILE` and opens none, whether flags are given or not.
+/// If only one file descriptor is free, `pipe2` with the flags 0, `O_CLOEXEC` or `O_NONBLOCK` fails with `EMFILE` and opens no
+/// descriptor. The next `dup` returns the free descriptor.
 #[cfg(has_pipe2)]
 #[conformance::test(posix = "pipe2", man = "pipe(2)")]
 fn pipe2_emfile_opens_no_descriptor() -> Outcome {
@@ -176,8 +177,8 @@ fn pipe2_rejects_unknown_flags() -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with `O_DIRECT` sets `O_DIRECT` on the write end. `O_NONBLOCK` and `O_CLOEXEC` given together with `O_DIRECT` are set
-/// on both ends.
+/// After `pipe2` with `O_DIRECT`, `fcntl(F_GETFL)` shows `O_DIRECT` set on the write end. `O_NONBLOCK` and close-on-exec are set
+/// on both ends exactly if `O_NONBLOCK` and `O_CLOEXEC` are given together with `O_DIRECT`.
 #[cfg(linux)]
 #[rstest]
 #[case::alone(OFlag::empty())]
@@ -235,8 +236,8 @@ fn efault_leaves_no_descriptor_open(#[case] writable: usize) -> Outcome {
     Ok(())
 }
 
-/// `pipe2` with an invalid flag fails with `EINVAL` even if the array for the descriptors is not writable or no descriptor is
-/// free.
+/// `pipe2` with the invalid flag `O_APPEND` fails with `EINVAL` even if the array for the descriptors is not writable or no
+/// descriptor is free.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn pipe2_checks_flags_first() -> Outcome {

@@ -55,9 +55,9 @@ fn pipe_fills_the_lowest_hole_after_emfile() -> Outcome {
     Ok(())
 }
 
-/// After `pipe2` has failed with `EFAULT` because the array is not fully writable, the next `pipe` returns the two numbers that
-/// it would have returned before. So does `pipe` if `pipe2` has also failed with `EMFILE` while `RLIMIT_NOFILE` left only one
-/// number free.
+/// After `pipe2` has failed with `EFAULT` because the array for the two descriptors is not fully writable, the next `pipe`
+/// returns the two numbers that it would have returned before. If `pipe2` has also failed with `EMFILE`, because `RLIMIT_NOFILE`
+/// left only one number free, and the limit is then raised, `pipe` returns these two numbers too.
 #[cfg(linux)]
 #[rstest]
 #[case::no_byte_writable(0)]
@@ -94,8 +94,8 @@ fn efault_keeps_the_last_two_numbers_free() -> Outcome {
     Ok(())
 }
 
-/// If `pipe2` fails with `EINVAL` for an invalid flag, the next `pipe` returns the two numbers that it would have returned
-/// before.
+/// After `pipe2` has failed with `EINVAL` for the invalid flag `O_APPEND`, the next `pipe` returns the two numbers that it would
+/// have returned before.
 #[cfg(linux)]
 #[conformance::test(man = "pipe(2)")]
 fn einval_releases_both_numbers() -> Outcome {

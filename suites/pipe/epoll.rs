@@ -82,8 +82,9 @@ fn reports_hang_up_and_error_unrequested(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLONESHOT`, `epoll_wait` reports `EPOLLIN` for a read end with unread bytes once, and then no event, even after
-/// another `write`. After `EPOLL_CTL_MOD`, the next `epoll_wait` reports the events of the end once.
+/// With `EPOLLIN | EPOLLONESHOT`, `epoll_wait` reports `EPOLLIN` for a read end with unread bytes once, and then no event, even
+/// after another `write` and the close of the last writer. After `EPOLL_CTL_MOD` with the same flags, the next `epoll_wait`
+/// reports `EPOLLIN | EPOLLHUP`, and the one after it no event.
 #[conformance::test(man = "epoll_ctl(2)")]
 fn reports_a_one_shot_entry_once() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -61,8 +61,9 @@ fn reports_free_space_once(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` reports `EPOLLOUT` after a `read` of part of a page only if
-/// `poll` reports `POLLOUT` too. After the whole page has been read, `epoll_wait` reports `EPOLLOUT`.
+/// With `EPOLLET` on the write end of a full pipe, `epoll_wait` after a `read` of part of a page reports `EPOLLOUT` if `poll` for
+/// `POLLOUT` reports `POLLOUT`, and no event otherwise. After the last byte of the page has been read, `epoll_wait` reports
+/// `EPOLLOUT`.
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn agrees_with_poll_about_free_space() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -113,7 +114,8 @@ fn reports_a_broken_pipe_once(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports `EPOLLHUP` exactly once each time that the last writer closes.
+/// With `EPOLLET` on the read end of a FIFO, `epoll_wait` reports exactly `EPOLLHUP` once each time that the last writer closes,
+/// and no event after a writer has opened the FIFO with `O_WRONLY`.
 #[conformance::test(man = "epoll(7)", man = "fifo(7)", level = customary)]
 fn reports_each_hang_up_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;

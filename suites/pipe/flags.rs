@@ -36,8 +36,8 @@ fn status_flags_are_separate_for_each_end(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// With `O_NONBLOCK` set on the read end and clear on the write end, `write` to the full pipe blocks until the pipe has been read
-/// and then returns 1.
+/// With `O_NONBLOCK` set on the read end and clear on the write end, `write` of 1 byte to the full pipe blocks until all bytes of
+/// the pipe have been read and then returns 1.
 #[conformance::test(posix = "read", posix = "write")]
 fn o_nonblock_affects_only_its_own_end() -> Outcome {
     let (reader, writer_end) = pipe()?;
@@ -50,8 +50,8 @@ fn o_nonblock_affects_only_its_own_end() -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETFL)` ignores the access mode and `O_CREAT`, `O_EXCL`, `O_TRUNC` and `O_NOCTTY`: `F_GETFL` shows the access mode as
-/// before, and `O_NONBLOCK` given in the same call is set.
+/// `fcntl(F_SETFL)` with `O_RDONLY`, `O_WRONLY` or `O_RDWR` and with `O_CREAT`, `O_EXCL`, `O_TRUNC` and `O_NOCTTY` returns 0 on
+/// either end of a pipe. `F_GETFL` then shows the access mode as before, and `O_NONBLOCK` set if it was given in the same call.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl")]
 fn f_setfl_ignores_access_mode_and_creation_flags(kind: Kind) -> Outcome {
@@ -106,8 +106,8 @@ fn o_append_has_no_effect(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// Close-on-exec is clear on a duplicate from `dup` or `dup2` and set on one from `fcntl(F_DUPFD_CLOEXEC)`. Setting or clearing
-/// the flag on one descriptor leaves the others as they were.
+/// `fcntl(F_GETFD)` shows close-on-exec clear on a duplicate from `dup` or `dup2` and set on one from `fcntl(F_DUPFD_CLOEXEC)`.
+/// If `fcntl(F_SETFD)` sets or clears close-on-exec on one duplicate, `F_GETFD` on each of the others shows the same as before.
 #[conformance::test(posix = "fcntl", posix = "dup")]
 fn close_on_exec_is_set_for_each_descriptor() -> Outcome {
     let (reader, writer) = pipe()?;

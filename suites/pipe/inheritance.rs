@@ -10,9 +10,9 @@ use rstest_reuse::apply;
 use common::ends::{flags, next, open_nonblocking};
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// If parent or child sets a status flag with `fcntl(F_SETFL)` on an inherited descriptor after `fork`, `F_GETFL` in the other
-/// process shows the flag set. After the child has exited, `read` of the empty pipe in the parent still fails with `EAGAIN`,
-/// because `O_NONBLOCK` is set.
+/// If a child sets `O_NONBLOCK` with `fcntl(F_SETFL)` on a read end inherited over `fork`, `F_GETFL` in the parent shows
+/// `O_NONBLOCK` set, and `read` of the empty pipe in the parent fails with `EAGAIN`, also after the child has exited. If the
+/// parent then sets `O_APPEND` and `O_NONBLOCK`, `F_GETFL` in the child shows both set.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "fcntl")]
 fn fork_shares_status_flags(kind: Kind) -> Outcome {

@@ -131,8 +131,8 @@ fn partly_done_write_returns_its_count(kind: Kind, #[values(Restart::No, Restart
     Ok(())
 }
 
-/// A `read` blocked on an empty pipe stays blocked when a signal arrives that is ignored or blocked, or `SIGURG` or `SIGCHLD`
-/// with its default action. When a byte is written, `read` returns 1.
+/// A `read` blocked on an empty pipe stays blocked when the process gets a `SIGUSR1` that it ignores or has blocked, or `SIGURG`
+/// or `SIGCHLD` with the default action. When a byte is written, `read` returns 1.
 #[rstest]
 #[case::ignored(Signal::SIGUSR1, "ignored")]
 #[case::blocked(Signal::SIGUSR1, "blocked")]

@@ -49,8 +49,8 @@ impl Drop for Setting {
     }
 }
 
-/// `pwrite` of a negative number, a word or a number above 2147483648 to `/proc/sys/fs/pipe-max-size`, with or without a newline,
-/// fails with `EINVAL`. `pread` then returns the same value as before.
+/// `pwrite` of a negative number, the word `much`, a blank and a letter, or a number above 2147483648 to
+/// `/proc/sys/fs/pipe-max-size`, with or without a newline, fails with `EINVAL`. `pread` then returns the same value as before.
 #[rstest]
 #[case::minus_1("-1")]
 #[case::minus_4096("-4096")]

@@ -257,21 +257,21 @@ impl<const FIFO: bool> Subject for Real<FIFO> {
     }
 }
 
-/// In a random sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` on a pipe, each `read`
-/// returns the oldest unread bytes, up to the requested count; if there are none, `read` fails with `EAGAIN` while a writer is
-/// open and returns 0 otherwise. `write` of n ≤ `PIPE_BUF` bytes returns n and a longer one at least 1, or fails with `EAGAIN` if
-/// `poll` does not report `POLLOUT`, or with `EPIPE` without readers. After each call, `ioctl(FIONREAD)` gives the number of
-/// unread bytes.
+/// In a random sequence of calls on a non-blocking pipe, including `dup`, `close` and `fcntl(F_SETPIPE_SZ)`, each `read` or
+/// `readv` returns min(requested, unread) bytes, in the order written; if no byte is unread, the call fails with `EAGAIN` while a
+/// writer is open and returns 0 otherwise. `write` or `writev` of n bytes returns n for n ≤ `PIPE_BUF` and 1 to n for larger n,
+/// or fails with `EAGAIN` if `poll` did not report `POLLOUT` before, and fails with `EPIPE` if there is no reader. After each
+/// call, `ioctl(FIONREAD)` gives the number of unread bytes, and `poll` reports `POLLIN` if this number is not 0.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn pipe_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<false>>(1..20)
 }
 
-/// In a random sequence of `read`, `readv`, `write`, `writev`, `dup`, `close` and `fcntl(F_SETPIPE_SZ)` on a FIFO, each `read`
-/// returns the oldest unread bytes, up to the requested count; if there are none, `read` fails with `EAGAIN` while a writer is
-/// open and returns 0 otherwise. `write` of n ≤ `PIPE_BUF` bytes returns n and a longer one at least 1, or fails with `EAGAIN` if
-/// `poll` does not report `POLLOUT`, or with `EPIPE` without readers. After each call, `ioctl(FIONREAD)` gives the number of
-/// unread bytes.
+/// In a random sequence of calls on a non-blocking FIFO, including `dup`, `close` and `fcntl(F_SETPIPE_SZ)`, each `read` or
+/// `readv` returns min(requested, unread) bytes, in the order written; if no byte is unread, the call fails with `EAGAIN` while a
+/// writer is open and returns 0 otherwise. `write` or `writev` of n bytes returns n for n ≤ `PIPE_BUF` and 1 to n for larger n,
+/// or fails with `EAGAIN` if `poll` did not report `POLLOUT` before, and fails with `EPIPE` if there is no reader. After each
+/// call, `ioctl(FIONREAD)` gives the number of unread bytes, and `poll` reports `POLLIN` if this number is not 0.
 #[conformance::test(posix = "read", posix = "write", posix = "poll")]
 fn fifo_behaves_as_a_bounded_byte_queue() -> Outcome {
     follows_its_model::<Real<true>>(1..20)

@@ -103,7 +103,7 @@ fn small_write_is_all_or_nothing(#[case] size: usize) -> Outcome {
 }
 
 /// A non-blocking `write` of `PIPE_BUF` bytes fails with `EAGAIN` and adds no byte after `PIPE_BUF` − 1 bytes have been read from
-/// a full pipe. After `PIPE_BUF` bytes and at least a page have been read, the same `write` returns `PIPE_BUF`.
+/// a full pipe. After at least `PIPE_BUF` bytes and at least a page have been read in total, the same `write` returns `PIPE_BUF`.
 #[conformance::test(posix = "write")]
 fn small_write_succeeds_when_enough_is_free() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -196,8 +196,8 @@ fn large_write_fills_the_last_page_first(#[case] held: usize, #[case] merged: us
     Ok(())
 }
 
-/// A non-blocking `writev` of `PIPE_BUF` bytes in several segments fails with `EAGAIN` and adds no byte while `PIPE_BUF` − 1
-/// bytes are free. On the empty pipe the same `writev` returns `PIPE_BUF`.
+/// After `PIPE_BUF` − 1 bytes have been read from a full pipe, a non-blocking `writev` of `PIPE_BUF` bytes in 2, 16 or 100
+/// segments fails with `EAGAIN` and adds no byte. On the empty pipe the same `writev` returns `PIPE_BUF`.
 #[rstest]
 #[case::two_segments(2)]
 #[case::sixteen_segments(16)]
@@ -219,8 +219,9 @@ fn writev_is_all_or_nothing(#[case] pieces: usize) -> Outcome {
     Ok(())
 }
 
-/// After `fcntl(F_SETFL)` sets `O_NONBLOCK` on the read end, `read` of the empty pipe fails with `EAGAIN`, and the flag stays
-/// clear on the write end. After the flag is cleared through a duplicate of the read end, `read` blocks.
+/// After `fcntl(F_SETFL)` sets `O_NONBLOCK` on the read end, `read` of the empty pipe fails with `EAGAIN`, and `F_GETFL` on the
+/// write end shows `O_NONBLOCK` clear. After `F_SETFL` clears `O_NONBLOCK` through a duplicate of the read end, `read` blocks
+/// until a byte is written and returns 1.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fcntl", posix = "read", posix = "write")]
 fn o_nonblock_applies_to_one_end(kind: Kind) -> Outcome {

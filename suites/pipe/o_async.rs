@@ -168,8 +168,9 @@ fn signals_another_process_as_owner() -> Outcome {
     Ok(())
 }
 
-/// If a FIFO is open through two open file descriptions, `O_ASYNC` is set on one of them, and the last descriptor of that one is
-/// closed, a `write` to the FIFO through the other queues no signal.
+/// If a FIFO is open with `O_RDWR` through two open file descriptions, of which the first has `O_ASYNC`, `write` through the
+/// second queues a signal with `si_code` `POLL_IN` while a duplicate of the first is open. After the last descriptor of the first
+/// is closed, `write` through the second queues no signal.
 #[conformance::test(man = "fcntl(2)")]
 fn closed_description_sends_no_signal() -> Outcome {
     let scratch = Scratch::new()?;

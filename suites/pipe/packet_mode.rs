@@ -103,8 +103,9 @@ fn long_write_is_split_at_pipe_buf(#[case] whole: usize, #[case] rest: usize) ->
     Ok(())
 }
 
-/// On a pipe with `O_DIRECT`, each `read` of `PIPE_BUF` bytes returns one packet, in order. A `write` of at most `PIPE_BUF` bytes
-/// adds one packet, and a longer `write` adds packets of `PIPE_BUF` bytes and one of the remaining bytes.
+/// On a pipe with `O_DIRECT`, each `read` of `PIPE_BUF` bytes returns one packet, in order. A `write` of n ≤ `PIPE_BUF` bytes
+/// adds one packet of n bytes, and a longer `write` adds packets of `PIPE_BUF` bytes and one of the remaining bytes, if there are
+/// any.
 #[conformance::test(man = "pipe(2)")]
 fn packets_are_those_of_the_writes() -> Outcome {
     property(&prop::collection::vec(1_usize..9000, 1..5), |sizes| {
@@ -243,8 +244,8 @@ fn splice_and_tee_keep_packets(#[case] copied: bool) -> Outcome {
     Ok(())
 }
 
-/// After `splice` of 2 bytes from a packet of 6 bytes, one `read` on the target pipe returns these 2 bytes. On the source pipe,
-/// one `read` of 100 bytes returns the other 4 bytes and the next one the next packet.
+/// After `splice` of 2 bytes from a packet of 6 bytes in a pipe with `O_DIRECT` to a pipe without, one `read` on the target pipe
+/// returns these 2 bytes. On the source pipe, one `read` of 100 bytes returns the other 4 bytes and the next one the next packet.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn splice_divides_a_packet() -> Outcome {
     let (source, _feed) = holding(&[b"abcdef", b"gh"])?;
@@ -255,8 +256,8 @@ fn splice_divides_a_packet() -> Outcome {
     Ok(())
 }
 
-/// After `splice` of a packet into a pipe without `O_DIRECT`, a `write` to that pipe adds no byte to the packet: `read` returns
-/// the packet alone, then the written bytes.
+/// After `splice` of a packet of 3 bytes into an empty pipe without `O_DIRECT` and a `write` of 2 bytes to that pipe, one `read`
+/// of 100 bytes returns the 3 bytes of the packet, and the next `read` the 2 written bytes.
 #[conformance::test(man = "pipe(2)", level = customary)]
 fn write_does_not_join_a_spliced_packet() -> Outcome {
     let (source, _feed) = holding(&[b"abc"])?;

@@ -55,8 +55,8 @@ fn small_write_is_not_split(#[case] free: usize, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A `write` of up to 3 pages to a pipe with less than a page of unread bytes returns its whole count. `read` returns the earlier
-/// bytes first and then the new ones in order.
+/// A non-blocking `write` of less than 3 pages to a pipe with less than a page of unread bytes returns its whole count. `read`
+/// returns the earlier bytes first and then the new ones in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", man = "pipe(7)")]
 fn second_write_keeps_the_order(kind: Kind) -> Outcome {
@@ -140,8 +140,9 @@ fn small_write_after_a_transfer_is_all_or_nothing(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// If a packet, written with `O_DIRECT` or copied by `tee`, is unread in a pipe, and two `write` calls without `O_DIRECT` follow,
-/// `read` returns the packet alone. The next `read` returns the bytes of both `write` calls.
+/// If a packet, written with `O_DIRECT` or copied by `tee` to another pipe, is unread in a pipe, and two `write` calls without
+/// `O_DIRECT` follow, one `read` of 64 bytes returns only the bytes of the packet. The next `read` returns the bytes of both
+/// `write` calls.
 #[rstest]
 #[conformance::test(man = "pipe(2)")]
 fn write_does_not_join_a_packet(#[values(false, true)] copied_by_tee: bool) -> Outcome {

@@ -32,7 +32,8 @@ fn events_of(poller: Poller) -> Result<PollFlags, Failure> {
     Ok(poller.join()?.map(|bits| PollFlags::from_bits_retain(bits.cast_signed()))?)
 }
 
-/// A process blocked in `poll` for `POLLRDNORM` on the read end is woken by a `write`, and `poll` reports exactly `POLLRDNORM`.
+/// A process blocked in `poll` for `POLLRDNORM` on the read end of an empty pipe is woken by a `write`, and `poll` reports
+/// exactly `POLLRDNORM`.
 #[apply(every_pipe)]
 #[conformance::test(posix = "poll")]
 fn write_wakes_pollrdnorm(kind: Kind) -> Outcome {
@@ -102,8 +103,8 @@ fn write_keeps_pollpri_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `poll` for `POLLRDNORM` on the read end is woken by `splice`, `tee`, `vmsplice` or `sendfile` into the
-/// pipe, and `poll` reports exactly `POLLRDNORM`.
+/// A process blocked in `poll` for `POLLRDNORM` on the read end of an empty pipe is woken by `splice`, `tee`, `vmsplice` or
+/// `sendfile` of 3 bytes into the pipe, and `poll` reports exactly `POLLRDNORM`.
 #[cfg(has_splice)]
 #[apply(every_supply)]
 #[conformance::test(man = "poll(2)", man = "splice(2)")]

@@ -95,7 +95,8 @@ fn read_end_reports_pollhup_without_writers(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After the last reader closes, `poll` on the write end reports `POLLERR`, requested or not, whether the pipe is empty or full.
+/// After the last reader closes, `poll` on the write end of an empty pipe reports `POLLERR`, requested or not, and also `POLLOUT`
+/// if that is requested. `poll` on the write end of a full pipe reports exactly `POLLERR`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "poll(2)")]
 fn write_end_reports_pollerr_without_readers(kind: Kind) -> Outcome {

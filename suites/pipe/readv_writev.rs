@@ -99,8 +99,8 @@ fn more_than_iov_max_segments_fail() -> Outcome {
     Ok(())
 }
 
-/// `writev` and `readv` with a segment longer than `SSIZE_MAX` fail with `EINVAL` and transfer no byte, not even for the segments
-/// before it.
+/// `writev` and `readv` of which the second segment is longer than `SSIZE_MAX` fail with `EINVAL` and transfer no byte, not even
+/// of the first segment of 1 byte.
 #[conformance::test(posix = "readv", posix = "writev")]
 fn segment_longer_than_ssize_max_fails() -> Outcome {
     let (reader, writer) = open_nonblocking(Kind::Pipe)?;

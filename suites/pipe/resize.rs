@@ -10,8 +10,9 @@ use rstest_reuse::apply;
 
 use common::pipe::{Kind, every_pipe, pipe_and_fifo};
 
-/// `fcntl(F_SETPIPE_SZ)` for 0 bytes to 16 pages and 1 byte rounds the size up to a power of two pages and returns that size.
-/// `F_GETPIPE_SZ` returns the same size at both ends, and `write` adds exactly that many bytes until the pipe is full.
+/// `fcntl(F_SETPIPE_SZ)` on an empty pipe, for 0 bytes to 16 pages and 1 byte, rounds the size up to 1, 2, 4, 8, 16 or 32 pages,
+/// and 0 bytes to 1 page, and returns that size. `F_GETPIPE_SZ` returns the same size at both ends, and `write` adds exactly that
+/// many bytes until the pipe is full.
 #[rstest]
 #[case::zero(0, 1)]
 #[case::one_byte(1, 1)]
@@ -35,8 +36,8 @@ fn rounds_up_to_a_power_of_two_pages(#[case] asked: usize, #[case] pages: usize)
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` with an argument that is above 2 GiB as an unsigned number, such as -1, fails with `EINVAL`.
-/// `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
+/// `fcntl(F_SETPIPE_SZ)` with the argument `-1` or `INT_MIN + 4096`, which is above 2 GiB as an unsigned number, fails with
+/// `EINVAL`. `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
 #[rstest]
 #[case::minus_one(-1)]
 #[case::above_2_gib(i32::MIN + 4096)]
@@ -52,8 +53,8 @@ fn rejects_impossible_sizes(#[case] asked: i32) -> Outcome {
     Ok(())
 }
 
-/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for a size of 1 GiB or 1 byte more. `F_GETPIPE_SZ` then
-/// returns the same size as before, and `read` returns all unread bytes.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for 1 GiB and for 1 GiB and 1 byte, which are above the value
+/// of `/proc/sys/fs/pipe-max-size`. `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
 #[rstest]
 #[case::one_gib(1 << 30)]
 #[case::one_gib_and_a_byte(1 + (1 << 30))]
@@ -62,8 +63,9 @@ fn rejects_huge_sizes_for_unprivileged_users(#[case] asked: i32) -> Outcome {
     fails_for_an_unprivileged_user(asked, EPERM)
 }
 
-/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user takes a negative argument as an unsigned number and fails with `EPERM` for 2 GiB
-/// and with `EINVAL` above. `F_GETPIPE_SZ` then returns the same size as before, and `read` returns all unread bytes.
+/// `fcntl(F_SETPIPE_SZ)` by an unprivileged user fails with `EPERM` for the argument `INT_MIN`, which is 2 GiB as an unsigned
+/// number, and with `EINVAL` for `INT_MIN + 1` and `-1`, which are above. `F_GETPIPE_SZ` then returns the same size as before,
+/// and `read` returns all unread bytes.
 #[rstest]
 #[case::two_gib(i32::MIN, EPERM)]
 #[case::two_gib_and_a_byte(i32::MIN + 1, EINVAL)]
@@ -103,8 +105,8 @@ fn applies_to_both_ends(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A size set by `fcntl(F_SETPIPE_SZ)` through the write end in one process is returned by `F_GETPIPE_SZ` through the read end in
-/// another process. A size set by that process is returned in the first one.
+/// If `fcntl(F_SETPIPE_SZ)` on the write end sets 64 pages in one process, `F_GETPIPE_SZ` on the read end in another process
+/// returns 64 pages. If that process then sets 1 page, `F_GETPIPE_SZ` in the first returns 1 page.
 #[conformance::test(man = "fcntl(2)")]
 fn shows_in_another_process() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -120,8 +122,8 @@ fn shows_in_another_process() -> Outcome {
     Ok(())
 }
 
-/// `F_GETPIPE_SZ` returns a size set by `fcntl(F_SETPIPE_SZ)` on a FIFO while any descriptor of the FIFO is open. After the last
-/// close and the next `open`, `F_GETPIPE_SZ` returns the size that the FIFO had before it was set.
+/// `F_GETPIPE_SZ` returns a size of one page set by `fcntl(F_SETPIPE_SZ)` on a FIFO while any descriptor of the FIFO is open.
+/// After the last close and the next `open`, `F_GETPIPE_SZ` returns the size that the FIFO had before `F_SETPIPE_SZ`.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)", level = customary)]
 fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     let scratch = Scratch::new()?;
@@ -139,9 +141,10 @@ fn is_reset_after_the_last_close_of_a_fifo() -> Outcome {
     Ok(())
 }
 
-/// If n packets of 1 byte are unread on a pipe with `O_DIRECT`, at any position in its buffers, `fcntl(F_SETPIPE_SZ)` to m pages
-/// fails with `EBUSY` for m < n and returns the size of m pages for m ≥ n. `read` returns the packets in order, and exactly m − n
-/// more non-blocking `write` calls of 1 byte return 1 after a size of m pages is set.
+/// If n packets of 1 byte, n from 0 to 16, are unread on a pipe of 16 pages with `O_DIRECT` from which 0 to 15 packets have been
+/// read before, `fcntl(F_SETPIPE_SZ)` to m pages, m a power of two from 1 to 32, fails with `EBUSY` if m < n and returns the size
+/// of m pages otherwise. Non-blocking `write` calls of 1 byte then return 1 exactly m − n times, or 16 − n times after `EBUSY`.
+/// `read` calls of 1 byte return the n packets in order.
 #[rstest]
 #[conformance::test(man = "fcntl(2)", fixed_in = "Linux 2.6.36 (1d862f412275)")]
 fn keeps_bytes_at_every_buffer_position(#[values(1, 2, 4, 8, 16, 32)] pages: usize) -> Outcome {
@@ -220,8 +223,8 @@ fn full_pipe_can_only_grow() -> Outcome {
     Ok(())
 }
 
-/// If part of a page has been read before `fcntl(F_SETPIPE_SZ)` shrinks and enlarges the pipe, `ioctl(FIONREAD)` gives the number
-/// of the remaining bytes, and `read` returns exactly these.
+/// If `read` has removed 100 of 2 pages of unread bytes, and `fcntl(F_SETPIPE_SZ)` then sets 2, 8, 4, 32 and 2 pages in turn,
+/// `ioctl(FIONREAD)` gives 2 pages less 100 bytes after each call. `read` then returns exactly these bytes in order.
 #[conformance::test(man = "fcntl(2)")]
 fn keeps_the_rest_of_a_partly_read_page() -> Outcome {
     let (reader, writer) = pipe()?;
@@ -237,8 +240,8 @@ fn keeps_the_rest_of_a_partly_read_page() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `write` on a full pipe is woken when `fcntl(F_SETPIPE_SZ)` doubles the size, and `write` returns its
-/// whole count without any `read`.
+/// A process blocked in `write` of 10 bytes on a full pipe is woken when `fcntl(F_SETPIPE_SZ)` doubles the size, and `write`
+/// returns 10 without any `read`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(man = "fcntl(2)", level = customary, fixed_in = "Linux 6.8 (e95aada4cb93)")]
 fn growing_wakes_a_blocked_writer(kind: Kind) -> Outcome {
@@ -275,8 +278,8 @@ fn growing_wakes_all_blocked_writers() -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETPIPE_SZ)` changes the size. That `read` returns
-/// the bytes of the next `write`.
+/// A process blocked in `read` on an empty pipe stays blocked when `fcntl(F_SETPIPE_SZ)` sets 1, 64 and 2 pages in turn. That
+/// `read` returns the bytes of the next `write`.
 #[conformance::test(man = "fcntl(2)")]
 fn keeps_a_blocked_reader_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;
@@ -291,8 +294,9 @@ fn keeps_a_blocked_reader_blocked() -> Outcome {
     Ok(())
 }
 
-/// If `fcntl(F_SETPIPE_SZ)` enlarges and shrinks a pipe, or fails with `EBUSY`, while a process is blocked in a `write` of 100
-/// pages, `read` returns all bytes in order and `write` returns its whole count.
+/// If `fcntl(F_SETPIPE_SZ)` with 16, 32 or 64 pages is called six times while a process is blocked in one `write` of 100 pages,
+/// each call returns that size or fails with `EBUSY`; both are allowed. `read` returns all bytes in order, and `write` returns
+/// the size of 100 pages.
 #[conformance::test(man = "fcntl(2)", man = "pipe(7)")]
 fn during_a_blocked_write_keeps_order() -> Outcome {
     let (reader, writer_end) = pipe()?;

@@ -21,8 +21,9 @@ fn signals_of(call: impl FnOnce() -> Result<usize, Errno>) -> (Result<usize, Err
     (result, (signal::last_caught(), signal::caught(Signal::SIGPIPE) - before))
 }
 
-/// If the last reader closes or is killed while a process is blocked in `write`, the call fails with `EPIPE`. The handler for
-/// `SIGPIPE` gets the same `si_code` and `si_pid`, and runs once in the same thread, as for a `write` to a pipe without readers.
+/// If the last reader closes or is killed while a process is blocked in `write` on the full pipe, the call fails with `EPIPE`.
+/// The handler for `SIGPIPE` runs once, with the same `si_code` and `si_pid` and in the same thread as for an earlier `write` of
+/// that process to a pipe without readers.
 #[apply(pipe_and_fifo)]
 #[case::reader_closes(false)]
 #[case::reader_is_killed(true)]
@@ -54,8 +55,9 @@ fn write_gets_the_same_siginfo(#[case] killed: bool, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last reader closes while a process is blocked in `writev`, the call fails with `EPIPE`. The handler for `SIGPIPE` gets
-/// the same `si_code` and `si_pid`, and runs equally often in the same thread, as for a `writev` to a pipe without readers.
+/// If the last reader closes while a process is blocked in `writev` on the full pipe, the call fails with `EPIPE`. The handler
+/// for `SIGPIPE` runs as many times, with the same `si_code` and `si_pid` and in the same thread as for an earlier `writev` of
+/// that process to a pipe without readers.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "writev", posix = "signal.h", level = customary)]
 fn writev_gets_the_same_siginfo(kind: Kind) -> Outcome {
@@ -74,9 +76,9 @@ fn writev_gets_the_same_siginfo(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the last reader closes while a process is blocked in `splice`, `tee`, `vmsplice` or `sendfile` into a pipe, the call fails
-/// with `EPIPE`. The handler for `SIGPIPE` gets the same `si_code` and `si_pid`, and runs equally often in the same thread, as
-/// for a `write` to a pipe without readers.
+/// If the last reader closes while a process is blocked in `splice`, `tee`, `vmsplice` or `sendfile` into the full pipe, the call
+/// fails with `EPIPE`. The handler for `SIGPIPE` runs as many times, with the same `si_code` and `si_pid` and in the same thread
+/// as for an earlier `write` of that process to a pipe without readers.
 #[cfg(has_splice)]
 #[apply(every_supply)]
 #[conformance::test(man = "pipe(7)", man = "splice(2)", man = "signal(7)", level = customary)]

@@ -43,8 +43,8 @@ fn keeps_write_blocked(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in a `write` of which part of the bytes are added continues after `SIGSTOP` and `SIGCONT`: when the pipe has
-/// been read, that one `write` returns its whole count.
+/// If a process is stopped by `SIGSTOP` and continued by `SIGCONT` while blocked in a `write` of the capacity and 1000 bytes,
+/// which has filled the pipe, that one `write` returns its whole count after the pipe has been read.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write")]
 fn partly_done_write_returns_the_whole_count(kind: Kind) -> Outcome {
@@ -170,8 +170,8 @@ fn write_wakes_another_reader_than_the_stopped_one() -> Outcome {
     Ok(())
 }
 
-/// Processes blocked in `poll` and `select` stay blocked after `SIGSTOP` and `SIGCONT`. When a byte is written, `poll` reports
-/// `POLLIN` and `select` returns 1.
+/// A process blocked in `poll` for `POLLIN` and one blocked in `select` for reading, both on an empty pipe, stay blocked after
+/// `SIGSTOP` and `SIGCONT`. When a byte is written, `poll` reports `POLLIN` and `select` returns 1.
 #[conformance::test(posix = "poll", posix = "select")]
 fn keeps_poll_and_select_blocked() -> Outcome {
     let (reader_end, writer) = pipe()?;

@@ -24,9 +24,9 @@ fn write_for_ever(end: &OwnedFd, writer: u8, generation: u8, limit: usize) -> Re
     Err(EOVERFLOW)
 }
 
-/// If processes that `write` records of at most `PIPE_BUF` bytes are killed at random instants, the bytes that `read` returns are
-/// whole records, those of each writer in order and without a gap. After the last writer is killed and all bytes are read, `read`
-/// returns 0.
+/// If three processes call `write` with records of at most `PIPE_BUF` bytes on one pipe, and one of them is killed at a random
+/// instant and replaced ten times in turn, `read` returns only whole records, those of each process in the order of its calls and
+/// without a gap. After the last writer is killed and all bytes are read, `read` returns 0.
 #[apply(pipe_and_fifo)]
 #[case::small_records(40)]
 #[case::records_up_to_pipe_buf(4096)]

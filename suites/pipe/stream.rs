@@ -32,9 +32,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(prop_oneof![sizes().prop_map(Step::Write), sizes().prop_map(Step::Read)], 1..=STEPS)
 }
 
-/// In a random sequence of non-blocking `write` and `read` calls, each `read` returns the oldest unread bytes, as many as
-/// requested or as there are, or fails with `EAGAIN` if there are none. After each call, `ioctl(FIONREAD)` gives the sum of the
-/// counts of `write` minus that of `read`.
+/// In a random sequence of non-blocking `write` and `read` calls, each `read` returns min(requested, unread) bytes, in the order
+/// written, or fails with `EAGAIN` if no byte is unread. After each call, `ioctl(FIONREAD)` gives the sum of the counts of
+/// `write` minus that of `read`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", man = "pipe(7)")]
 fn is_first_in_first_out(kind: Kind) -> Outcome {

@@ -9,8 +9,9 @@ use rstest_reuse::apply;
 
 use common::pipe::{Kind, pipe_and_fifo};
 
-/// If the last writer is killed at any of its system calls, `read` returns exactly the bytes of its `write` calls that have
-/// returned, in order, and then 0. `poll` on the read end then reports `POLLHUP`.
+/// If the last writer is killed at the entry or the exit of any of its system calls, `read` returns exactly the bytes of those of
+/// its `write` calls that had returned, in order, and then 0; a `write` that had only been entered has added no byte. `poll` on
+/// the read end then reports exactly `POLLHUP`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "write", posix = "read", needs(ptrace))]
 fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
@@ -32,8 +33,9 @@ fn killed_writer_leaves_completed_writes(kind: Kind) -> Outcome {
     })
 }
 
-/// If the last writer is killed at any of its system calls, `read` returns all bytes of its `writev` of at most `PIPE_BUF` bytes
-/// if that call has returned, and none of them otherwise.
+/// If the last writer, which calls `writev` of 13 bytes in three segments and then `write` of 1 byte, is killed at the entry or
+/// the exit of any of its system calls, `read` returns the 13 bytes if `writev` had returned, then the 1 byte if `write` had
+/// returned, and then 0.
 #[conformance::test(posix = "writev", needs(ptrace))]
 fn killed_writev_is_all_or_nothing() -> Outcome {
     sweep(|run| {
@@ -52,8 +54,9 @@ fn killed_writev_is_all_or_nothing() -> Outcome {
     })
 }
 
-/// If a reader is killed at any of its system calls, and its `read` calls that have returned have returned n bytes in total,
-/// `ioctl(FIONREAD)` then gives n less than before. `read` in another process returns the remaining bytes in order.
+/// If a reader of a pipe with 10000 unread bytes is killed at the entry or the exit of any of its system calls, `ioctl(FIONREAD)`
+/// at both ends gives 10000 − n, where n is the sum of the counts of those of its `read` calls that had returned. `read` in
+/// another process returns the last 10000 − n bytes in order.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
 fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
@@ -77,9 +80,10 @@ fn killed_reader_removes_only_returned_bytes(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that holds the last write end of one pipe and the last read end of another, and calls `dup`, `write` and `close`
-/// on them, is killed at any of its system calls, `read` of the first pipe returns the bytes written and then 0. `write` to the
-/// second pipe fails with `EPIPE`.
+/// A process with the last write end of one pipe and the last read end of another calls `dup` for both, `close` for the
+/// originals, `write` of 1 byte to the first pipe, and `close` for the duplicates. If that process is killed at the entry or the
+/// exit of any of these calls, `read` of the first pipe returns the byte, if `write` had returned, and then 0. `write` to the
+/// second pipe fails with `EPIPE`, and `poll` reports `POLLERR`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", posix = "write", needs(ptrace))]
 fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
@@ -102,8 +106,9 @@ fn killed_process_leaves_no_end_open(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that calls `fcntl(F_SETFL)` with `O_NONBLOCK` is killed at any of its system calls, `F_GETFL` on a duplicate in
-/// another process shows the flag set if the call has returned, and clear otherwise.
+/// If a process that sets `O_NONBLOCK` with `fcntl(F_SETFL)` is killed at the entry or the exit of any of its system calls,
+/// `F_GETFL` on a duplicate in another process shows `O_NONBLOCK` set if `F_SETFL` had returned, and clear otherwise, also if
+/// `F_SETFL` had been entered.
 #[conformance::test(posix = "fcntl", needs(ptrace))]
 fn killed_f_setfl_is_done_or_not() -> Outcome {
     sweep(|run| {
@@ -116,8 +121,9 @@ fn killed_f_setfl_is_done_or_not() -> Outcome {
     })
 }
 
-/// If a process that calls `fcntl(F_SETPIPE_SZ)` four times is killed at any of its system calls, `F_GETPIPE_SZ` returns the size
-/// of the last call that has returned, or 16 pages if none has. `read` returns all unread bytes.
+/// If a process that calls `fcntl(F_SETPIPE_SZ)` with 32, 4, 64 and 8 pages in turn is killed at the entry or the exit of any of
+/// its system calls, `F_GETPIPE_SZ` returns the size of the last of these calls that had returned, or 16 pages if none had.
+/// `read` returns all unread bytes, which are 2 pages and 10 bytes.
 #[cfg(has_pipe_size)]
 #[conformance::test(man = "fcntl(2)", needs(ptrace))]
 fn killed_resize_keeps_size_and_bytes() -> Outcome {
@@ -141,8 +147,9 @@ fn killed_resize_keeps_size_and_bytes() -> Outcome {
     })
 }
 
-/// If the last writer is killed at any of its system calls while another process is blocked in `read` on the empty pipe, the
-/// `read` calls of that process return the bytes of every `write` that has returned, and then 0.
+/// If the last writer, which calls `write` of 2 bytes twice, is killed at the entry or the exit of any of its system calls while
+/// another process is blocked in `read` on the empty pipe, this `read` and the following ones return the bytes of the `write`
+/// calls that had returned, and then 0.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "read", needs(ptrace))]
 fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
@@ -157,9 +164,9 @@ fn killed_writer_wakes_a_blocked_reader(kind: Kind) -> Outcome {
     })
 }
 
-/// If the last reader is killed at any of its system calls, a process blocked in `write` of `PIPE_BUF` bytes on the full pipe is
-/// woken, and `write` fails with `EPIPE`. If the reader's `read` of a page had returned before, `write` may also return its whole
-/// count.
+/// If the last reader, which calls `read` of a page, is killed at the entry or the exit of any of its system calls while another
+/// process that ignores `SIGPIPE` is blocked in `write` of `PIPE_BUF` bytes on the full pipe, this `write` fails with `EPIPE` if
+/// `read` had not returned. If `read` had returned, `write` returns `PIPE_BUF` or fails with `EPIPE`; both are allowed.
 #[conformance::test(posix = "write", needs(ptrace))]
 fn killed_reader_wakes_a_blocked_writer() -> Outcome {
     sweep(|run| {

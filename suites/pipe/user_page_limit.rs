@@ -98,9 +98,9 @@ pub(super) fn resized(writer: &OwnedFd, pages: usize) -> Result<usize, Errno> {
     set_pipe_size(writer, i32::try_from(pages * page_size()).unwrap_or(1)).map(|size| size / page_size())
 }
 
-/// If the pipes of an unprivileged user have exactly n pages together, with n = `/proc/sys/fs/pipe-user-pages-soft`, and one is
-/// shrunk by m pages, `fcntl(F_SETPIPE_SZ)` enlarges another by up to m pages and returns its new size. Any call that would
-/// enlarge a pipe beyond n pages together fails with `EPERM`.
+/// If the pipes of an unprivileged user have exactly `/proc/sys/fs/pipe-user-pages-soft` pages together, and
+/// `fcntl(F_SETPIPE_SZ)` shrinks one of them from 2m to m pages, `F_SETPIPE_SZ` on a new pipe fails with `EPERM` for 2m pages and
+/// returns the size of m pages for m pages. `F_SETPIPE_SZ` on the first pipe back to 2m pages then fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -171,8 +171,8 @@ fn shrinking_and_closing_release_pages() -> Outcome {
 }
 
 /// If an unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, 400 calls of `fcntl(F_SETPIPE_SZ)` that
-/// fail with `EBUSY` or `EPERM` neither charge nor release pages. After another pipe is shrunk by n pages, `F_SETPIPE_SZ` on a
-/// new pipe to n pages returns that size, and to 4 pages on the next new pipe fails with `EPERM`.
+/// fail with `EBUSY` or `EPERM` neither charge nor release pages. After another pipe is then shrunk from 2n to n pages,
+/// `F_SETPIPE_SZ` on a new pipe to n pages returns that size, and to 4 pages on the next new pipe fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn failed_resizes_charge_no_page() -> Outcome {
@@ -221,8 +221,8 @@ fn emfile_charges_no_page(#[case] free: usize) -> Outcome {
 }
 
 /// If one unprivileged user has used all pages of `/proc/sys/fs/pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` returns 2 pages on a
-/// new pipe of that user and 16 on one of another user. After the process with the pipes is killed, it returns 16 pages on a new
-/// pipe of the first user.
+/// new pipe of that user and 16 on a new pipe of another user. After the process that holds the pipes of the first user is
+/// killed, `F_GETPIPE_SZ` returns 16 pages on a new pipe of the first user.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(man = "pipe(7)", needs(second_user, descriptors(400), file("/proc/sys/fs/pipe-user-pages-soft")), ambient)]
 fn is_counted_per_user() -> Outcome {

@@ -30,9 +30,9 @@ fn beyond_the_limit_with(names: &'static [&'static str]) -> Result<(Seen, Seen),
 /// What an unprivileged user gets beyond the limit.
 const BOUND: Seen = (Ok(2), Err(EPERM), Err(EPERM));
 
-/// If a process with `CAP_SYS_ADMIN` but without `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`, its new pipes
-/// have 16 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` returns that size. `F_SETPIPE_SZ` to twice that size fails with
-/// `EPERM`.
+/// If a process with `CAP_SYS_ADMIN` but without `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`,
+/// `fcntl(F_GETPIPE_SZ)` on its next new pipe returns 16 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` returns that size.
+/// `F_SETPIPE_SZ` to twice that size fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -46,8 +46,8 @@ fn cap_sys_admin_lifts_the_limit() -> Outcome {
     Ok(())
 }
 
-/// If a process with `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`, its new pipes have 16 pages, and
-/// `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` and to twice that size returns the requested size.
+/// If a process with `CAP_SYS_RESOURCE` has used all pages of `pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` on its next new pipe
+/// returns 16 pages. `fcntl(F_SETPIPE_SZ)` on that pipe to `pipe-max-size` and to twice that size returns the requested size.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -62,7 +62,8 @@ fn cap_sys_resource_lifts_both_limits() -> Outcome {
 }
 
 /// If a process whose only capabilities are `CAP_DAC_OVERRIDE`, `CAP_FOWNER` and `CAP_IPC_OWNER` has used all pages of
-/// `pipe-user-pages-soft`, its new pipes have 2 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` fails with `EPERM`.
+/// `pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` on its next new pipe returns 2 pages. `fcntl(F_SETPIPE_SZ)` on that pipe to
+/// `pipe-max-size` and to twice that size fails with `EPERM`.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -74,8 +75,9 @@ fn other_capabilities_lift_no_limit() -> Outcome {
     Ok(())
 }
 
-/// If a process with effective user root and an unprivileged real user has used all pages of `pipe-user-pages-soft`, its new
-/// pipes have 16 pages, and `fcntl(F_SETPIPE_SZ)` to `pipe-max-size` and to twice that size returns the requested size.
+/// If a process with effective user root and an unprivileged real user has used all pages of `pipe-user-pages-soft`,
+/// `fcntl(F_GETPIPE_SZ)` on its next new pipe returns 16 pages. `fcntl(F_SETPIPE_SZ)` on that pipe to `pipe-max-size` and to
+/// twice that size returns the requested size.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -96,9 +98,9 @@ fn root_has_no_limit() -> Outcome {
     Ok(())
 }
 
-/// If a process with `CAP_SYS_ADMIN` creates a pipe beyond `pipe-user-pages-soft` and then drops the capability, the pipe still
-/// takes 16 pages of bytes. `fcntl(F_SETPIPE_SZ)` then fails with `EPERM` for 32 pages, returns the size for 1 page, and fails
-/// with `EPERM` for 2 pages.
+/// If a process with `CAP_SYS_ADMIN` has used all pages of `pipe-user-pages-soft`, creates another pipe and then drops the
+/// capability, `write` still adds 16 pages of bytes to that pipe. After these have been read, `fcntl(F_SETPIPE_SZ)` fails with
+/// `EPERM` for 32 pages, then returns the size for 1 page, and then fails with `EPERM` for 2 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",
@@ -117,8 +119,9 @@ fn is_checked_at_each_resize() -> Outcome {
     Ok(())
 }
 
-/// If a process with `CAP_SYS_ADMIN` has used all pages of `pipe-user-pages-soft`, a new pipe of another, unprivileged process of
-/// the same user has 2 pages. After the first process closes its pipes, such a new pipe has 16 pages.
+/// If a process with `CAP_SYS_ADMIN` has used all pages of `pipe-user-pages-soft`, `fcntl(F_GETPIPE_SZ)` on a new pipe of
+/// another, unprivileged process of the same user returns 2 pages. After the first process closes its pipes, `F_GETPIPE_SZ` on
+/// such a new pipe returns 16 pages.
 #[file_serial(pages_of_a_user)]
 #[conformance::test(
     man = "pipe(7)",

@@ -3,8 +3,8 @@
 use conformance::prelude::*;
 use conformance::sys::symbol;
 
-/// On a system without POSIX message queues, `dlsym` returns a null pointer for each of `mq_open`, `mq_send`, `mq_receive`,
-/// `mq_getattr`, `mq_notify` and `mq_unlink`.
+/// If the suite is compiled for a system other than Linux, FreeBSD and NetBSD, `dlsym` returns a null pointer for each of
+/// `mq_open`, `mq_send`, `mq_receive`, `mq_getattr`, `mq_notify` and `mq_unlink`, and another value for `sem_open`.
 #[conformance::test(posix = "mq_open", level = customary)]
 fn no_mq_function_exists() -> Outcome {
     let found = |name| symbol::exists(name);

@@ -104,9 +104,11 @@ fn apply(queue: &MessageQueue, step: &Step, message: &[u8]) -> Result<StepResult
     })
 }
 
-/// Each call of a random sequence of `mq_send` and `mq_receive` on a non-blocking queue returns the message or the error
-/// (`EAGAIN`, `EMSGSIZE`) that a bounded list ordered by priority and then by age gives, and `mq_getattr` then reports the length
-/// of that list. A sender that is killed while blocked on the full queue leaves the list as it was.
+/// In a random sequence on a non-blocking queue for n messages (1 to 6) of 16 bytes, `mq_send` returns 0, or fails with
+/// `EMSGSIZE` for 17 bytes and with `EAGAIN` if n messages are queued. `mq_receive` returns the oldest message of the highest
+/// priority, or fails with `EMSGSIZE` if the buffer is shorter than 16 bytes and with `EAGAIN` if the queue is empty. After each
+/// call, and after a process blocked in `mq_send` on the full queue is killed, `mq_getattr` reports in `mq_curmsgs` the number of
+/// messages sent and not received.
 #[conformance::test(posix = "mq_receive", man = "mq_overview(7)")]
 fn queue_matches_a_bounded_priority_list() -> Outcome {
     property(&Model::sequential_strategy(1..60), |(mut model, steps, executed)| {

@@ -15,8 +15,8 @@ fn sender(
     Participant::spawn(name, (), |(), _| queue.open_again(Blocking::Yes)?.send(message, priority))
 }
 
-/// If a process blocked in `mq_send` on a full queue is killed, `mq_receive` returns only the messages that were sent before, and
-/// `mq_getattr` reports their number. After one `mq_receive`, the next `mq_send` returns 0.
+/// If a process blocked in `mq_send` on a queue of 3 messages is killed, `mq_getattr` reports `mq_curmsgs` 3, and `mq_receive`
+/// returns only messages that were sent before. After one `mq_receive`, the next `mq_send` by another process returns 0.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
 fn killed_blocked_sender_adds_no_message() -> Outcome {
     let queue = queue(Blocking::Yes, 3)?;
@@ -35,8 +35,9 @@ fn killed_blocked_sender_adds_no_message() -> Outcome {
     Ok(())
 }
 
-/// If the first of two processes blocked in `mq_send` on a full queue is killed, the `mq_send` of the other stays blocked and
-/// returns 0 after one `mq_receive`. The queue then holds the message of the other process and none of the killed one.
+/// If the first of two processes blocked in `mq_send` on a full queue of one message is killed, `mq_send` of the other stays
+/// blocked, and returns 0 after one `mq_receive`. The next `mq_receive` returns the message of the other process, and the one
+/// after that, on a non-blocking descriptor, fails with `EAGAIN`.
 #[conformance::test(posix = "mq_send", man = "mq_send(3)")]
 fn free_slot_goes_to_the_living_sender() -> Outcome {
     let queue = queue(Blocking::Yes, 1)?;
@@ -53,7 +54,8 @@ fn free_slot_goes_to_the_living_sender() -> Outcome {
 }
 
 /// If the first of two processes blocked in `mq_receive` on an empty queue is killed, `mq_receive` of the other returns the next
-/// message that is sent. A second message stays in the queue, and `mq_getattr` reports `mq_curmsgs` 1.
+/// message that is sent. After a second `mq_send`, `mq_getattr` reports `mq_curmsgs` 1, and `mq_receive` returns the second
+/// message.
 #[conformance::test(posix = "mq_receive", man = "mq_receive(3)")]
 fn message_goes_to_the_living_receiver() -> Outcome {
     let queue = queue(Blocking::Yes, 2)?;
@@ -69,8 +71,10 @@ fn message_goes_to_the_living_receiver() -> Outcome {
     Ok(())
 }
 
-/// If a process that calls `mq_send` and `mq_receive` in turn is killed at any of its system calls, the queue holds exactly the
-/// messages that its calls that had returned leave, and `mq_getattr` reports their number.
+/// If a process that calls `mq_send` with the priorities 1 and 7, `mq_receive`, and `mq_send` with priority 2 on a queue with one
+/// message of priority 2 is killed at the entry or the exit of each of its system calls, the queue holds exactly the messages
+/// that the calls leave that had returned; a call that had only been entered has no effect. `mq_getattr` reports their number in
+/// `mq_curmsgs`, and `mq_receive` returns them by priority and then by age.
 #[conformance::test(posix = "mq_send", man = "mq_overview(7)", needs(ptrace))]
 fn killed_process_completes_calls_or_none() -> Outcome {
     sweep(|run| {

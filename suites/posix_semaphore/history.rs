@@ -63,8 +63,9 @@ impl Specification for Counter {
 const CASE: u32 = 1000;
 
 /// If four processes make eight random calls of `sem_post` and `sem_trywait` each at the same time, their results and the final
-/// value are those of one counter that executes the calls one after the other. In this order, a call that returned before another
-/// call began comes before it (linearisability).
+/// value are those of one order of all calls, in which a call that returned before another call began comes before it
+/// (linearisability). In this order `sem_post` returns 0 and adds 1 to the value, and `sem_trywait` returns 0 and subtracts 1, or
+/// fails with `EAGAIN` at value 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait")]
 fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
@@ -88,9 +89,10 @@ fn concurrent_posts_and_trywaits_are_linearisable(kind: Kind) -> Outcome {
 }
 
 /// If processes that make random calls of `sem_post`, `sem_wait` and `sem_trywait` are killed at random instants and started
-/// again, their results and the final value are those of one counter that executes the calls one after the other. In this order,
-/// a call that returned before another call began comes before it (linearisability), and a call during which its process was
-/// killed is executed once or not at all.
+/// again, the results and the final value are those of one order of all calls, in which a call that returned before another call
+/// began comes before it (linearisability), and a call during which its process was killed occurs once or not at all. In this
+/// order `sem_post` returns 0 and adds 1 to the value, `sem_wait` returns 0 and subtracts 1 at a value above 0, and `sem_trywait`
+/// returns 0 and subtracts 1, or fails with `EAGAIN` at value 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
 fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {

@@ -146,9 +146,11 @@ impl Subject for Real {
     }
 }
 
-/// Each call of a random sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names returns the
-/// result of a model that keeps one value for each semaphore. In the model, `sem_open` with `O_CREAT` after `sem_unlink` creates
-/// a new semaphore of the same name, and handles of the unlinked semaphore still refer to that one.
+/// In a random sequence of `sem_open`, `sem_close`, `sem_unlink`, `sem_post` and `sem_trywait` on two names, `sem_close` returns
+/// 0, `sem_post` returns 0 and adds 1 to the value, and `sem_trywait` returns 0 and subtracts 1, or fails with `EAGAIN` at
+/// value 0. `sem_open` with `O_CREAT | O_EXCL` fails with `EEXIST` exactly if the name exists, and `sem_open` without `O_CREAT`
+/// and `sem_unlink` fail with `ENOENT` exactly if it does not. Two `sem_open` calls without `sem_close` return the same address
+/// exactly if both have the same name and `sem_unlink` removed it at no time between them.
 #[conformance::test(posix = "sem_open", posix = "sem_close", posix = "sem_unlink", man = "sem_overview(7)")]
 fn names_and_handles_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..35)

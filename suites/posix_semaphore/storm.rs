@@ -11,9 +11,9 @@ use rstest_reuse::apply;
 
 use super::fixture::{Kind, Name, create_named, named_and_unnamed};
 
-/// If processes that call `sem_post` and `sem_wait` on two semaphores are killed at random instants and started again, the final
-/// value equals the initial value plus the `sem_post` calls minus the `sem_wait` calls that returned 0. A call during which its
-/// process was killed counts as one call or as none.
+/// If two processes that call `sem_post` and two that call `sem_wait` in a loop on one semaphore of initial value 0 are killed at
+/// random instants and started again, the value at the end equals the number of `sem_post` calls minus the number of `sem_wait`
+/// calls that returned 0. A `sem_post` or `sem_wait` during which its process was killed counts as one call or as none.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_wait", posix = "_Exit")]
 fn kills_keep_the_balance_of_posts_and_waits(kind: Kind) -> Outcome {

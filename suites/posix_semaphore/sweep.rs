@@ -26,9 +26,10 @@ fn woke_since_mark<T>(victim: &Victim<T>) -> bool {
         && (victim.entered.as_deref() == Some("futex") || since.into_iter().any(|call| call.name == "futex"))
 }
 
-/// If a process that calls `sem_post` three times, while two processes are blocked in `sem_wait`, is killed at any system call,
-/// the number of woken processes plus the value equals the number of `sem_post` calls that returned or reached the `futex` system
-/// call. A process is still blocked at a value above 0 only if the kill came at the `futex` system call.
+/// If a process that calls `sem_post` three times, while two processes are blocked in `sem_wait` at value 0, is killed at the
+/// entry or the exit of each of its system calls, the number of woken processes plus the value equals the number of `sem_post`
+/// calls that had returned or had entered the `futex` system call. Unless the kill came at the entry of the `futex` system call,
+/// no process stays blocked in `sem_wait` at a value above 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "_Exit", needs(ptrace))]
 fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
@@ -59,8 +60,9 @@ fn killed_poster_loses_no_post(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` on a semaphore of value 5 is killed at any system call, the
-/// value is 5 minus the number of those three calls that had returned 0.
+/// If a process that calls `sem_wait`, `sem_trywait` and `sem_wait` on a semaphore of value 5, and `getppid` before and after
+/// each of them, is killed at the entry or the exit of each of its system calls, the value is 5 minus the number of those three
+/// calls that had returned 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
 fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome {
@@ -82,8 +84,9 @@ fn killed_process_has_decremented_once_per_returned_wait(kind: Kind) -> Outcome 
     })
 }
 
-/// If a process that calls `sem_wait` at value 0 three times, each answered by one `sem_post` of another process, is killed at
-/// any system call, the value is the number of `sem_post` calls minus the number of `sem_wait` calls that had returned 0.
+/// If a process that calls `write` to a pipe and then `sem_wait` at value 0, three times, is killed at the entry or the exit of
+/// each of its system calls, and another process calls `sem_post` once for each `write` that returned, the value is the number of
+/// these `write` calls minus the number of `sem_wait` calls that had returned 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "_Exit", needs(ptrace))]
 fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
@@ -115,8 +118,9 @@ fn killed_waiter_leaves_untaken_posts(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call after its `sem_wait` took the value from 1 to 0 and before its `sem_post`,
-/// `sem_wait` by another process blocks. After `sem_post` by a third process, this `sem_wait` returns 0.
+/// If a process is killed at the entry or the exit of each of its system calls between the return of its `sem_wait`, which took
+/// the value from 1 to 0, and its `sem_post`, `sem_wait` by another process blocks. After `sem_post` by a third process, this
+/// `sem_wait` returns 0.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", man = "sem_overview(7)", needs(ptrace))]
 fn killed_holder_does_not_post(kind: Kind) -> Outcome {
@@ -142,9 +146,10 @@ fn killed_holder_does_not_post(kind: Kind) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call of `sem_open` with `O_CREAT | O_EXCL`, `sem_open` of the name without `O_CREAT` by
-/// another process fails with `ENOENT`, or returns a semaphore whose value (`sem_getvalue`) is the value argument of the killed
-/// call. `sem_post` on this semaphore returns 0 and increments the value by 1.
+/// If a process that calls `sem_open` with `O_CREAT | O_EXCL` is killed at the entry or the exit of each of the system calls of
+/// `sem_open`, `sem_open` of the name without `O_CREAT` by another process fails with `ENOENT`, or returns a semaphore whose
+/// value (`sem_getvalue`) is the value argument of the killed call; both are accepted. `sem_post` on this semaphore returns 0 and
+/// increments the value by 1.
 #[cfg(linux)]
 #[conformance::test(posix = "sem_open", needs(ptrace, CAP_SYS_ADMIN, file("/dev/shm")))]
 fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
@@ -167,9 +172,9 @@ fn killed_creator_leaves_a_whole_semaphore_or_none() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call of `sem_unlink`, `sem_open` of the name without `O_CREAT` by another process fails
-/// with `ENOENT` if the `unlink` system call had returned 0, and returns the semaphore otherwise. `sem_post` by a process that
-/// opened the semaphore before returns 0.
+/// If a process that calls `sem_unlink` is killed at the entry or the exit of each of the system calls of `sem_unlink`,
+/// `sem_open` of the name without `O_CREAT` by another process fails with `ENOENT` if the `unlink` or `unlinkat` system call had
+/// returned 0, and returns the semaphore otherwise. `sem_post` by a process that opened the semaphore before returns 0.
 #[conformance::test(posix = "sem_unlink", needs(ptrace))]
 fn killed_unlinker_removes_the_name_or_leaves_it() -> Outcome {
     sweep(|run| {

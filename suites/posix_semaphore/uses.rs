@@ -33,8 +33,8 @@ fn lock_admits_one_process(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If five processes call `sem_wait` and later `sem_post` 60 times each on a semaphore of initial value n, at most n processes
-/// are between the return of `sem_wait` and the call of `sem_post` at the same time. The value is n at the end.
+/// If five processes call `sem_wait` and later `sem_post` 60 times each on a semaphore of initial value n (2 or 3), at most n
+/// processes are between the return of `sem_wait` and the call of `sem_post` at the same time. The value is n at the end.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
@@ -56,9 +56,9 @@ fn gate_admits_n_processes(#[values(2, 3)] value: u32, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If two processes each store to a shared word, call `sem_post` on the semaphore of the other process and then `sem_wait` on
-/// their own, they store strictly in turn. After `sem_wait` has returned, each process loads the value that the other process
-/// stored before its `sem_post`.
+/// If one process repeats a store to a shared word, `sem_post` on a semaphore A and `sem_wait` on a semaphore B, both of initial
+/// value 0, and a second process repeats `sem_wait` on A, a store to the same word and `sem_post` on B, each process loads after
+/// `sem_wait` has returned 0 the value that the other process stored before its `sem_post`.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_wait", posix = "sem_post")]
 fn two_processes_alternate(kind: Kind) -> Outcome {

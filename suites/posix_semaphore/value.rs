@@ -80,8 +80,9 @@ enum Step {
     Look,
 }
 
-/// Each call of a random sequence of `sem_post`, `sem_trywait` and `sem_getvalue`, made by two processes in turn, returns the
-/// result of a model with one counter. The value at the end (`sem_getvalue`) is that of the counter.
+/// In a random sequence of calls by two processes in turn, `sem_post` returns 0 and adds 1 to the value, `sem_trywait` returns 0
+/// and subtracts 1, or fails with `EAGAIN` at value 0, and `sem_getvalue` gives the value. The value is the initial value plus
+/// the number of `sem_post` calls minus the number of `sem_trywait` calls that returned 0, of both processes.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", posix = "sem_trywait", posix = "sem_getvalue")]
 fn is_one_counter_for_two_processes(kind: Kind) -> Outcome {

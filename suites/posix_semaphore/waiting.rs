@@ -41,8 +41,8 @@ fn each_post_wakes_one_waiter(#[values(1, 2, 5)] count: u8, kind: Kind) -> Outco
     Ok(())
 }
 
-/// If n processes are blocked in `sem_wait`, n consecutive `sem_post` calls by one process wake all n processes, and the value is
-/// 0.
+/// If n processes (2 or 7) are blocked in `sem_wait`, n consecutive `sem_post` calls by one process make `sem_wait` return 0 in
+/// all n processes, and the value is 0 afterwards.
 #[apply(named_and_unnamed)]
 #[conformance::test(posix = "sem_post", man = "sem_post(3)")]
 fn as_many_posts_as_waiters_wake_all(#[values(2, 7)] count: u8, kind: Kind) -> Outcome {

@@ -3,7 +3,7 @@
 use conformance::prelude::*;
 use conformance::sys::semaphore::Semaphore;
 
-/// On a system without unnamed semaphores, `sem_init` with value 0 or 1 fails with `ENOSYS`.
+/// On macOS and other Apple systems (as this suite was compiled for one), `sem_init` with value 0 or 1 fails with `ENOSYS`.
 #[conformance::test(man = "sem_init(3)", level = customary)]
 fn init_fails_with_enosys_where_unsupported() -> Outcome {
     for value in [0, 1] {
@@ -12,8 +12,8 @@ fn init_fails_with_enosys_where_unsupported() -> Outcome {
     Ok(())
 }
 
-/// On a system without unnamed semaphores, `sem_getvalue` on a named semaphore fails with `ENOSYS` and leaves its value as it
-/// was.
+/// On macOS and other Apple systems (as this suite was compiled for one), `sem_getvalue` on a named semaphore fails with `ENOSYS`
+/// and leaves its value as it was.
 #[conformance::test(man = "sem_getvalue(3)", level = customary)]
 fn getvalue_fails_with_enosys_where_unsupported() -> Outcome {
     let named = Semaphore::create(&unique_name("sem"), 2)?;

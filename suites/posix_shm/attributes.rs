@@ -117,8 +117,8 @@ fn fchown_sets_user_and_group() -> Outcome {
     Ok(())
 }
 
-/// `shm_open` that creates an object sets `st_atime`, `st_mtime` and `st_ctime` to one and the same time. For an object created
-/// later, this time is later.
+/// `fstat` on an object that `shm_open` has just created returns one and the same time in `st_atime`, `st_mtime` and `st_ctime`.
+/// This time is later than `st_ctime` of an object that was created before the clock advanced.
 #[conformance::test(man = "inode(7)", man = "shm_overview(7)")]
 fn creation_sets_all_timestamps() -> Outcome {
     let earlier = Name::new("earlier");

@@ -34,8 +34,9 @@ fn first_stores_to_a_page_all_count() -> Outcome {
     Ok(())
 }
 
-/// If four processes each call `shm_open` with `O_CREAT | O_EXCL` and then `shm_unlink` on one name 60 times at the same time, as
-/// many `shm_unlink` calls return 0 as `shm_open` calls return a descriptor. Afterwards `shm_open` without `O_CREAT` fails with
+/// If four processes each call `shm_open` with `O_CREAT | O_EXCL` and then `shm_unlink` on one name 60 times at the same time,
+/// `shm_open` returns a descriptor or fails with `EEXIST`, `shm_unlink` returns 0 or fails with `ENOENT`, and as many
+/// `shm_unlink` calls return 0 as `shm_open` calls return a descriptor. Afterwards `shm_open` without `O_CREAT` fails with
 /// `ENOENT`.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn each_creation_is_unlinked_once() -> Outcome {
@@ -63,8 +64,9 @@ fn each_creation_is_unlinked_once() -> Outcome {
     Ok(())
 }
 
-/// If four processes `write` 60 records each with `O_APPEND` to one shared memory object at the same time, the object contains
-/// exactly the 240 records. Each record is contiguous, and the records of each process are in the order of its `write` calls.
+/// If four processes each open one empty shared memory object, set `O_APPEND` with `fcntl(F_SETFL)` and `write` 60 records of 150
+/// bytes at the same time, each `write` returns 150, and the object contains exactly the 240 records. Each record is contiguous,
+/// and the records of each process are in the order of its `write` calls.
 #[cfg(linux)]
 #[conformance::test(man = "open(2)", man = "shm_overview(7)")]
 fn appended_records_are_whole_and_ordered() -> Outcome {
@@ -99,9 +101,10 @@ fn appended_records_are_whole_and_ordered() -> Outcome {
     Ok(())
 }
 
-/// While one process changes the size of a shared memory object with `ftruncate`, each `read` of 5 bytes from a pipe into its
-/// mapped pages by three other processes returns at most 5 or fails with `EFAULT`. Afterwards `ftruncate` to 0 makes `st_blocks`
-/// 0, and after `ftruncate` to the first size every byte is 0.
+/// While one process changes the size of a shared memory object of four pages with `ftruncate` again and again, each `read` of 5
+/// bytes by three other processes, from a pipe with 5 unread bytes into a mapped page of the object, returns 0 to 5 or fails with
+/// `EFAULT`. Afterwards `ftruncate` to 0 returns 0 and `fstat` returns `st_blocks` 0, and after `ftruncate` to four pages every
+/// byte is 0.
 #[conformance::test(posix = "ftruncate", man = "shm_overview(7)", level = customary)]
 fn truncated_pages_are_freed() -> Outcome {
     let object = SharedMemory::create(&unique_name("cut"))?;
@@ -131,8 +134,9 @@ fn truncated_pages_are_freed() -> Outcome {
     Ok(())
 }
 
-/// If four processes each call `ftruncate` with different sizes on one object at the same time, the final size is the last size
-/// that one of the processes set. After `ftruncate` to the first size, all bytes beyond the smallest size that was set are 0.
+/// If four processes each call `ftruncate` 40 times with different sizes on one object of four pages at the same time, and each
+/// process also sets sizes of at most one page, every call returns 0, and `fstat` then returns the size of the last call of one
+/// of the four processes. After `ftruncate` to four pages, all bytes beyond the first page are 0.
 #[conformance::test(posix = "ftruncate")]
 fn concurrent_sizes_take_effect_in_turn() -> Outcome {
     let object = super::fixture::pages(4)?;

@@ -7,9 +7,11 @@ use rstest::rstest;
 
 use super::fixture::{CREATE_NEW, Name, contents, pages, size_of_object};
 
-/// If a process is killed at any system call while it calls `shm_open` with `O_CREAT | O_EXCL`, `ftruncate` and `mmap`, and
-/// stores twice, `shm_open` with the name fails with `ENOENT`, or opens an object of size 0 or of the full size with none, the
-/// first or both of the stores. After `shm_unlink`, `shm_open` with `O_CREAT | O_EXCL` creates an object of size 0.
+/// If a process that calls `shm_open` with `O_CREAT | O_EXCL`, `ftruncate` to n bytes and `mmap`, and then stores twice through
+/// the mapping, is killed at the entry or the exit of each of its system calls, `shm_open` of the name by another process fails
+/// with `ENOENT`, or opens an object of size 0, or one of n bytes with none, the first or both of the stores and 0 elsewhere;
+/// each is accepted. If the process is not killed, the object contains both stores. After `shm_unlink`, `shm_open` with `O_CREAT
+/// | O_EXCL` creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "ftruncate", man = "shm_overview(7)")]
 fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     sweep(|run| {
@@ -41,9 +43,10 @@ fn killed_creator_leaves_a_prefix_of_its_steps() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it replaces an object with `shm_unlink`, `shm_open` with `O_CREAT | O_EXCL`,
-/// and `ftruncate` to 3, `shm_open` with the name opens the old object, fails with `ENOENT`, or opens the new object with size 0
-/// or 3. A descriptor of the old object still shows all its bytes.
+/// If a process that calls `shm_unlink` of an object, `shm_open` of its name with `O_CREAT | O_EXCL`, and `ftruncate` of the new
+/// object to 3, is killed at the entry or the exit of each of its system calls, `shm_open` of the name without `O_CREAT` opens
+/// the old object, fails with `ENOENT`, or opens the new object with size 0 or 3; each is accepted. Size and bytes of the old
+/// object, of which another process has a descriptor, stay as they were.
 #[conformance::test(posix = "shm_unlink", posix = "shm_open")]
 fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     sweep(|run| {
@@ -62,9 +65,9 @@ fn killed_replacer_leaves_old_none_or_new() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it calls `write` three times on an empty shared memory object, the size of the
-/// object is 0 or the sum of the lengths of the first one, two or three calls, and includes each call that returned before the
-/// kill. The bytes up to this size are the written bytes.
+/// If a process that calls `write` three times on an empty shared memory object is killed at the entry or the exit of each of its
+/// system calls, `fstat` returns in `st_size` the sum of the counts of those `write` calls that had returned, which is 0 if none
+/// had. Each of these calls has written all its bytes, in the order of the calls.
 #[cfg(linux)]
 #[conformance::test(man = "write(2)", man = "shm_overview(7)", level = customary)]
 fn killed_writer_leaves_whole_writes() -> Outcome {
@@ -87,8 +90,9 @@ fn killed_writer_leaves_whole_writes() -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it calls `ftruncate` on a shared memory object, `fstat` returns the old or the
-/// new size. The bytes up to the smaller of both sizes stay as they were.
+/// If a process that calls `ftruncate` on a shared memory object of two pages, to one page or to three, is killed at the entry or
+/// the exit of each of its system calls, `fstat` returns the old or the new size in `st_size`; both are accepted, and only the
+/// new size if the process is not killed. The bytes up to the smaller of both sizes stay as they were, and added bytes are 0.
 #[rstest]
 #[case::smaller(1)]
 #[case::larger(3)]
@@ -107,8 +111,9 @@ fn killed_ftruncate_leaves_old_or_new_size(#[case] count: usize) -> Outcome {
     })
 }
 
-/// If a process is killed at any system call while it maps a shared memory object with `mmap` and stores into it, `ftruncate` to
-/// 0 and then to the former size by another process returns 0. Every byte of the object is 0 afterwards.
+/// If a process that calls `mmap` on a shared memory object of two pages, stores into both pages and calls `munmap`, is killed at
+/// the entry or the exit of each of its system calls, `ftruncate` to 0 and then to two pages by another process both return 0.
+/// Every byte of the object is 0 afterwards.
 #[conformance::test(posix = "mmap", posix = "ftruncate")]
 fn killed_mapper_leaves_no_mapping() -> Outcome {
     sweep(|run| {

@@ -27,8 +27,9 @@ fn object_at_offset(size: usize, at: usize) -> Result<SharedMemory, Errno> {
     Ok(object)
 }
 
-/// `read` on a shared memory object returns the requested bytes from the file offset on, or fewer if the object ends before, and
-/// advances the offset by their number. With the file offset at or beyond the end, `read` returns 0.
+/// `read` on a shared memory object returns the smaller of the requested number of bytes and the number of bytes from the file
+/// offset to the end, and advances the file offset by the returned count. With the file offset at or beyond the end, `read`
+/// returns 0.
 #[conformance::test(man = "read(2)", man = "tmpfs(5)")]
 fn read_stops_at_the_end() -> Outcome {
     let page = page_size();
@@ -93,9 +94,10 @@ fn reading_holes_allocates_no_pages() -> Outcome {
     Ok(())
 }
 
-/// For random offsets and lengths, `pread` on a shared memory object returns the written bytes, zeros for pages never written,
-/// and no byte beyond the end. `splice` of the same range into an empty pipe moves the first n of these bytes and returns n,
-/// which is at least 1 unless the range lies beyond the end.
+/// For random offsets and lengths, `pread` on a shared memory object returns the number of bytes of the range that lie before the
+/// end of the object, and these bytes, which are 0 where no byte was written. `splice` of the same range into an empty pipe moves
+/// the first n of these bytes, returns n and advances the given offset by n, where n is at least 1, or 0 if the range lies beyond
+/// the end.
 #[conformance::test(man = "pread(2)", man = "tmpfs(5)", man = "splice(2)")]
 fn pread_and_splice_return_any_range() -> Outcome {
     let page = page_size();
@@ -309,8 +311,8 @@ fn epoll_ctl_fails_with_eperm() -> Outcome {
 }
 
 /// While a process holds a `flock` lock with `LOCK_EX` on a shared memory object, `flock` with `LOCK_EX | LOCK_NB` through
-/// another open file description fails with `EAGAIN`. After the process that holds the lock is killed, the same `flock` returns
-/// 0.
+/// another open file description fails with `EAGAIN`. After the process that holds the lock is killed, the same `flock`
+/// returns 0.
 #[conformance::test(man = "flock(2)")]
 fn flock_is_released_when_the_owner_is_killed() -> Outcome {
     let object = pages(1)?;
@@ -335,11 +337,12 @@ fn fsync_and_fdatasync_succeed() -> Outcome {
     Ok(())
 }
 
-/// `sendfile` of more bytes than a shared memory object has left moves the bytes up to its end into a pipe and returns their
-/// number; at the end `sendfile` returns 0. `splice` of bytes inside the object into a pipe returns the full count and advances
-/// the given offset by it.
+/// `sendfile` of 100 bytes into an empty pipe, from a given offset 15 bytes before the end of a shared memory object, returns 15
+/// and advances the given offset to the end, and a second `sendfile` returns 0. `splice` of 20 bytes into the empty pipe, from a
+/// given offset 3 inside the object, returns 20 and advances the given offset to 23. `read` from the pipe returns the bytes of
+/// the object from the first given offset on.
 #[conformance::test(man = "sendfile(2)", man = "splice(2)")]
-fn sendfile_and_splice_stop_at_the_end() -> Outcome {
+fn sendfile_and_splice_advance_the_given_offset() -> Outcome {
     let page = page_size();
     let object = sized(page + 10)?;
     let (reader, writer) = pipe()?;
@@ -353,8 +356,8 @@ fn sendfile_and_splice_stop_at_the_end() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a page of a shared memory object that was never written moves bytes of value 0 into a pipe. A later `write` to
-/// the pipe leaves the bytes of the object 0.
+/// `splice` of 10 bytes from a page of a shared memory object that was never written into an empty pipe returns 10, and `read`
+/// from the pipe returns bytes of value 0. A `write` to the pipe between the two calls leaves the bytes of the object 0.
 #[conformance::test(man = "splice(2)")]
 fn splice_of_a_hole_moves_zeros() -> Outcome {
     let object = SharedMemory::create(&unique_name("hole"))?;
@@ -368,8 +371,9 @@ fn splice_of_a_hole_moves_zeros() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a pipe into a shared memory object, at an offset from which the bytes of the pipe end beyond the end of the
-/// object, returns the number of bytes moved and enlarges the object to their end. An existing mapping shows the bytes.
+/// `splice` of 100 bytes from a pipe with 13 unread bytes, to the given offset 15 of a shared memory object of 20 bytes, returns
+/// 13 and advances the given offset to 28. `fstat` then returns `st_size` 28, and an existing mapping shows the 13 bytes from
+/// byte 15 on.
 #[conformance::test(man = "splice(2)")]
 fn splice_from_a_pipe_enlarges() -> Outcome {
     let object = sized(20)?;

@@ -303,10 +303,11 @@ impl Subject for Real {
     }
 }
 
-/// After each call of a random sequence of `shm_open`, `shm_unlink`, `ftruncate`, `pwrite`, `mmap`, `munmap`, `close` and stores
-/// by a process or its child, the size from `fstat` and the bytes of each descriptor and mapping equal those of a model that
-/// keeps one byte string for each object. `shm_open` with the name opens the object of the model, or fails with `ENOENT` if the
-/// model has none.
+/// In a random sequence of `shm_open` with `O_CREAT`, with or without `O_TRUNC`, `shm_unlink`, `ftruncate`, `pwrite`, `mmap` with
+/// `MAP_SHARED`, `munmap`, `close`, and stores by a process or its child, no call fails, and `fstat` on each descriptor then
+/// returns the size set by the last `ftruncate`, `O_TRUNC` or `pwrite` beyond the end. Each descriptor and mapping of an object
+/// shows at each offset the byte stored or written last, or 0 if the object has ended before this offset since then. `shm_open`
+/// without `O_CREAT` opens the object that `shm_open` with `O_CREAT` opened last, and fails with `ENOENT` after `shm_unlink`.
 #[conformance::test(posix = "mmap", posix = "ftruncate", posix = "shm_open", posix = "shm_unlink")]
 fn random_calls_follow_the_model() -> Outcome {
     follows_its_model::<Real>(1..20)

@@ -171,8 +171,8 @@ fn sets_close_on_exec() -> Outcome {
     Ok(())
 }
 
-/// After `exec`, system calls on the descriptors from `shm_open` fail with `EBADF`. A duplicate from `dup`, which has no
-/// `FD_CLOEXEC`, stays open and shows the bytes of the object.
+/// After `exec`, `dup` of the descriptors from `shm_open` fails with `EBADF` in the new program. A descriptor from `dup` of one
+/// of them, which has no `FD_CLOEXEC`, stays open and shows the bytes of the object.
 #[conformance::test(posix = "shm_open", posix = "exec")]
 fn exec_closes_the_descriptors() -> Outcome {
     let object = pages(1)?;

@@ -59,8 +59,8 @@ fn mmap_rejects_write_only_descriptors(#[case] protection: ProtFlags) -> Outcome
 }
 
 /// `mprotect` with `PROT_WRITE` on a `MAP_SHARED` mapping of a descriptor opened with `O_RDONLY` fails with `EACCES`, also after
-/// `close` of the descriptor. On a `MAP_PRIVATE` mapping of the same descriptor, `mprotect` with `PROT_READ | PROT_WRITE` returns
-/// 0.
+/// `close` of the descriptor. On a `MAP_PRIVATE` mapping of the same descriptor, `mprotect` with `PROT_READ | PROT_WRITE`
+/// returns 0.
 #[conformance::test(posix = "mprotect", man = "mprotect(2)")]
 fn mprotect_is_bounded_by_the_access_mode() -> Outcome {
     let object = pages(1)?;

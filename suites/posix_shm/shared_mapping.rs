@@ -203,8 +203,8 @@ fn may_allow_execution() -> Outcome {
     Ok(())
 }
 
-/// `mmap` of a shared memory object with `MAP_SHARED_VALIDATE` fails with `EOPNOTSUPP` if the flags contain an undefined bit or
-/// `MAP_SYNC`. `mmap` with `MAP_SHARED` and the same undefined bit returns a mapping.
+/// `mmap` of a shared memory object with `MAP_SHARED_VALIDATE` fails with `EOPNOTSUPP` if the flags contain the undefined bit
+/// 0x2000000 or `MAP_SYNC`. `mmap` with `MAP_SHARED` and the same undefined bit returns a mapping.
 #[cfg(linux)]
 #[conformance::test(man = "mmap(2)")]
 fn map_shared_validate_rejects_unknown_flags() -> Outcome {

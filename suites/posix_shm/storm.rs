@@ -41,9 +41,10 @@ fn work(name: &str, number: usize) -> Result<(), Errno> {
     }
 }
 
-/// If three processes store increasing numbers into the same 16 words of their own page in turn, through `MAP_SHARED` mappings,
-/// and are killed at random instants and restarted, the numbers never decrease, and the words show at most two successive
-/// numbers, the greater one first. All other bytes stay 0.
+/// If three processes store the numbers 1, 2, 3 and so on, each first into word 1, then into word 2, up to word 16 of a page of
+/// their own, through `MAP_SHARED` mappings, and are killed at random instants and started again, continuing after the number in
+/// word 16, the number in word 16 never decreases. At the end, no word of a page is greater than the word before, and word 1 is
+/// equal to word 16 or greater by 1. All other bytes stay 0.
 #[conformance::test(posix = "mmap", man = "shm_overview(7)")]
 fn stores_stay_in_order_across_kills() -> Outcome {
     const MEMBERS: u8 = 3;
@@ -82,9 +83,10 @@ fn stores_stay_in_order_across_kills() -> Outcome {
     Ok(())
 }
 
-/// While two processes that create, size, fill and unlink an object of one name are killed at random instants and restarted,
-/// `shm_open` by another process fails with `ENOENT` or opens an object of size 0 or 16. After both are killed, `shm_unlink`
-/// returns 0 or fails with `ENOENT`, and `shm_open` with `O_CREAT | O_EXCL` then creates an object of size 0.
+/// While two processes that call `shm_open` with `O_CREAT | O_EXCL`, `ftruncate` to 16 and `shm_unlink` on one name in a loop,
+/// and store 16 bytes into each object, are killed at random instants and started again, `shm_open` without `O_CREAT` by another
+/// process fails with `ENOENT` or opens an object of size 0 or 16. After both are killed, `shm_unlink` returns 0 or fails with
+/// `ENOENT`, and `shm_open` with `O_CREAT | O_EXCL` then creates an object of size 0.
 #[conformance::test(posix = "shm_open", posix = "shm_unlink")]
 fn name_stays_usable_across_kills() -> Outcome {
     let name = Name::new("storm");

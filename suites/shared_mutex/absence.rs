@@ -5,8 +5,10 @@ use conformance::prelude::*;
 use conformance::sys::symbol;
 use rstest::rstest;
 
-/// On a system without timed locks, without barriers or without spin locks, the C library exports `pthread_mutex_lock` and none
-/// of three functions of the missing group, such as `pthread_mutex_timedlock`, `pthread_barrier_init` or `pthread_spin_init`.
+/// If compiled for an Apple system, whose C library lacks these functions, `dlsym` finds `pthread_mutex_lock` and returns NULL
+/// for `pthread_mutex_timedlock`, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock`, for `pthread_barrier_init`,
+/// `pthread_barrier_wait` and `pthread_barrierattr_setpshared`, and for `pthread_spin_init`, `pthread_spin_lock` and
+/// `pthread_spin_trylock`.
 #[rstest]
 #[case::timed_locks([c"pthread_mutex_timedlock", c"pthread_rwlock_timedrdlock", c"pthread_rwlock_timedwrlock"])]
 #[case::barriers([c"pthread_barrier_init", c"pthread_barrier_wait", c"pthread_barrierattr_setpshared"])]

@@ -36,8 +36,8 @@ fn all(count: u32) -> Vec<Result<Passed, Errno>> {
     (1..count).map(|_| Ok(Passed::Along)).chain([Ok(Passed::Chosen)]).collect()
 }
 
-/// On a barrier with count n, n - 1 processes that call `pthread_barrier_wait` stay blocked until the nth process calls it. Then
-/// all n calls return, one with `PTHREAD_BARRIER_SERIAL_THREAD` and the others with 0.
+/// On a barrier with count n (1, 2, 3 or 6), n - 1 processes that call `pthread_barrier_wait` stay blocked until the nth process
+/// calls it. Then all n calls return, one with `PTHREAD_BARRIER_SERIAL_THREAD` and the others with 0.
 #[rstest]
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn wait_returns_in_all_when_the_last_arrives(#[values(1, 2, 3, 6)] count: u32) -> Outcome {
@@ -62,8 +62,9 @@ fn count_of_one_returns_immediately() -> Outcome {
     Ok(())
 }
 
-/// When two to four processes use a barrier for up to five rounds, `pthread_barrier_wait` returns `PTHREAD_BARRIER_SERIAL_THREAD`
-/// in exactly one process each round. No call returns before every process has called `pthread_barrier_wait` in that round.
+/// When two to four processes use a barrier for one to five rounds, `pthread_barrier_wait` returns
+/// `PTHREAD_BARRIER_SERIAL_THREAD` in exactly one process each round. No call returns before every process has called
+/// `pthread_barrier_wait` in that round.
 #[conformance::test(posix = "pthread_barrier_wait", man = "pthread_barrier_wait(3posix)")]
 fn is_reusable_round_after_round() -> Outcome {
     property(&(2..5_u32, 1..6_u32), |(count, rounds)| {

@@ -25,9 +25,9 @@ fn add_one(mutex: &SharedMutex, yielding: bool) {
     mutex.word(0).store(counted + 1, SeqCst);
 }
 
-/// If four processes increment a counter 40 times each, by load and store, between `pthread_mutex_lock` (or
-/// `pthread_mutex_trylock` repeated after `EBUSY`) and `pthread_mutex_unlock`, the counter is 160 at the end. Every other result
-/// of these calls is 0.
+/// If four processes increment a counter 40 times each, by load and store, between `pthread_mutex_lock` or
+/// `pthread_mutex_trylock`, repeated after each `EBUSY`, and `pthread_mutex_unlock`, the counter is 160 at the end.
+/// `pthread_mutex_lock` and `pthread_mutex_unlock` return 0 each time.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setpshared(3)")]
 fn loses_no_increment(kind: Kind, #[values(false, true)] trylock: bool) -> Outcome {
@@ -84,9 +84,10 @@ fn loses_no_increment_under_timed_locks(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// Processes that increment two words, first one and then the other, between `pthread_mutex_lock` and `pthread_mutex_unlock` of a
-/// robust mutex are killed at random instants. The words are equal after each `pthread_mutex_lock` that returns 0, and equal or
-/// one apart after each that returns `EOWNERDEAD`.
+/// Three processes increment two words, the first one first, between `pthread_mutex_lock` and `pthread_mutex_unlock` of a robust
+/// mutex, and are killed and replaced at random instants. After each `pthread_mutex_lock` that returns 0 the words are equal, and
+/// after each that returns `EOWNERDEAD` the first word is equal to the second or 1 higher. After `EOWNERDEAD`, the process makes
+/// the words equal and calls `pthread_mutex_consistent`, which returns 0.
 #[cfg(has_robust_mutexes)]
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]

@@ -99,9 +99,10 @@ fn register_is_linearisable() -> Outcome {
     expect_linearisable(&Register, &recorder.history()?)
 }
 
-/// Three processes write and read two words between `pthread_mutex_lock` and `pthread_mutex_unlock` of a robust mutex, and are
-/// killed at random instants. The reads and writes have a linearisation (a sequential order, consistent with real time, in which
-/// every read returns the value written last), where a write cut short by a kill may be present or absent.
+/// Three processes store the same value in two words, or read both, between `pthread_mutex_lock` and `pthread_mutex_unlock` of a
+/// robust mutex, and are killed at random instants; after `EOWNERDEAD` the new owner copies the first word to the second and
+/// calls `pthread_mutex_consistent`. The operations have a linearisation, that is a sequential order, consistent with real time,
+/// in which every read finds the value written last in both words. A write cut short by a kill may be in that order or not.
 #[cfg(has_robust_mutexes)]
 #[conformance::test(posix = "pthread_mutex_lock", posix = "pthread_mutexattr_setrobust")]
 fn robust_register_is_linearisable_under_kills() -> Outcome {

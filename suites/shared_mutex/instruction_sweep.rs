@@ -88,9 +88,11 @@ fn take(mutex: &SharedMutex) -> (Result<(), Errno>, Result<(), Errno>) {
     (locked, consistent.and_then(|()| mutex.unlock()))
 }
 
-/// If a process is killed at any instruction of locking and unlocking a robust mutex, the next `pthread_mutex_lock` returns
-/// `EOWNERDEAD` if the process was killed as the owner, and 0 if before it became the owner or after its unlock. After
-/// `pthread_mutex_consistent`, if needed, and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0.
+/// A process that calls `pthread_mutex_lock` or `pthread_mutex_trylock` and then `pthread_mutex_unlock` on a robust mutex is
+/// killed before each instruction of these. The next `pthread_mutex_lock` returns `EOWNERDEAD` if the lock call had returned and
+/// `pthread_mutex_unlock` was not entered, and 0 if the lock call was not entered or `pthread_mutex_unlock` had returned. Within
+/// each of the two calls the result changes at most once, from 0 to `EOWNERDEAD` in the lock call and from `EOWNERDEAD` to 0 in
+/// `pthread_mutex_unlock`.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn eownerdead_follows_the_death_of_an_owner_only(
@@ -110,9 +112,10 @@ fn eownerdead_follows_the_death_of_an_owner_only(
     })
 }
 
-/// If the owner of a robust mutex is killed at any instruction of its `pthread_mutex_unlock`, `pthread_mutex_lock` returns in
-/// every process blocked in it, in each after the previous one has unlocked. It returns `EOWNERDEAD` in one of them and 0 in the
-/// others if the owner was killed before it released the mutex, and 0 in all if after.
+/// If the owner of a robust mutex is killed before any instruction of its `pthread_mutex_unlock` while one or two processes are
+/// blocked in `pthread_mutex_lock`, that call returns in each of them, in the second after the first has called
+/// `pthread_mutex_unlock`. It returns `EOWNERDEAD` in one of them if the kill came before `pthread_mutex_unlock` released the
+/// mutex, and 0 otherwise. The result changes once, from `EOWNERDEAD` to 0, as the kill comes later in `pthread_mutex_unlock`.
 #[apply(every_kind)]
 #[conformance::test(
     posix = "pthread_mutexattr_setrobust",
@@ -150,8 +153,8 @@ fn wakes_the_waiters_of_a_killed_owner(kind: Kind, #[values(1, 2)] waiters: usiz
     })
 }
 
-/// If a process that owns two robust mutexes is killed at any instruction of `pthread_mutex_lock` and `pthread_mutex_unlock` on a
-/// third one, `pthread_mutex_trylock` by another process returns `EOWNERDEAD` on each of the two.
+/// If a process that owns two robust mutexes is killed before any instruction of its `pthread_mutex_lock` and
+/// `pthread_mutex_unlock` on a third one, `pthread_mutex_trylock` by another process returns `EOWNERDEAD` on each of the two.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn killed_owner_leaves_eownerdead_on_other_mutexes(
@@ -173,9 +176,10 @@ fn killed_owner_leaves_eownerdead_on_other_mutexes(
     })
 }
 
-/// If the owner of three robust mutexes is killed at any instruction of `pthread_mutex_unlock` on one of them,
-/// `pthread_mutex_lock` by another process returns `EOWNERDEAD` on the other two. On the one being unlocked it returns
-/// `EOWNERDEAD` if the owner was killed before it released the mutex, and 0 if after.
+/// If the owner of three robust mutexes is killed before any instruction of its `pthread_mutex_unlock` on one of them,
+/// `pthread_mutex_lock` by another process returns `EOWNERDEAD` on the other two. On the third it returns `EOWNERDEAD` if
+/// `pthread_mutex_unlock` was not entered, and 0 if it had returned; within this call the result changes at most once, from
+/// `EOWNERDEAD` to 0.
 #[rstest]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Outcome {
@@ -197,9 +201,10 @@ fn killed_while_unlocking_one_of_three(#[values(0, 1, 2)] unlocked: usize) -> Ou
     })
 }
 
-/// After an owner was killed, the next process calls `pthread_mutex_lock`, which returns `EOWNERDEAD`, `pthread_mutex_consistent`
-/// and `pthread_mutex_unlock`, and is killed at any instruction of these. The following `pthread_mutex_lock` returns `EOWNERDEAD`
-/// if the kill came before the mutex was released, and 0 if after.
+/// A process whose `pthread_mutex_lock` returns `EOWNERDEAD` after an owner was killed calls `pthread_mutex_consistent` and
+/// `pthread_mutex_unlock`, and is killed before any instruction of the three calls. The following `pthread_mutex_lock` returns
+/// `EOWNERDEAD` if `pthread_mutex_unlock` was not entered, and 0 if it had returned; within `pthread_mutex_unlock` the result
+/// changes at most once, from `EOWNERDEAD` to 0.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutex_consistent", man = "pthread_mutex_consistent(3)", needs(ptrace))]
 fn new_owner_killed_during_recovery(kind: Kind) -> Outcome {
@@ -231,9 +236,9 @@ fn new_owner_killed_during_recovery(kind: Kind) -> Outcome {
     })
 }
 
-/// If the process in which `pthread_mutex_lock` returned `EOWNERDEAD` is killed at any instruction of `pthread_mutex_unlock`,
-/// without an earlier `pthread_mutex_consistent`, the next `pthread_mutex_lock` returns `EOWNERDEAD` if the kill came before the
-/// mutex was released, and `ENOTRECOVERABLE` if after.
+/// A process to which `pthread_mutex_lock` returned `EOWNERDEAD` calls `pthread_mutex_unlock` without `pthread_mutex_consistent`,
+/// and is killed before any instruction of it. The next `pthread_mutex_lock` returns `EOWNERDEAD` or `ENOTRECOVERABLE`; as the
+/// kill comes later in `pthread_mutex_unlock`, the result changes at most once, from `EOWNERDEAD` to `ENOTRECOVERABLE`.
 #[apply(normal_and_prio_inherit)]
 #[conformance::test(posix = "pthread_mutex_unlock", man = "pthread_mutex_consistent(3)", needs(ptrace))]
 fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
@@ -262,8 +267,8 @@ fn killed_while_unlocking_without_consistent(kind: Kind) -> Outcome {
     })
 }
 
-/// If the owner of a recursive robust mutex, locked once, is killed at any instruction of a second `pthread_mutex_lock` and one
-/// `pthread_mutex_unlock`, the next `pthread_mutex_trylock` returns `EOWNERDEAD`. After `pthread_mutex_consistent`, the first
+/// If the owner of a recursive robust mutex, locked once, is killed before any instruction of a second `pthread_mutex_lock` and
+/// one `pthread_mutex_unlock`, the next `pthread_mutex_trylock` returns `EOWNERDEAD`. After `pthread_mutex_consistent`, the first
 /// `pthread_mutex_unlock` returns 0 and a second one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "get_robust_list(2)", needs(ptrace))]
 fn owner_killed_while_relocking_leaves_eownerdead() -> Outcome {

@@ -131,9 +131,9 @@ fn child_is_not_the_owner(#[values(Kind::Errorcheck, Kind::Recursive)] kind: Kin
     Ok(())
 }
 
-/// After its owner locked a recursive mutex n times with `pthread_mutex_lock` or `pthread_mutex_trylock`, `pthread_mutex_trylock`
-/// by another process fails with `EBUSY` until the owner has called `pthread_mutex_unlock` n times, and then returns 0. One more
-/// `pthread_mutex_unlock` fails with `EPERM`.
+/// After its owner locked a recursive mutex n times (n from 1 to 11) with `pthread_mutex_lock` or `pthread_mutex_trylock`,
+/// `pthread_mutex_trylock` by another process fails with `EBUSY` until the owner has called `pthread_mutex_unlock` n times, and
+/// then returns 0. One more `pthread_mutex_unlock` fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutex_lock(3)")]
 fn recursive_is_free_after_as_many_unlocks() -> Outcome {
     property(&prop::collection::vec(any::<bool>(), 1..12), |trylocks| {

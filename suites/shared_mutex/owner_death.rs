@@ -29,8 +29,9 @@ enum Ending {
     Thread,
 }
 
-/// If the owner of a robust mutex exits or is killed by a signal without unlocking, the next `pthread_mutex_lock` returns
-/// `EOWNERDEAD`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`, `pthread_mutex_lock` returns 0.
+/// If the owner of a robust mutex exits, or is killed by `SIGKILL`, `SIGTERM` or `SIGABRT`, without `pthread_mutex_unlock`, the
+/// next `pthread_mutex_lock` returns `EOWNERDEAD`. After `pthread_mutex_consistent` and `pthread_mutex_unlock`,
+/// `pthread_mutex_lock` returns 0.
 #[apply(every_kind)]
 #[case::exit(Ending::Exit)]
 #[case::killed(Ending::Signal(Signal::SIGKILL))]
@@ -183,8 +184,8 @@ fn killed_waiter_leaves_the_mutex_consistent(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If a process locks three robust mutexes, unlocks all three in another order, and is then killed, `pthread_mutex_lock` by
-/// another process returns 0 on each of them.
+/// If a process locks three robust mutexes, unlocks the second, the first and the third, and is then killed, `pthread_mutex_lock`
+/// by another process returns 0 on each of them.
 #[apply(every_kind)]
 #[conformance::test(posix = "pthread_mutexattr_setrobust", man = "pthread_mutexattr_setrobust(3)")]
 fn killed_former_owner_leaves_mutexes_consistent(kind: Kind) -> Outcome {

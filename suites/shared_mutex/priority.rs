@@ -33,7 +33,8 @@ fn waiter(mutex: &SharedMutex, number: u8, priority: i32, order: &OwnedFd) -> Re
 }
 
 /// After `pthread_mutex_unlock` of a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` returns 0 in three
-/// blocked processes in the order of their `SCHED_FIFO` priorities, highest first, and last in a process of `SCHED_OTHER`.
+/// blocked processes, each of which unlocks again, in the order of their `SCHED_FIFO` priorities, highest first, and last in a
+/// process of `SCHED_OTHER`.
 #[rstest]
 #[case::rising([3, 5, 7], [2, 1, 0])]
 #[case::falling([7, 5, 3], [0, 1, 2])]
@@ -110,9 +111,10 @@ fn eownerdead_goes_to_the_highest_priority_waiter() -> Outcome {
     Ok(())
 }
 
-/// While processes are blocked in `pthread_mutex_lock` on a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `/proc/PID/stat`
-/// shows the highest of their `SCHED_FIFO` priorities for the owner. After `pthread_mutex_unlock` by the owner, it shows the
-/// owner's own priority.
+/// If processes of `SCHED_FIFO` priority 3, 7 and 5 block in this order in `pthread_mutex_lock` on a mutex with the protocol
+/// `PTHREAD_PRIO_INHERIT`, field 18 (`priority`) of the owner's `/proc/PID/stat` is -4, -8 and -8 after them, that is -1 minus
+/// the highest of their priorities. After `pthread_mutex_unlock` by the owner, which runs with `SCHED_OTHER`, it is at least 0
+/// again.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
     let mutex = Kind::PrioInherit.mutex()?;
@@ -143,8 +145,8 @@ fn owner_runs_at_the_priority_of_its_waiters() -> Outcome {
 }
 
 /// If a process blocked on a mutex with the protocol `PTHREAD_PRIO_INHERIT` is killed, or its `pthread_mutex_timedlock` fails
-/// with `ETIMEDOUT`, `/proc/PID/stat` then shows for the owner the highest `SCHED_FIFO` priority of the processes still blocked,
-/// or the owner's own if there are none.
+/// with `ETIMEDOUT`, field 18 (`priority`) of the owner's `/proc/PID/stat` is then -1 minus the highest `SCHED_FIFO` priority of
+/// the processes still blocked. If no process is blocked any more, it is at least 0, as the owner runs with `SCHED_OTHER`.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_ends_with_the_waiter() -> Outcome {
     use conformance::sys::time::Clock;
@@ -167,9 +169,9 @@ fn inherited_priority_ends_with_the_waiter() -> Outcome {
     Ok(())
 }
 
-/// Process A owns a `PTHREAD_PRIO_INHERIT` mutex, and B owns a second one and is blocked in `pthread_mutex_lock` on that of A.
-/// While a process of `SCHED_FIFO` priority 6 is blocked on the mutex of B, `/proc/PID/stat` shows priority 6 for A and B, and
-/// after that process was killed their own.
+/// Processes A and B run with `SCHED_OTHER`; A owns a `PTHREAD_PRIO_INHERIT` mutex, and B owns a second one and is blocked in
+/// `pthread_mutex_lock` on that of A. While a process of `SCHED_FIFO` priority 6 is blocked on the mutex of B, field 18
+/// (`priority`) of `/proc/PID/stat` is -7 (-1 minus 6) for A and B. After that process was killed, it is at least 0 for both.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
     let (first, second) = (Kind::PrioInherit.mutex()?, Kind::PrioInherit.mutex()?);
@@ -193,7 +195,8 @@ fn inherited_priority_passes_along_a_chain_of_owners() -> Outcome {
 }
 
 /// While a process of `SCHED_FIFO` priority 6 is blocked in `pthread_mutex_lock` on a mutex with the protocol
-/// `PTHREAD_PRIO_NONE`, `/proc/PID/stat` still shows the own priority of an owner of `SCHED_OTHER`.
+/// `PTHREAD_PRIO_NONE`, field 18 (`priority`) of the owner's `/proc/PID/stat` stays at least 0 if the owner runs with
+/// `SCHED_OTHER`; it would be -7 with an inherited priority of 6.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "futex(2)", needs(CAP_SYS_NICE, procfs))]
 fn owner_without_protocol_inherits_no_priority() -> Outcome {
     let mutex = Kind::Normal.mutex()?;
@@ -206,9 +209,9 @@ fn owner_without_protocol_inherits_no_priority() -> Outcome {
     Ok(())
 }
 
-/// On a mutex with the protocol `PTHREAD_PRIO_INHERIT`, `pthread_mutex_lock` by the owner fails with `EDEADLK` for the errorcheck
-/// type, and returns 0 for the recursive type. After three locks of the recursive mutex, three `pthread_mutex_unlock` calls
-/// return 0 and a fourth one fails with `EPERM`.
+/// On an errorcheck mutex with the protocol `PTHREAD_PRIO_INHERIT`, a second `pthread_mutex_lock` by the owner fails with
+/// `EDEADLK`. On a recursive one, two `pthread_mutex_lock` calls and one `pthread_mutex_trylock` by the owner return 0, after
+/// which three `pthread_mutex_unlock` calls return 0 and a fourth one fails with `EPERM`.
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "pthread_mutex_lock(3)")]
 fn prio_inherit_works_with_each_mutex_type() -> Outcome {
     let with = |kind| {
@@ -266,9 +269,9 @@ fn with_ceiling(ceiling: i32) -> Result<SharedMutex, Errno> {
     })
 }
 
-/// While a process of `SCHED_FIFO` priority 2 owns mutexes with the protocol `PTHREAD_PRIO_PROTECT` and the ceilings 5, or 5 and
-/// 8, `/proc/PID/stat` shows the highest of these ceilings for it. After it has called `pthread_mutex_unlock` on each, it shows
-/// priority 2.
+/// Field 18 (`priority`) of `/proc/PID/stat` of a process of `SCHED_FIFO` priority 2 is -6 while it owns only a
+/// `PTHREAD_PRIO_PROTECT` mutex with ceiling 5, and -9 while it also owns one with ceiling 8, that is -1 minus the highest
+/// ceiling. After `pthread_mutex_unlock` on each owned mutex it is -3.
 #[cfg(has_priority_ceilings)]
 #[conformance::test(posix = "pthread_mutexattr_setprotocol", man = "sched(7)", needs(CAP_SYS_NICE, procfs))]
 fn owner_runs_at_the_ceiling() -> Outcome {

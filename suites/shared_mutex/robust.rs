@@ -50,9 +50,10 @@ fn take(lock: impl FnOnce(&SharedMutex) -> Result<(), Errno>, mutex: &SharedMute
     (locked, words, consistent.and_then(|()| mutex.unlock()))
 }
 
-/// A process calls `pthread_mutex_lock` on a robust mutex, writes three words and calls `pthread_mutex_unlock`, and is killed at
-/// any system call. The next `pthread_mutex_trylock` returns `EOWNERDEAD` if the process owned the mutex when killed, and 0
-/// otherwise, and the words hold what was written before the kill.
+/// A process calls `pthread_mutex_lock` on an unlocked robust mutex, stores 1 in three words, one after the other, and calls
+/// `pthread_mutex_unlock`; it is killed at the entry or the exit of a system call before the lock, after each store or after the
+/// unlock. The next `pthread_mutex_trylock` returns `EOWNERDEAD` if `pthread_mutex_lock` had returned and `pthread_mutex_unlock`
+/// had not, and 0 otherwise. The words stored before the kill are 1 and the others 0.
 #[conformance::test(posix = "pthread_mutex_lock", man = "pthread_mutexattr_setrobust(3)", needs(ptrace))]
 fn first_lock_after_a_killed_owner_returns_eownerdead() -> Outcome {
     sweep(|run| {
@@ -74,9 +75,10 @@ fn first_lock_after_a_killed_owner_returns_eownerdead() -> Outcome {
     })
 }
 
-/// If the owner of a robust mutex is killed at any system call up to the end of its `pthread_mutex_unlock`, `pthread_mutex_lock`
-/// returns in all three processes blocked in it, in each after the previous one has unlocked. It returns `EOWNERDEAD` in one and
-/// 0 in two of them if the owner was killed before it released the mutex, and 0 in all three if after.
+/// If the owner of a robust mutex is killed at the entry or the exit of each of its system calls up to the end of
+/// `pthread_mutex_unlock`, `pthread_mutex_lock` returns in all three processes blocked in it, in each after the previous one has
+/// unlocked. It returns `EOWNERDEAD` in one and 0 in two of them if the owner had not yet entered the `futex` call of its
+/// `pthread_mutex_unlock`, and 0 in all three otherwise.
 #[conformance::test(
     posix = "pthread_mutex_lock",
     man = "pthread_mutexattr_setrobust(3)",

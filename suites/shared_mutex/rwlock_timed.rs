@@ -29,9 +29,10 @@ fn past_deadline_locks_a_free_lock() -> Outcome {
     Ok(())
 }
 
-/// If the lock is held so that the call would block, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with
+/// While another process holds the lock for writing, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` fail with
 /// `ETIMEDOUT` for a deadline that has already passed at the call, and with `EINVAL` for a deadline with `tv_nsec` outside of 0
-/// to 999999999.
+/// to 999999999. While it holds the lock for reading, `pthread_rwlock_timedwrlock` fails with `ETIMEDOUT` and `EINVAL` for the
+/// same deadlines.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]
@@ -72,8 +73,9 @@ fn expires_at_the_deadline(#[case] held: Wish, #[case] mode: Wish) -> Outcome {
     Ok(())
 }
 
-/// A process blocked in `pthread_rwlock_timedrdlock` or `pthread_rwlock_timedwrlock` with a deadline years ahead stays blocked
-/// until `pthread_rwlock_unlock` by the holder, and its call then returns 0.
+/// While another process holds the lock for writing, `pthread_rwlock_timedrdlock` and `pthread_rwlock_timedwrlock` with a
+/// deadline years ahead block, and so does `pthread_rwlock_timedwrlock` while it holds the lock for reading. After
+/// `pthread_rwlock_unlock` by that process, the blocked call returns 0.
 #[rstest]
 #[case::reader_waits_for_writer(Wish::Write, Wish::Read)]
 #[case::writer_waits_for_writer(Wish::Write, Wish::Write)]

@@ -3,8 +3,9 @@
 use conformance::prelude::*;
 use conformance::sys::symbol;
 
-/// On a system without robust mutexes, the C library exports `pthread_mutex_lock`, and exports none of
-/// `pthread_mutexattr_setrobust`, `pthread_mutexattr_getrobust` and `pthread_mutex_consistent`.
+/// If compiled for a system other than Linux and FreeBSD, whose C library lacks robust mutexes, `dlsym` finds
+/// `pthread_mutex_lock` and returns NULL for `pthread_mutexattr_setrobust`, `pthread_mutexattr_getrobust` and
+/// `pthread_mutex_consistent`.
 #[conformance::test(posix = "pthread_mutexattr_setrobust", level = customary)]
 fn lacks_each_robust_function_where_missing() -> Outcome {
     let found = |name| symbol::exists(name);

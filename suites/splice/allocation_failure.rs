@@ -23,8 +23,8 @@ fn moved(result: Result<usize, Errno>) -> Result<usize, Failure> {
 }
 
 /// If a memory allocation fails in `splice`, `tee`, `vmsplice` or `sendfile` into an empty pipe, the call returns the count of
-/// bytes that `read` then returns from the pipe, or fails with `ENOMEM` and adds no bytes. The next call returns the count of all
-/// bytes that the source still holds.
+/// bytes that `read` then returns from the pipe, or fails with `ENOMEM` and adds no bytes. After the pipe is read empty, the next
+/// call returns the count of all bytes that the source still holds; after `tee` and `vmsplice`, these are all bytes.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)", needs(fault_injection))]
 fn into_a_pipe_counts_the_arrived_bytes(call: Supply) -> Outcome {

@@ -16,7 +16,8 @@ pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok(socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty())?)
 }
 
-/// `splice` from a file without an offset starts at the file position and advances the position by the returned count.
+/// `splice` from a file without an offset into an empty pipe starts at the file position and returns the smaller of its length
+/// and the number of bytes from there to end-of-file. The call advances the file position by the returned count.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
 fn reads_at_the_file_position(file_type: Backing) -> Outcome {
@@ -34,8 +35,8 @@ fn reads_at_the_file_position(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` from a file with an offset starts at the offset and advances the offset by the returned count. The file position
-/// stays as it was.
+/// `splice` from a file with an offset starts at the offset, returns the smaller of its length and the number of bytes from there
+/// to end-of-file, and advances the offset by that count. The file position stays as it was.
 #[conformance::test(man = "splice(2)")]
 fn reads_at_an_offset() -> Outcome {
     let bytes = pattern(100);
@@ -150,8 +151,8 @@ fn full_nonblocking_pipe_gives_eagain() -> Outcome {
     Ok(())
 }
 
-/// `splice` into a file without an offset overwrites the file from its position and advances the position by the returned count.
-/// The bytes before and after stay as they were.
+/// `splice` of 4 bytes from a pipe into a file of 10 bytes at file position 2, without an offset, returns 4, overwrites the bytes
+/// 2 to 5 of the file, and advances the position to 6. The other bytes of the file and of the pipe stay as they were.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn writes_at_the_file_position(file_type: Backing) -> Outcome {
@@ -163,8 +164,8 @@ fn writes_at_the_file_position(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `splice` into a file at an offset beyond end-of-file leaves a hole before the bytes and advances the offset by the returned
-/// count. The file position stays 0.
+/// `splice` of 3 bytes from a pipe into a file of 2 bytes at offset 7 returns 3 and advances the offset to 10. `read` of the file
+/// returns the 2 bytes, 5 null bytes and the 3 bytes, and the file position stays 0.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn writes_at_an_offset_beyond_the_end(file_type: Backing) -> Outcome {
@@ -224,8 +225,8 @@ fn clears_set_id_bits_as_write_does() -> Outcome {
     Ok(())
 }
 
-/// `splice` of 30 bytes into an empty file with a soft limit `RLIMIT_FSIZE` of 10 bytes returns 10. The next `splice` fails with
-/// `EFBIG` and raises one `SIGXFSZ`, and the other bytes stay in the pipe.
+/// `splice` of 30 bytes from a pipe into an empty file with a soft limit `RLIMIT_FSIZE` of 10 bytes returns 10. The next `splice`
+/// of 30 bytes fails with `EFBIG` and raises one `SIGXFSZ`, and `read` from the pipe returns all bytes but the first 10.
 #[conformance::test(man = "splice(2)", man = "getrlimit(2)", fixed_in = "Linux 3.16 (8d0207652cbe)")]
 fn stops_at_rlimit_fsize() -> Outcome {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -242,7 +243,8 @@ fn stops_at_rlimit_fsize() -> Outcome {
     Ok(())
 }
 
-/// `splice` from a pipe to `/dev/null` or `/dev/zero` returns exactly the length asked for, and the other bytes stay in the pipe.
+/// `splice` of n bytes from a pipe with more than n unread bytes to `/dev/null` or `/dev/zero`, with n = 1 and n = page size + 1,
+/// returns n. `read` from the pipe returns the other bytes.
 #[rstest]
 #[case::dev_null("/dev/null")]
 #[case::dev_zero("/dev/zero")]
@@ -303,8 +305,9 @@ fn reads_procfs_files(#[case] name: &str) -> Outcome {
     Ok(())
 }
 
-/// `splice` from a stream socket into a pipe moves the received bytes in order. If the socket is empty and has `O_NONBLOCK` set,
-/// the call fails with `EAGAIN` while the peer is open, and returns 0 after the peer closes.
+/// `splice` of 2 bytes from a stream socket with 6 unread bytes into a pipe returns 2, later calls return counts above 0 until
+/// the socket is empty, and `read` from the pipe returns the 6 bytes in order. If the socket is empty and has `O_NONBLOCK` set,
+/// `splice` fails with `EAGAIN` while the peer is open, and returns 0 after the peer closes.
 #[conformance::test(man = "splice(2)")]
 fn reads_from_a_stream_socket() -> Outcome {
     let (source, peer) = socket_pair()?;

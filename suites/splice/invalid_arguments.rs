@@ -204,7 +204,8 @@ fn rejects_an_invalid_offset_pointer(#[case] side: Side) -> Outcome {
     Ok(())
 }
 
-/// `splice` and `tee` between two pipes with an undefined flag fail with `EINVAL`, and both pipes keep their bytes.
+/// `splice` and `tee` between two pipes fail with `EINVAL` if the flags are 0x10, 0x80000000, or 0x10 with `SPLICE_F_NONBLOCK`,
+/// of which the first two are undefined. Both pipes keep their bytes.
 #[rstest]
 #[case::lowest_undefined_bit(UNKNOWN)]
 #[case::highest_bit(1 << 31)]

@@ -120,9 +120,12 @@ impl Walk<'_> {
     }
 }
 
-/// In a random sequence of non-blocking `write`, `vmsplice`, `read`, `splice`, `tee` and `fcntl(F_SETPIPE_SZ)` calls on two
-/// pipes, `read` returns the bytes of each pipe in order, and `ioctl(FIONREAD)` returns the number of bytes that the returned
-/// counts leave. A transfer fails with `EAGAIN` only if its source is empty or its target is full.
+/// In a random sequence of non-blocking `write` and `vmsplice` into a source pipe, `splice` and `tee` from the source into a
+/// target pipe, and `fcntl(F_SETPIPE_SZ)` of the target, each transfer returns a count from 1 to the smaller of its length and
+/// the number of bytes to transfer, or fails with `EAGAIN` if there is none or if `poll` reported no `POLLOUT` on the write end.
+/// `read` of n bytes returns min(n, unread) bytes of that pipe in order, or fails with `EAGAIN` if the pipe is empty.
+/// `ioctl(FIONREAD)` returns the number of bytes that these counts leave, and `F_SETPIPE_SZ` returns the capacity or fails with
+/// `EBUSY`.
 #[rstest]
 #[case::without_vmsplice(false)]
 #[case::with_vmsplice(true)]
@@ -142,9 +145,9 @@ fn two_pipes_are_two_queues(#[case] mapped: bool) -> Outcome {
     })
 }
 
-/// `splice` calls of random lengths from a file through two pipes into another file, until all bytes have arrived, give the
-/// target the content of the source. After each call, the position of the source is the position of the target plus the unread
-/// bytes of both pipes.
+/// `splice` calls of random lengths from a file through two non-blocking pipes into another file are repeated until all bytes
+/// have arrived. Each call returns a count or fails with `EAGAIN`, after each call the position of the source is the position of
+/// the target plus the unread bytes of both pipes, and at last the content of the target equals that of the source.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
@@ -168,9 +171,9 @@ fn splice_chain_copies_a_file(file_type: Backing) -> Outcome {
     })
 }
 
-/// If `sendfile` calls of random lengths from a file into a pipe alternate with `read` calls of other random lengths from the
-/// pipe, `read` returns all bytes of the file in order. After each `sendfile`, the file position is the number of bytes read plus
-/// the unread bytes of the pipe.
+/// If `sendfile` calls of random lengths from a file into a non-blocking pipe alternate with `read` calls of other random lengths
+/// from the pipe, each `sendfile` returns a count or fails with `EAGAIN`, and the file position is then the number of bytes read
+/// plus the unread bytes of the pipe. `read` returns all bytes of the file in order.
 #[conformance::test(man = "sendfile(2)")]
 fn sendfile_in_pieces_copies_a_file() -> Outcome {
     let all = pattern(9 * page_size());
@@ -193,8 +196,9 @@ fn sendfile_in_pieces_copies_a_file() -> Outcome {
     })
 }
 
-/// If each piece, of random length, of the bytes written to a pipe is copied by `tee` into a second pipe and then moved by
-/// `splice` into a file, `read` from the second pipe and the content of the file both give all written bytes in order.
+/// If the bytes written to a pipe are copied by `tee` of random lengths into a second, empty pipe, each `tee` returns a count of
+/// at least 1, and `splice` of this count from the first pipe into a file returns the same count. `read` from the second pipe and
+/// the content of the file both give all written bytes in order.
 #[conformance::test(man = "tee(2)")]
 fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     let all = pattern(20 * page_size());
@@ -220,9 +224,9 @@ fn tee_and_splice_both_deliver_the_stream() -> Outcome {
     })
 }
 
-/// A blocking `write` of 40 pages to a pipe returns its whole count after other calls have emptied the pipe piece by piece:
-/// `read`, `splice` into a file, and `tee` followed by `splice` to `/dev/null`, in turn. Each byte is returned, moved or copied
-/// once and in order.
+/// A blocking `write` of 40 pages to a pipe returns 40 times the page size after another process has emptied the pipe by three
+/// calls in turn: `read`, `splice` into a file, and `tee` followed by `splice` of the same count to `/dev/null`. The bytes that
+/// `read` returns, `splice` moves into the file and `tee` copies are together all written bytes, each once and in order.
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
 fn blocked_write_is_drained_by_read_splice_and_tee() -> Outcome {
     let bytes = pattern(40 * page_size());

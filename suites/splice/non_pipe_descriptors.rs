@@ -77,8 +77,10 @@ fn have_no_pipe_capacity(
     Ok(())
 }
 
-/// `splice` and `tee` of 1 byte between two descriptors of which neither is a pipe fail with `EINVAL` if the target is open for
-/// writing, and with `EBADF` if it is not.
+/// `splice` and `tee` of 1 byte with `SPLICE_F_NONBLOCK` between two descriptors of which neither is a pipe fail with `EINVAL` if
+/// the target is open for writing, and with `EBADF` if not. One descriptor is each of stream socket, eventfd, epoll, timerfd,
+/// signalfd, memfd, `/proc/self/comm`, `/dev/null`, terminal and inotify instance, and the other each of connected stream socket,
+/// memfd, `/dev/null` and eventfd.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "tee(2)")]
 fn splice_and_tee_need_a_pipe(
@@ -112,7 +114,8 @@ fn splice_and_tee_need_a_pipe(
     Ok(())
 }
 
-/// `vmsplice` of 1 byte of memory to a descriptor that is no pipe fails with `EBADF`.
+/// `vmsplice` of 1 byte of memory to each of stream socket, eventfd, epoll, timerfd, memfd, `/proc/self/comm`, `/dev/null` and
+/// terminal fails with `EBADF`.
 #[rstest]
 #[conformance::test(man = "vmsplice(2)")]
 fn vmsplice_needs_a_pipe(

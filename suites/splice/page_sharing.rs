@@ -60,8 +60,9 @@ fn write_after_a_partial_page_leaves_the_file_unchanged() -> Outcome {
     Ok(())
 }
 
-/// After `tee` from one pipe to another, bytes written to one of the pipes are returned by `read` from that pipe and not from the
-/// other.
+/// After `tee` of 3 or 5 of 5 bytes from one pipe into an empty one, and a `write` of 4 bytes to each, `read` from the source
+/// returns the 5 bytes and the 4 written to the source. `read` from the target returns the copied bytes and the 4 written to the
+/// target.
 #[rstest]
 #[case::all_bytes(5)]
 #[case::part(3)]
@@ -77,8 +78,9 @@ fn writes_after_tee_stay_in_their_own_pipe(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// After `splice` of 5 of the 10 bytes of one `write` from one pipe to another, bytes written to one of the pipes are returned by
-/// `read` from that pipe and not from the other.
+/// After `splice` of the first 5 of the 10 bytes of one `write` from one pipe into an empty one, and a `write` of 5 bytes to
+/// each, `read` from the target returns the 5 moved bytes and the 5 written to the target. `read` from the source returns the 5
+/// left bytes and the 5 written to the source.
 #[rstest]
 #[case::write_to_target_first(true)]
 #[case::write_to_source_first(false)]
@@ -98,8 +100,8 @@ fn writes_after_a_partial_splice_stay_in_their_own_pipe(#[case] target_first: bo
     Ok(())
 }
 
-/// After `splice` of all bytes of a pipe into another, bytes written to the target are read after the moved ones, and bytes
-/// written to the source are read from the source.
+/// After `splice` of all 10 bytes of a pipe into an empty one, and a `write` of 5 bytes to each, `read` from the target returns
+/// the 10 bytes and the 5 written to the target. `read` from the source returns only the 5 bytes written to the source.
 #[conformance::test(man = "splice(2)")]
 fn writes_after_a_whole_splice_stay_in_their_own_pipe() -> Outcome {
     let (source, feed) = holding(b"helloworld")?;
@@ -145,8 +147,8 @@ fn page_copied_by_tee_is_not_reused(
     Ok(())
 }
 
-/// After `splice` of a page from a pipe into a file, with or without `SPLICE_F_MOVE`, a later `write` of a page to the pipe
-/// leaves the content of the file as it was.
+/// After `splice` of three pages in turn from a pipe into a file, with or without `SPLICE_F_MOVE`, a later `write` of a page to
+/// the pipe leaves the content of the file as it was. `read` from the pipe returns only the bytes of that `write`.
 #[apply(every_backing)]
 #[conformance::test(man = "splice(2)")]
 fn page_moved_into_a_file_is_not_reused(file_type: Backing, #[values(NO_FLAGS, SPLICE_F_MOVE)] flags: SpliceFlags) -> Outcome {
@@ -166,8 +168,8 @@ fn page_moved_into_a_file_is_not_reused(file_type: Backing, #[values(NO_FLAGS, S
     Ok(())
 }
 
-/// After `tee` copied a page and `splice` with `SPLICE_F_MOVE` moved the copy into a file, `pwrite` to the file leaves the bytes
-/// of the source pipe as they were.
+/// After `tee` of a page from a source pipe into a second pipe, `splice` with `SPLICE_F_MOVE` of the copy into a file, and
+/// `pwrite` of other bytes to the file, `read` from the source returns the page unchanged.
 #[apply(every_backing)]
 #[conformance::test(man = "tee(2)")]
 fn file_written_from_tee_is_independent(file_type: Backing) -> Outcome {
@@ -212,8 +214,8 @@ fn vmspliced_bytes_can_be_copied_and_moved() -> Outcome {
     Ok(())
 }
 
-/// If `write` fails with `EFAULT` on a pipe from which `splice` has moved all bytes, `ioctl(FIONREAD)` then returns 0, and a
-/// non-blocking `read` fails with `EAGAIN`.
+/// If `write` of an invalid pointer fails with `EFAULT` on a pipe from which `splice` has moved all bytes, `ioctl(FIONREAD)` then
+/// returns 0, and a non-blocking `read` fails with `EAGAIN` while a writer is open.
 #[conformance::test(man = "write(2)", man = "splice(2)")]
 fn failed_write_adds_no_bytes() -> Outcome {
     let (source, feed) = pipe()?;

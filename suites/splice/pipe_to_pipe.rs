@@ -43,8 +43,8 @@ fn starts_at_the_first_unread_byte(#[case] length: usize) -> Outcome {
     Ok(())
 }
 
-/// `splice` calls whose lengths end inside pages move the bytes of a pipe into another pipe in order. Each call returns the
-/// smaller of its length and the number of bytes that are left in the source.
+/// Successive `splice` calls, whose lengths end inside pages, from one pipe into another each return the smaller of their length
+/// and the number of bytes that are left in the source. `read` from the target returns the bytes in order.
 #[conformance::test(man = "splice(2)")]
 fn keeps_the_order_across_pages() -> Outcome {
     let page = page_size();

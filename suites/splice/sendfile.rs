@@ -7,8 +7,9 @@ use rstest_reuse::apply;
 
 use common::transfer::{Backing, content, drain, every_backing, file, file_with, full, holding, position};
 
-/// `sendfile` from a file into a pipe without an offset starts at the file position and advances the position by the returned
-/// count. At end-of-file, the call returns 0.
+/// `sendfile` from a file into a pipe without an offset starts at the file position, returns the smaller of its count and the
+/// number of bytes from there to end-of-file, and advances the position by the returned count. At end-of-file, the call
+/// returns 0.
 #[apply(every_backing)]
 #[conformance::test(man = "sendfile(2)", fixed_in = "Linux 2.6.23 (bcd4f3acbaec)")]
 fn reads_at_the_file_position(file_type: Backing) -> Outcome {
@@ -24,8 +25,8 @@ fn reads_at_the_file_position(file_type: Backing) -> Outcome {
     Ok(())
 }
 
-/// `sendfile` from a file into a pipe with an offset starts at the offset and advances the offset by the returned count. The file
-/// position stays as it was.
+/// `sendfile` from a file into a pipe with an offset starts at the offset, returns the smaller of its count and the number of
+/// bytes from there to end-of-file, and advances the offset by the returned count. The file position stays as it was.
 #[conformance::test(man = "sendfile(2)")]
 fn reads_at_an_offset() -> Outcome {
     let source = file(b"0123456789")?;
@@ -186,8 +187,8 @@ fn rejects_an_invalid_offset_pointer() -> Outcome {
     Ok(())
 }
 
-/// `sendfile` of a file of more than 3 pages into a stream socket returns the size of the file, and the peer reads its bytes in
-/// order.
+/// `sendfile` of a file of 3 pages and 1 byte into a blocking stream socket, with the size of the file as count, returns that
+/// size and advances the file position to end-of-file. `read` from the peer returns the bytes of the file in order.
 #[conformance::test(man = "sendfile(2)")]
 fn into_a_stream_socket_sends_all_bytes() -> Outcome {
     let bytes = pattern(3 * page_size() + 1);

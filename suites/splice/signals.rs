@@ -186,9 +186,9 @@ fn stays_blocked_after_a_stop(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// After a first `sendfile` has filled a pipe, a second one that is blocked on the pipe fails with `EINTR` after a signal handler
-/// without `SA_RESTART`. The third `sendfile` starts where the first one ended, so that `read` returns the bytes of the file
-/// without a gap.
+/// If a first `sendfile` has filled a pipe and returned its capacity, a second one blocked on the full pipe fails with `EINTR`
+/// when a signal handler without `SA_RESTART` has run. The third `sendfile` starts at the file position that the first one left
+/// and returns the number of bytes up to end-of-file, and `read` returns the bytes of the file without a gap.
 #[conformance::test(man = "sendfile(2)", level = customary)]
 fn interrupted_sendfile_continues_without_a_gap() -> Outcome {
     let (reader, writer) = pipe()?;

@@ -13,9 +13,9 @@ enum Call {
     Sendfile,
 }
 
-/// If a process that copies a file by `splice` or `sendfile` into a pipe and by `splice` from there into another file is killed
-/// at any of its system calls, the content of the target followed by the unread bytes of the pipe equals the bytes of the source
-/// before its file position.
+/// If a process that copies a file of 250 bytes by `splice` or `sendfile` into a pipe, and by `splice` from the pipe into another
+/// file, is killed at the entry or the exit of each of its system calls, the content of the target followed by the unread bytes
+/// of the pipe equals the first n bytes of the source, where n is the file position of the source.
 #[rstest]
 #[conformance::test(man = "splice(2)", man = "sendfile(2)", deadline = 30)]
 fn killed_copy_between_files_loses_no_bytes(#[values(Call::Splice, Call::Sendfile)] call: Call) -> Outcome {
@@ -48,8 +48,10 @@ fn killed_copy_between_files_loses_no_bytes(#[values(Call::Splice, Call::Sendfil
     })
 }
 
-/// If a process that moves bytes between two pipes by `splice` is killed at any of its system calls, the bytes of the target
-/// followed by those of the source are all bytes in order. After all writers close, `read` from each pipe returns 0.
+/// If a process that calls `splice` from one pipe into another four times is killed at the entry or the exit of each of its
+/// system calls, `ioctl(FIONREAD)` of the target returns the sum of the counts of the `splice` calls that had returned. `read`
+/// from the target and then from the source gives all bytes in order. After all writers close, `read` from each of the two pipes
+/// returns 0.
 #[conformance::test(man = "splice(2)", deadline = 30, needs(ptrace))]
 fn killed_splice_between_pipes_loses_no_bytes() -> Outcome {
     sweep(|run| {
@@ -68,9 +70,10 @@ fn killed_splice_between_pipes_loses_no_bytes() -> Outcome {
     })
 }
 
-/// If a process that three times copies 100 bytes of a source by `tee` into one pipe and then moves them by `splice` into a
-/// target is killed at any of its system calls, the number of copied bytes is that of the moved bytes or 100 more. The bytes of
-/// the target followed by those of the source are all bytes in order.
+/// If a process that three times calls `tee` of 100 bytes from a source into one pipe, and then `splice` of 100 bytes from the
+/// source into a target, is killed at the entry or the exit of each of its system calls, the number of bytes that `tee` has
+/// copied equals the number that `splice` has moved or is 100 higher. The copied bytes are the first of the stream, and `read`
+/// from the target and then from the source gives all 300 bytes in order.
 #[conformance::test(man = "tee(2)", deadline = 30)]
 fn killed_tee_is_at_most_one_piece_ahead() -> Outcome {
     sweep(|run| {

@@ -138,7 +138,7 @@ fn rejects_files_devices_and_sockets() -> Outcome {
     Ok(())
 }
 
-/// `vmsplice` with an undefined flag fails with `EINVAL`, into a pipe and out of a pipe, and the pipe keeps its bytes.
+/// `vmsplice` with the undefined flag 0x10 fails with `EINVAL`, into a pipe and out of a pipe, and the pipe keeps its bytes.
 #[conformance::test(man = "vmsplice(2)", level = customary, fixed_in = "Linux 4.11 (3d6ea290f337)")]
 fn rejects_an_unknown_flag() -> Outcome {
     let (reader, writer) = holding(b"abc")?;

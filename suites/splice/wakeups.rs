@@ -47,8 +47,9 @@ impl BlockedIn {
     }
 }
 
-/// If a process is blocked in `read`, `poll` or `epoll_wait` on the read end of an empty pipe, that call returns after `splice`,
-/// `tee`, `vmsplice` or `sendfile` of 3 bytes into the pipe. `read` by that process returns the 3 bytes.
+/// If a process is blocked in `read`, in `poll` for `POLLIN` or in `epoll_wait` for `EPOLLIN` on the read end of an empty pipe,
+/// that call returns after `splice`, `tee`, `vmsplice` or `sendfile` of 3 bytes into the pipe. `read` by that process returns the
+/// 3 bytes.
 #[apply(every_supply)]
 #[conformance::test(man = "splice(2)", man = "tee(2)", man = "vmsplice(2)", man = "sendfile(2)")]
 fn wakes_a_blocked_reader(
@@ -64,8 +65,9 @@ fn wakes_a_blocked_reader(
     Ok(())
 }
 
-/// If a process is blocked in `write`, `poll` or `epoll_wait` on the write end of a full pipe, that call returns after `splice`
-/// or `vmsplice` of a page out of the pipe. `write` of 1 byte by that process returns 1.
+/// If a process is blocked in `write` of 1 byte, in `poll` for `POLLOUT` or in `epoll_wait` for `EPOLLOUT` on the write end of a
+/// full pipe, that call returns after `splice` or `vmsplice` of a page out of the pipe. `write` of 1 byte by that process
+/// returns 1.
 #[apply(every_drain)]
 #[conformance::test(man = "splice(2)", man = "vmsplice(2)")]
 fn wakes_a_blocked_writer(
@@ -140,8 +142,9 @@ fn wakes_as_many_readers_as_bytes_arrive(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// If the read end of a pipe is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` after each `splice`, `tee`, `vmsplice`
-/// or `sendfile` into the pipe returns 1 event and the second returns 0, also while earlier bytes are unread.
+/// If the read end of a pipe is registered for `EPOLLIN | EPOLLET`, the first `epoll_wait` with timeout 0 after each `splice`,
+/// `tee`, `vmsplice` or `sendfile` of 3 bytes into the pipe returns 1 and the second returns 0, also while earlier bytes are
+/// unread.
 #[apply(every_supply)]
 #[conformance::test(man = "epoll(7)", level = customary, fixed_in = "Linux 5.14 (3a34b13a88ca)")]
 fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
@@ -159,8 +162,8 @@ fn edge_triggered_event_for_each_transfer(call: Supply) -> Outcome {
     Ok(())
 }
 
-/// If the write end of a full pipe is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` after `splice` or `vmsplice` of
-/// a page out of the pipe returns 1 event and the second returns 0.
+/// If the write end of a full pipe is registered for `EPOLLOUT | EPOLLET`, the first `epoll_wait` with timeout 0 after `splice`
+/// or `vmsplice` of a page out of the pipe returns 1 and the second returns 0.
 #[apply(every_drain)]
 #[conformance::test(man = "epoll(7)", level = customary)]
 fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
@@ -176,8 +179,9 @@ fn edge_triggered_event_when_a_page_is_freed(call: Drain) -> Outcome {
     Ok(())
 }
 
-/// If the read ends of two pipes are registered for `EPOLLIN | EPOLLET` and the event of the source has been reported,
-/// `epoll_wait` after `tee` from the source into the other pipe reports one event, for the target.
+/// If the read ends of two pipes are registered for `EPOLLIN | EPOLLET` and the event of the source, which holds 3 bytes, has
+/// been reported, the first `epoll_wait` with timeout 0 after `tee` of 3 bytes from the source into the other pipe reports one
+/// event, for the target. The second reports no event.
 #[conformance::test(man = "tee(2)", level = customary)]
 fn tee_causes_no_event_on_the_source() -> Outcome {
     let (source, _feed) = holding(b"abc")?;

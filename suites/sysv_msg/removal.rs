@@ -5,8 +5,9 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::IPC_NOWAIT;
 use conformance::sys::sysv::msg::{MessageQueue, find_queue};
 
-/// `msgctl` with `IPC_RMID` makes a `msgsnd` that is blocked on the full queue, and a `msgrcv` that is blocked for type 0, 2 or
-/// -3, fail with `EIDRM`. A `msgrcv` that is blocked on another queue stays blocked.
+/// `msgctl` with `IPC_RMID` of a full queue that holds only messages of type 1 makes a blocked `msgsnd`, and a blocked `msgrcv`
+/// for type 2, fail with `EIDRM`, while `msgrcv` on another, empty queue stays blocked. `IPC_RMID` of the empty queue makes
+/// `msgrcv` that is blocked for type 0 or -3 fail with `EIDRM`.
 #[conformance::test(posix = "msgsnd", posix = "msgrcv", posix = "msgctl", man = "msgop(2)")]
 fn ipc_rmid_wakes_blocked_senders_and_receivers() -> Outcome {
     let full = MessageQueue::create(unique_key())?;
@@ -39,8 +40,9 @@ fn ipc_rmid_wakes_blocked_senders_and_receivers() -> Outcome {
     Ok(())
 }
 
-/// After `msgctl` with `IPC_RMID`, `msgsnd`, `msgrcv` and `msgctl` on the id fail with `EINVAL`, and `msgget` with the key and
-/// without `IPC_CREAT` fails with `ENOENT`. `msgrcv` with `IPC_NOWAIT` on a queue created again with the key fails with `ENOMSG`.
+/// After `msgctl` with `IPC_RMID`, `msgsnd`, `msgrcv`, and `msgctl` with `IPC_STAT` or `IPC_RMID`, on the id fail with `EINVAL`,
+/// and `msgget` with the key and without `IPC_CREAT` fails with `ENOENT`. `msgrcv` with `IPC_NOWAIT` on a queue created again
+/// with the key fails with `ENOMSG`.
 #[conformance::test(posix = "msgctl", posix = "msgsnd", posix = "msgrcv", man = "msgctl(2)")]
 fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     let key = unique_key();
@@ -53,8 +55,8 @@ fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     Ok(())
 }
 
-/// After `msgctl` with `IPC_RMID` and `msgget` of a new queue with the same key, `msgsnd`, `msgrcv` and `msgctl` on the id of the
-/// removed queue still fail with `EINVAL`. `msgrcv` with `IPC_NOWAIT` on the new queue fails with `ENOMSG`.
+/// After `msgctl` with `IPC_RMID` and `msgget` of a new queue with the same key, `msgsnd`, `msgrcv` and `msgctl` with `IPC_RMID`
+/// on the id of the removed queue fail with `EINVAL`. `msgrcv` with `IPC_NOWAIT` on the new queue fails with `ENOMSG`.
 #[conformance::test(posix = "msgctl", man = "msgctl(2)", level = customary)]
 fn new_queue_with_the_key_gets_another_id() -> Outcome {
     let key = unique_key();

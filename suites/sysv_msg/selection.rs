@@ -7,9 +7,9 @@ use conformance::sys::sysv::IPC_NOWAIT;
 use conformance::sys::sysv::msg::{MSG_NOERROR, Message, MessageQueue};
 use proptest::prelude::{Strategy, any, prop_oneof};
 
-/// If one process is blocked in `msgrcv` for type 2 and one for type -3, a message of type 4 leaves both blocked and stays in the
-/// queue. A message of type 3 is then returned by the `msgrcv` for type -3, and a later message of type 2 by the `msgrcv` for
-/// type 2.
+/// If one process is blocked in `msgrcv` for type 2 and one for type -3, `msgsnd` of a message of type 4 leaves both blocked.
+/// `msgsnd` of a message of type 3 makes `msgrcv` for type -3 return that message, and a later one of type 2 makes `msgrcv` for
+/// type 2 return that one. `msgrcv` with `IPC_NOWAIT` for type 0 then returns the message of type 4.
 #[conformance::test(posix = "msgrcv", man = "msgop(2)")]
 fn message_wakes_a_receiver_of_its_type() -> Outcome {
     let queue = MessageQueue::create(unique_key())?;
@@ -33,17 +33,20 @@ fn message_wakes_a_receiver_of_its_type() -> Outcome {
     Ok(())
 }
 
-/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type 0 returns the oldest message, and for a
-/// positive type the oldest message of that type. The call fails with `ENOMSG` without such a message and with `E2BIG` if the
-/// message is longer than the buffer; with `MSG_NOERROR`, the message is truncated instead.
+/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type 0 returns and removes the oldest message,
+/// and for a positive type the oldest message of that type, or fails with `ENOMSG` if there is none. If the message is longer
+/// than the buffer, `msgrcv` fails with `E2BIG` and leaves the message in the queue; with `MSG_NOERROR`, `msgrcv` returns as many
+/// bytes as the buffer has and removes the message. `msgctl` with `IPC_STAT` reports in `msg_qnum` the number of messages left.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn zero_or_positive_type_matches_a_list_model() -> Outcome {
     property(&steps(0..=5), |steps| matches_the_model(&steps))
 }
 
-/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type -n returns the oldest message of the lowest
-/// type that is at most n. The call fails with `ENOMSG` without such a message and with `E2BIG` if the message is longer than the
-/// buffer; with `MSG_NOERROR`, the message is truncated instead.
+/// In a random sequence of `msgsnd` and `msgrcv` with `IPC_NOWAIT`, `msgrcv` for type 0 returns and removes the oldest message,
+/// and for type -n the oldest message of the lowest type that is at most n, or fails with `ENOMSG` if there is none. If the
+/// message is longer than the buffer, `msgrcv` fails with `E2BIG` and leaves the message in the queue; with `MSG_NOERROR`,
+/// `msgrcv` returns as many bytes as the buffer has and removes the message. `msgctl` with `IPC_STAT` reports in `msg_qnum` the
+/// number of messages left.
 #[conformance::test(posix = "msgrcv", posix = "msgsnd", man = "msgop(2)")]
 fn negative_type_matches_a_list_model() -> Outcome {
     property(&steps(-5..=0), |steps| matches_the_model(&steps))

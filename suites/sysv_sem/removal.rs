@@ -4,8 +4,9 @@ use conformance::prelude::*;
 use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::sem::{Operation, SemaphoreSet, find_set};
 
-/// `semctl` with `IPC_RMID` makes each of three blocked `semop` calls on the set fail with `EIDRM`: one that waits to decrement a
-/// semaphore, one that waits for zero, and one that waits to decrement two semaphores.
+/// `semctl` with `IPC_RMID` of a set with the values 1 and 2 makes each of three blocked `semop` calls fail with `EIDRM`: one
+/// that decrements the first semaphore by 2, one that waits for the second to become zero, and one that decrements the first by 1
+/// and the second by 3.
 #[conformance::test(posix = "semop", posix = "semctl", man = "semop(2)")]
 fn ipc_rmid_wakes_all_waiters() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[1, 2])?;
@@ -22,8 +23,9 @@ fn ipc_rmid_wakes_all_waiters() -> Outcome {
     Ok(())
 }
 
-/// After `semctl` with `IPC_RMID`, `semop` and `semctl` on the id fail with `EINVAL`, and `semget` with the key and without
-/// `IPC_CREAT` fails with `ENOENT`. A set created again with the key and set to 7 has the value 7.
+/// After `semctl` with `IPC_RMID`, `semop`, and `semctl` with `GETVAL`, `SETVAL` or `IPC_RMID`, on the id fail with `EINVAL`, and
+/// `semget` with the key and without `IPC_CREAT` fails with `ENOENT`. `semctl` with `GETALL` of a set created again with the key,
+/// and set to 7, reports 7.
 #[conformance::test(posix = "semctl", posix = "semop", man = "semctl(2)")]
 fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     let key = unique_key();
@@ -35,8 +37,9 @@ fn ipc_rmid_invalidates_id_and_key() -> Outcome {
     Ok(())
 }
 
-/// After `semctl` with `IPC_RMID` and `semget` of a new set with the same key, `semctl` and `semop` on the id of the removed set
-/// still fail with `EINVAL`. The values of the new set stay as they were.
+/// After `semctl` with `IPC_RMID` and `semget` of a new set with the same key, `semop`, and `semctl` with `GETVAL`, `SETVAL` or
+/// `IPC_RMID`, on the id of the removed set fail with `EINVAL`. `semctl` with `GETALL` of the new set reports the value as it
+/// was.
 #[conformance::test(posix = "semctl", man = "semctl(2)", level = customary)]
 fn new_set_with_the_key_gets_another_id() -> Outcome {
     let key = unique_key();

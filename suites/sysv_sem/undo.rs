@@ -5,8 +5,9 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::sem::{Operation, SemaphoreSet};
 use proptest::prelude::any;
 
-/// If a process that has decremented a semaphore from 1 to 0 with `SEM_UNDO` is killed, a `semop` that is blocked to decrement
-/// the semaphore by 1 returns 0. A `semop` that is blocked to decrement the semaphore by 2 stays blocked.
+/// If a process that has decremented a semaphore from 1 to 0 by `semop` with `SEM_UNDO` is killed, `semop` of a second process,
+/// blocked to decrement the semaphore by 1, returns 0. `semop` of a third process, blocked to decrement the semaphore by 2, stays
+/// blocked.
 #[conformance::test(posix = "semop", man = "semop(2)")]
 fn undo_of_a_killed_process_wakes_one_waiter() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[1])?;
@@ -38,8 +39,8 @@ fn undo_of_a_killed_process_wakes_one_waiter() -> Outcome {
     Ok(())
 }
 
-/// If a process that has incremented a semaphore from 0 to 2 with `SEM_UNDO` is killed, `semctl` with `GETVAL` returns 0, and a
-/// `semop` that is blocked to wait for zero returns 0.
+/// If a process that has incremented a semaphore from 0 to 2 by `semop` with `SEM_UNDO` is killed, `semop` of another process,
+/// blocked to wait for zero, returns 0. `semctl` with `GETVAL` then returns 0.
 #[conformance::test(posix = "semop", man = "semop(2)")]
 fn undo_of_a_killed_process_wakes_a_waiter_for_zero() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[0])?;
@@ -58,8 +59,8 @@ fn undo_of_a_killed_process_wakes_a_waiter_for_zero() -> Outcome {
     Ok(())
 }
 
-/// If a process has decremented two semaphores from 3 to 2 with `SEM_UNDO`, `semctl` with `SETVAL` sets the first to 2, and the
-/// process is killed, the first has the value 2 and the second the value 3.
+/// If a process has decremented two semaphores from 3 to 2 by `semop` with `SEM_UNDO`, `semctl` with `SETVAL` sets the first to
+/// 2, and the process is then killed, `semctl` with `GETALL` reports the value 2 for the first semaphore and 3 for the second.
 #[conformance::test(posix = "semctl", man = "semctl(2)")]
 fn setval_clears_the_undo_of_that_semaphore() -> Outcome {
     let set = SemaphoreSet::create(unique_key(), &[3, 3])?;
@@ -81,9 +82,11 @@ const MEMBERS: usize = 3;
 /// A step: which semaphore, by how much, and whether with `SEM_UNDO`.
 type Step = (usize, i16, bool);
 
-/// When a process is killed after a random sequence of `semop` calls, the sum of its changes with `SEM_UNDO` is subtracted from
-/// the value of each semaphore, also if another process has called `semop` since then. If the result would be negative, the value
-/// becomes 0.
+/// In a random sequence of `semop` with `IPC_NOWAIT` on three semaphores by two processes, a `semop` that adds n (-3 to 3, not 0)
+/// returns 0, or fails with `EAGAIN` if the value would become negative; with n = 0, `semop` returns 0 if the value is 0, and
+/// fails with `EAGAIN` if not. When the first process is killed, the sum of its successful changes with `SEM_UNDO` is subtracted
+/// from the value of each semaphore, or the value becomes 0 if the result would be negative. `semctl` with `GETALL` reports these
+/// values.
 #[conformance::test(posix = "semop", man = "semop(2)", level = documented)]
 fn undo_matches_a_model() -> Outcome {
     let steps = || proptest::collection::vec((0..MEMBERS, -3..=3_i16, any::<bool>()), 0..8);

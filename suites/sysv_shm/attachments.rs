@@ -7,8 +7,8 @@ use conformance::sandbox::names::unique_key;
 use conformance::sys::sysv::shm::Segment;
 use rstest::rstest;
 
-/// Each of two `shmat` calls of one process for one segment increases `shm_nattch` by 1, and each `shmdt` decreases it by 1. A
-/// byte stored through one of the two attachments is read through the other.
+/// Each of two `shmat` calls of one process for one segment increases `shm_nattch`, as reported by `shmctl` with `IPC_STAT`, by
+/// 1, and each `shmdt` decreases it by 1. A byte stored through one of the two attachments is read through the other.
 #[conformance::test(posix = "shmat", posix = "shmdt", man = "shmop(2)")]
 fn shm_nattch_counts_every_attachment() -> Outcome {
     let segment = Segment::create(unique_key(), 100)?;
@@ -32,8 +32,9 @@ enum Termination {
     Killed,
 }
 
-/// When a process with one inherited attachment of a segment and one from its own `shmat` exits or is killed, `shm_nattch`
-/// decreases by 2. Bytes that the process stored in the segment are still read by its parent.
+/// When a child with one inherited attachment of a segment and one from its own `shmat` exits or is killed, `shm_nattch`, as
+/// reported by `shmctl` with `IPC_STAT`, decreases from 3 to 1. The parent then reads in its own attachment the bytes that the
+/// child stored through each of its two.
 #[rstest]
 #[conformance::test(posix = "_exit", man = "shmop(2)")]
 fn end_of_a_process_detaches_its_segments(#[values(Termination::Exit, Termination::Killed)] termination: Termination) -> Outcome {

@@ -48,8 +48,8 @@ fn ipc_rmid_frees_the_key() -> Outcome {
     Ok(())
 }
 
-/// If `shmctl` with `IPC_RMID` has removed a segment that is still attached, `shmget` with `IPC_CREAT` and its key returns an id
-/// other than that of the removed segment.
+/// If `shmctl` with `IPC_RMID` has removed a segment that is still attached, `shmget` with `IPC_CREAT | IPC_EXCL` and the key of
+/// that segment returns an id other than the id of that segment.
 #[conformance::test(posix = "shmget", man = "shmctl(2)", level = customary)]
 fn new_segment_gets_another_id_while_the_removed_one_is_attached() -> Outcome {
     let key = unique_key();
@@ -72,9 +72,9 @@ fn ipc_rmid_invalidates_an_unattached_id() -> Outcome {
     Ok(())
 }
 
-/// After `shmctl` with `IPC_RMID` on an attached segment, `shmctl` with `IPC_STAT` reports `SHM_DEST` in its mode, and `shmat`
-/// with its id still attaches the same memory. After the last attached process has called `shmdt` or was killed, `shmctl` and
-/// `shmat` with the id fail with `EINVAL`.
+/// After `shmctl` with `IPC_RMID` on an attached segment, `shmctl` with `IPC_STAT` reports `SHM_DEST` in `shm_perm.mode`, and
+/// `shmat` with the id attaches the same memory. After one of the last two attached processes has called `shmdt` and the other
+/// was killed, `shmctl` with `IPC_STAT`, and `shmat`, fail with `EINVAL`.
 #[cfg(has_doomed_segments)]
 #[conformance::test(man = "shmctl(2)")]
 fn last_detach_destroys_a_removed_segment() -> Outcome {

@@ -23,8 +23,8 @@ fn key_is_the_same_for_all_names_of_a_file() -> Outcome {
     Ok(())
 }
 
-/// `ftok` with the ids 1 to 255 returns 255 different keys for one file. `ftok` with ids that differ from these only above the
-/// low 8 bits returns the same keys.
+/// `ftok` with the ids 1 to 255 returns 255 different keys for one path. `ftok` with each of these ids plus 0x54300, which differ
+/// only above the low 8 bits, returns the same keys.
 #[conformance::test(posix = "ftok", man = "ftok(3)")]
 fn key_depends_on_the_low_8_bits_of_the_id() -> Outcome {
     let scratch = Scratch::new()?;

@@ -6,8 +6,9 @@ use rstest::rstest;
 
 use common::sysv::{Kind, listing};
 
-/// While a segment, semaphore set or message queue exists, `ipcs` lists exactly one object of that kind with its key, and shows
-/// its id. Before its creation and after its removal, `ipcs` lists no object of that kind with the key.
+/// While a segment, semaphore set or message queue exists, `ipcs` lists exactly one object of that kind with its key, and in the
+/// same line its id. Before `shmget`, `semget` or `msgget`, and after removal by `IPC_RMID`, `ipcs` lists no object of that kind
+/// with the key.
 #[rstest]
 #[conformance::test(posix = "ipcs", man = "ipcs(1)", needs(program("ipcs")))]
 fn lists_an_object_while_it_exists(#[values(Kind::SharedMemory, Kind::SemaphoreSet, Kind::MessageQueue)] kind: Kind) -> Outcome {

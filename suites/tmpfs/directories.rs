@@ -164,9 +164,9 @@ fn getdents_returns_stable_names_once() -> Outcome {
     Ok(())
 }
 
-/// `open` with `O_CREAT` of a new name, `link`, `unlink`, `rename`, `mkdir` and `rmdir` set `st_mtime` and `st_ctime` of the
-/// directory that contains the name to the current time. `write` to a file in the directory leaves `st_mtime` of the directory as
-/// it was.
+/// `open` with `O_CREAT` of a new name, `link`, `unlink`, `rename`, `mkdir` and `rmdir` update `st_mtime` and `st_ctime` of the
+/// directory that contains the name, and set both to the same time. `write` to a file in the directory leaves `st_mtime` of the
+/// directory as it was.
 #[conformance::test(posix = "open", posix = "unlink", posix = "rename")]
 fn changes_of_names_update_mtime() -> Outcome {
     let scratch = Scratch::new()?;

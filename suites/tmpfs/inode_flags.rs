@@ -34,8 +34,9 @@ fn require_inode_flags() -> Result<(), Failure> {
 }
 
 /// After `ioctl(FS_IOC_SETFLAGS)` sets `FS_IMMUTABLE_FL`, `FS_APPEND_FL`, `FS_NODUMP_FL` or `FS_NOATIME_FL` on a memory file,
-/// `ioctl(FS_IOC_GETFLAGS)` returns this flag, and `statx` the attribute of the flag if it has one, on every descriptor and in a
-/// child. After `ioctl(FS_IOC_SETFLAGS)` with 0, both return none of these flags.
+/// `ioctl(FS_IOC_GETFLAGS)` returns this flag, and `statx` returns in `stx_attributes` `STATX_ATTR_IMMUTABLE`,
+/// `STATX_ATTR_APPEND`, `STATX_ATTR_NODUMP` or none of them, in the same order, on every descriptor and in a child. After
+/// `ioctl(FS_IOC_SETFLAGS)` with 0, both return none of these flags.
 #[rstest]
 #[case::immutable(IMMUTABLE)]
 #[case::append_only(APPEND)]
@@ -70,8 +71,8 @@ fn rejects_unsupported_flags() -> Outcome {
 }
 
 /// `ioctl(FS_IOC_SETFLAGS)` with `FS_NODUMP_FL` by an unprivileged process returns 0 on a file that it owns, and fails with
-/// `EPERM` on a file of another user. Setting or clearing `FS_IMMUTABLE_FL` or `FS_APPEND_FL` by the owner without
-/// `CAP_LINUX_IMMUTABLE` fails with `EPERM`.
+/// `EPERM` on a file of another user. `ioctl(FS_IOC_SETFLAGS)` that sets or clears `FS_IMMUTABLE_FL` or `FS_APPEND_FL` fails with
+/// `EPERM` if the owner calls it without `CAP_LINUX_IMMUTABLE`.
 #[conformance::test(man = "ioctl_iflags(2)", man = "capabilities(7)", needs(second_user, CAP_LINUX_IMMUTABLE))]
 fn setting_requires_owner_or_privilege() -> Outcome {
     require_inode_flags()?;

@@ -74,8 +74,9 @@ fn failed_symlink_takes_no_inode() -> Outcome {
     Ok(())
 }
 
-/// On a tmpfs, `mkdir`, `symlink`, `mkfifo`, `link`, `rmdir` and `open` with `O_CREAT | O_EXCL` that fail with `EEXIST`,
-/// `ENAMETOOLONG`, `ENOENT`, `EPERM` or `ENOTDIR` leave the number of free inodes as it was.
+/// On a tmpfs, `mkdir`, `symlink`, `mkfifo`, `link` and `open` with `O_CREAT | O_EXCL` of an existing name (`EEXIST`), `symlink`
+/// with a target of 5000 bytes (`ENAMETOOLONG`) or with an empty target (`ENOENT`), `link` of a directory (`EPERM`) and `rmdir`
+/// of a file (`ENOTDIR`) fail with these errors. The number of free inodes stays as it was.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn failed_calls_take_no_inode() -> Outcome {
     let small = Small::with("nr_inodes=4")?;

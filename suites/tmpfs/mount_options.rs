@@ -75,8 +75,8 @@ fn size_zero_is_unlimited() -> Outcome {
     Ok(())
 }
 
-/// `mount` of a tmpfs with an unknown option, or with `size=abc`, `mode=9` or `uid=-1`, fails with `EINVAL`. `stat` on the
-/// directory of the mount point returns the same `st_dev` as before.
+/// `mount` of a tmpfs with the unknown option `no_such_option=1`, or with `size=abc`, `mode=9` or `uid=-1`, fails with `EINVAL`.
+/// `stat` on the directory of the mount point returns the same `st_dev` as before.
 #[rstest]
 #[case::size_without_number("size=abc")]
 #[case::unknown_option("no_such_option=1")]
@@ -124,8 +124,9 @@ fn remount_keeps_other_options() -> Outcome {
     Ok(())
 }
 
-/// The line of a tmpfs in `/proc/self/mountinfo` contains the options `size` (in KiB), `nr_inodes`, `mode`, `uid` and `gid` with
-/// the values that were given to `mount`.
+/// The line of a tmpfs in `/proc/self/mountinfo` contains, among the options of the file system, `size=` with a number of KiB and
+/// the suffix `k`, `nr_inodes=` and `uid=` and `gid=` with decimal numbers, and `mode=` with an octal number. Each has the value
+/// that was given to `mount`.
 #[conformance::test(man = "tmpfs(5)", man = "proc(5)", needs(CAP_SYS_ADMIN, procfs))]
 fn mountinfo_shows_the_options() -> Outcome {
     let page = page_size();

@@ -21,8 +21,8 @@ enum Operation {
 }
 
 /// When `ftruncate`, `open` with `O_TRUNC`, `fallocate` with `FALLOC_FL_PUNCH_HOLE`, `madvise` with `MADV_REMOVE`, or `rename` of
-/// another file onto its name has removed n pages of a file on a full tmpfs and returned, `statvfs` returns n free pages.
-/// `pwrite` of more bytes to another file then returns the size of n pages.
+/// another file onto its name has removed n pages of a file on a full tmpfs and returned, `statvfs` returns n in `f_bfree`.
+/// `pwrite` of more than n pages to another file then returns the size of n pages.
 #[rstest]
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN))]
 fn removed_pages_are_free_immediately(
@@ -155,9 +155,11 @@ fn concurrent_first_stores_take_one_page() -> Outcome {
     Ok(())
 }
 
-/// If a process is killed at any system call while it creates, fills and unlinks a file on a tmpfs, and the file still has its
-/// name, `statvfs` counts exactly the pages of this file (`st_blocks`) as used. After `unlink` of the name, or if the file has no
-/// name, all pages and inodes are free.
+/// If a process that calls `open` with `O_CREAT`, `write`, `fallocate`, `mmap`, `unlink`, `madvise` with `MADV_REMOVE` and
+/// `ftruncate` on a file of a tmpfs is killed at the entry or the exit of each of its system calls, and the name still exists,
+/// `fstat` returns in `st_blocks` the size of n pages (0, 2 or 4) in units of 512 bytes, and the number of free pages (`statvfs`)
+/// is lower by n than before. If the name does not exist, or after `unlink` of it by another process, `statvfs` returns the same
+/// numbers of free pages and free inodes as before.
 #[conformance::test(man = "tmpfs(5)", needs(CAP_SYS_ADMIN), deadline = 30)]
 fn killed_process_loses_no_page() -> Outcome {
     let page = page_size();

@@ -9,9 +9,9 @@ use rstest::rstest;
 
 use super::fixture::Kind;
 
-/// `read` from a file descriptor received with `SCM_RIGHTS` starts at the offset that the sender has set with `lseek`. On the
-/// sender's descriptor, `lseek` then reports the advanced offset, and `fcntl(F_GETFL)` reports `O_APPEND` after the receiver has
-/// set the flag with `fcntl(F_SETFL)`.
+/// `read` of 5 bytes from a file descriptor received with `SCM_RIGHTS` starts at the offset 30 that the sender has set with
+/// `lseek`. On the sender's descriptor, `lseek` with `SEEK_CUR` then returns 35, and `fcntl(F_GETFL)` reports `O_APPEND` after
+/// the receiver has set the flag with `fcntl(F_SETFL)` on the received one.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -66,7 +66,7 @@ fn takes_the_lowest_free_descriptors(#[case] kind: Kind) -> Outcome {
 }
 
 /// After `recvmsg` with `MSG_CMSG_CLOEXEC` of an `SCM_RIGHTS` message with two file descriptors, `fcntl(F_GETFD)` reports
-/// `FD_CLOEXEC` for both received descriptors, and not for those of the sender. POSIX has the flag since Issue 8.
+/// `FD_CLOEXEC` for both received descriptors, and no `FD_CLOEXEC` for the two descriptors of the sender.
 #[cfg(has_cmsg_cloexec)]
 #[rstest]
 #[case::stream(Kind::Stream)]
@@ -85,9 +85,9 @@ fn msg_cmsg_cloexec_sets_fd_cloexec(#[case] kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// If the receiver's limit `RLIMIT_NOFILE` leaves two file descriptors free, `recvmsg` of an `SCM_RIGHTS` message with the only
-/// write ends of four pipes returns the first two and sets `MSG_CTRUNC`. The other two are closed, so that `read` from their
-/// pipes returns 0.
+/// If the soft limit `RLIMIT_NOFILE` of the receiver leaves two file descriptors free, `recvmsg` of an `SCM_RIGHTS` message with
+/// the only write ends of four pipes returns the first two and sets `MSG_CTRUNC`. The other two are closed, so that `read` from
+/// their pipes returns 0, while a non-blocking `read` from the first two pipes fails with `EAGAIN`.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
@@ -132,9 +132,9 @@ fn short_control_buffer_cuts_the_list(#[case] kind: Kind, #[case] space: usize) 
     Ok(())
 }
 
-/// If the sender of an `SCM_RIGHTS` message with the only write end of a pipe is killed before the message is received, `write`
-/// by the receiver to the received descriptor returns its count. After the receiver is killed too, `read` from the pipe returns
-/// 0.
+/// If the sender of an `SCM_RIGHTS` message with the only write end of a pipe is killed before `recvmsg`, `write` of 10 bytes by
+/// the receiver to the received descriptor returns 10, and `read` from the pipe returns these bytes. After the receiver is killed
+/// too, `read` returns 0.
 #[rstest]
 #[case::stream(Kind::Stream)]
 #[case::datagram(Kind::Datagram)]
