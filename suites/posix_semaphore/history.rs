@@ -110,7 +110,7 @@ fn posts_and_waits_are_linearisable_under_kills(kind: Kind) -> Outcome {
             Participant::spawn_inheriting(&format!("participant {number}, start {generation}"), move |_| {
                 while read_some(permits, 1) == Ok(b".".to_vec()) {
                     let call = [Call::Post, Call::Post, Call::Wait, Call::Try][choices.below(4)];
-                    let _ = call.make(semaphore, recorder.pen(u32::from(who)));
+                    let _ = call.make(semaphore, recorder.pen(who));
                 }
             })
         })?;
