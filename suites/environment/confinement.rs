@@ -57,15 +57,17 @@ fn users_mapped_by_the_namespace() -> Outcome {
     Ok(())
 }
 
-/// `open` and `read` of `/proc/PID/stat`, whose third field is the state, return without error if `PID` is a blocked child
-/// process. Whether `open` and `read` of `/proc/PID/syscall` also return without error is recorded, and either is accepted.
+/// In `/proc/PID/stat` of a blocked child process the third field, the state, is `S`. Whether `open` and `read` of
+/// `/proc/PID/syscall` return without error is recorded, and either is accepted.
 #[conformance::test(man = "proc(5)", needs(procfs), ambient)]
 fn proc_shows_the_state_of_a_child() -> Outcome {
     let child = Participant::spawn("child", (), |(), link| -> () { link.park() })?;
     child.until_blocked()?;
-    let readable = |file: &str| fs::read(format!("/proc/{}/{file}", child.id())).map(drop).map_err(Errno::from);
-    expect_eq!(readable("stat"), Ok(()));
-    observe!("environment.confinement.system_calls_in_sight", readable("syscall").is_ok());
+    let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", child.id())).map_err(Errno::from);
+    // The name of the program stands before the state, in parentheses.
+    let state = read("stat").map(|stat| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()));
+    expect_eq!(state, Ok(Some('S')));
+    observe!("environment.confinement.system_calls_in_sight", read("syscall").is_ok());
     Ok(())
 }
 

@@ -244,7 +244,7 @@ fn handler_with_restart_keeps_a_requeued_waiter() -> Outcome {
 }
 
 /// If a signal handler, with `SA_RESTART` or without, runs in a process blocked in `FUTEX_LOCK_PI`, the process stays blocked.
-/// After `FUTEX_UNLOCK_PI` by the owner, its `FUTEX_LOCK_PI` returns 0 and the word holds its thread id.
+/// After `FUTEX_UNLOCK_PI` by the owner, `FUTEX_LOCK_PI` returns 0 in that process and the word holds its thread id.
 #[rstest]
 #[conformance::test(man = "futex(2)")]
 fn handler_leaves_a_pi_lock_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_restart: Restart) -> Outcome {

@@ -82,8 +82,8 @@ fn new_owner(word: &AtomicU32, waiters: &[WaitingProcess]) -> usize {
     }
 }
 
-/// If the owner calls `execve` while another process is blocked in `FUTEX_LOCK_PI`, that `FUTEX_LOCK_PI` returns 0, and the word
-/// holds `FUTEX_OWNER_DIED` and the caller's thread id.
+/// If the owner of a PI lock calls `execve` while another process is blocked in `FUTEX_LOCK_PI`, `FUTEX_LOCK_PI` returns 0 in that
+/// process, and the word holds `FUTEX_OWNER_DIED` and the thread id of that process.
 #[conformance::test(man = "futex(2)", man = "execve(2)", level = customary, needs(program("sleep")))]
 fn execve_of_the_owner_passes_the_lock() -> Outcome {
     let words = words()?;
@@ -103,8 +103,8 @@ fn execve_of_the_owner_passes_the_lock() -> Outcome {
     Ok(())
 }
 
-/// If the thread that owns the lock exits while its process lives on, `FUTEX_LOCK_PI` returns 0 in another process that is
-/// blocked in it, and the word holds `FUTEX_OWNER_DIED` and the caller's thread id.
+/// If the thread that owns a PI lock exits while its process lives on, `FUTEX_LOCK_PI` returns 0 in another process that is
+/// blocked in it, and the word holds `FUTEX_OWNER_DIED` and the thread id of that other process.
 #[conformance::test(man = "futex(2)")]
 fn exit_of_the_owner_thread_passes_the_lock() -> Outcome {
     let words = words()?;

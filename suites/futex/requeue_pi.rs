@@ -309,7 +309,7 @@ fn handler_leaves_the_waiter_blocked(#[values(Restart::No, Restart::Yes)] sa_res
 
 /// If a signal handler without `SA_RESTART` runs in a process that `FUTEX_CMP_REQUEUE_PI` has moved to an owned lock, its
 /// `FUTEX_WAIT_REQUEUE_PI` stays blocked or fails with `EAGAIN` or `EINTR`; all three are allowed and recorded. `FUTEX_UNLOCK_PI`
-/// by the owner then returns 0, and stores 0 in the word of the lock if the call had failed.
+/// by the owner then returns 0; if `FUTEX_WAIT_REQUEUE_PI` had failed, the word of the lock is 0, and otherwise it returns 0.
 #[conformance::test(man = "futex(2)", level = observed)]
 fn handler_may_end_a_moved_wait() -> Outcome {
     let words = words()?;

@@ -185,8 +185,8 @@ fn failed_write_wakes_no_reader() -> Outcome {
     })
 }
 
-/// If a memory allocation fails during `read` of n bytes, of which all are unread, `read` still returns n, and `ioctl(FIONREAD)`
-/// gives the number of the remaining bytes.
+/// If a memory allocation fails during `read` of n bytes from a pipe that holds m unread bytes (m is at least n), `read` still
+/// returns n, and `ioctl(FIONREAD)` then gives m - n.
 #[apply(pipe_and_fifo)]
 #[case::part_of_the_bytes(|page| page + 5)]
 #[case::all_bytes(|page| 3 * page)]

@@ -83,8 +83,8 @@ fn end_of_file_waits_for_every_child(kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// After the parent closes the read end, `write` returns 1 while a child that inherited the read end is alive. After one child
-/// was killed and the other has exited, `write` fails with `EPIPE` and raises `SIGPIPE`.
+/// After the parent closes the read end, its `write` of 1 byte returns 1 while one of two children that inherited the read end is
+/// alive. After one was killed and the other has exited, `write` fails with `EPIPE` and raises `SIGPIPE`.
 #[apply(pipe_and_fifo)]
 #[conformance::test(posix = "fork", posix = "write")]
 fn epipe_waits_for_every_child(kind: Kind) -> Outcome {
