@@ -189,7 +189,8 @@ fn winding_section(mutex: &SharedMutex) {
 }
 
 /// An instruction sweep kills its victims at the same instructions in the same state, whether they run into traps or are stepped.
-#[conformance::test(man = "ptrace(2)", needs(ptrace))]
+// In a build without optimisation the section has many instructions, and each is stepped to.
+#[conformance::test(man = "ptrace(2)", needs(ptrace), deadline = 90)]
 fn traps_and_steps_lead_to_the_same_instructions() -> Outcome {
     let seen = RefCell::new(Vec::new());
     let scenario = |run: &Injection| {
