@@ -212,7 +212,7 @@ fn traps_and_steps_lead_to_the_same_instructions() -> Outcome {
 }
 
 /// An instruction sweep goes on if its victims do less than the one that was recorded; that is told in the record.
-#[conformance::test(man = "ptrace(2)", needs(ptrace))]
+#[conformance::test(man = "ptrace(2)", needs(ptrace), deadline = 90)]
 fn a_sweep_of_victims_that_do_less() -> Outcome {
     let recorded = Cell::new(true);
     instruction_sweep(|run| {
