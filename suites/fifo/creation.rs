@@ -229,12 +229,7 @@ fn concurrent_mkfifo_succeeds_once() -> Outcome {
             mkfifo(&path, 0o600)
         })?);
     }
-    for creator in &creators {
-        creator.until_reached("ready")?;
-    }
-    for creator in &creators {
-        creator.open("ready")?;
-    }
+    let_go(&creators, "ready")?;
     let mut results = creators.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     results.sort();
     expect_eq!(results, vec![Ok(()), Err(EEXIST), Err(EEXIST), Err(EEXIST)]);

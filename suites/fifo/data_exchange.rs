@@ -144,12 +144,7 @@ fn concurrent_records_stay_whole(#[case] size: fn(usize) -> usize, #[case] count
             })
         })?);
     }
-    for writer in &writers {
-        writer.until_reached("open")?;
-    }
-    for writer in &writers {
-        writer.open("open")?;
-    }
+    let_go(&writers, "open")?;
     set_nonblocking(&reader, false)?;
     let bytes = read_to_end(&reader)?;
     expect_eq!(whole_records(&bytes, size), Ok((1..=4).map(|id| (id, count)).collect()));

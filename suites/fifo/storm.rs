@@ -107,12 +107,7 @@ fn concurrent_closes_give_end_of_file() -> Outcome {
     }
     for _ in 0..rounds {
         let reader = open(fifo.path(), OFlag::O_RDONLY)?;
-        for writer in &writers {
-            writer.until_reached("open")?;
-        }
-        for writer in &writers {
-            writer.open("open")?;
-        }
+        let_go(&writers, "open")?;
         expect_eq!(read(&reader, &mut [0; 1]), Ok(0));
         for writer in &writers {
             writer.until_reached("closed")?;

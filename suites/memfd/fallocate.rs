@@ -189,12 +189,7 @@ fn concurrent_calls_allocate_each_page_once() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for process in &processes {
-        process.until_reached("start")?;
-    }
-    for process in &processes {
-        process.open("start")?;
-    }
+    let_go(&processes, "start")?;
     for process in processes {
         expect_eq!(process.join()?, vec![Ok(()); 8]);
     }

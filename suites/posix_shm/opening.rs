@@ -35,12 +35,7 @@ fn creat_excl_succeeds_in_one_process() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for creator in &creators {
-        creator.until_reached("start")?;
-    }
-    for creator in &creators {
-        creator.open("start")?;
-    }
+    let_go(&creators, "start")?;
     let results = creators.into_iter().map(Participant::join).collect::<Result<Vec<_>, _>>()?;
     for round in 0..ROUNDS {
         let mut seen: Vec<_> = results.iter().map(|results| results[round]).collect();

@@ -66,12 +66,7 @@ fn counts_every_atomic_addition() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for process in &processes {
-        process.until_reached("start")?;
-    }
-    for process in &processes {
-        process.open("start")?;
-    }
+    let_go(&processes, "start")?;
     for process in processes {
         process.join()??;
     }
@@ -99,12 +94,7 @@ fn compare_exchange_succeeds_once_per_word() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for process in &processes {
-        process.until_reached("start")?;
-    }
-    for process in &processes {
-        process.open("start")?;
-    }
+    let_go(&processes, "start")?;
     let mut taken = Vec::new();
     for process in processes {
         taken.push(process.join()??);

@@ -90,8 +90,7 @@ fn register_is_linearisable() -> Outcome {
             }
         })?);
     }
-    participants.iter().try_for_each(|one| one.until_reached("start"))?;
-    participants.iter().try_for_each(|one| one.open("start"))?;
+    let_go(&participants, "start")?;
     for participant in participants {
         participant.join()?;
     }

@@ -60,12 +60,7 @@ fn concurrent_appends_are_whole() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for writer in &writers {
-        writer.until_reached("start")?;
-    }
-    for writer in &writers {
-        writer.open("start")?;
-    }
+    let_go(&writers, "start")?;
     for writer in writers {
         expect_eq!(writer.join()?, vec![Ok(333); 30]);
     }

@@ -114,12 +114,7 @@ fn concurrent_writers_use_every_page() -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    for writer in &writers {
-        writer.until_reached("start")?;
-    }
-    for writer in &writers {
-        writer.open("start")?;
-    }
+    let_go(&writers, "start")?;
     let mut total = 0;
     for writer in writers {
         let (count, end) = writer.join()?;
